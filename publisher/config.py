@@ -1,0 +1,407 @@
+"""config.toml and PUBLISHER_ variables -> frozen `Settings`. Floor: above `model`.
+
+One table: each setting has a type with its unit, a default and a help text here; config.toml shows them all with a
+comment. Unknown keys are refused by their dotted path, impossible values with what is allowed. A variable
+``PUBLISHER_<SECTION>_<KEY>`` overrides a key of the file; ``..._FILE`` names a file that holds a secret's value.
+Relative paths are meant from the folder of config.toml.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from publisher.errors import ConfigError
+from publisher.model import ALL, Frequency, Topic, TopicGroup
+
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+PREFIX = "PUBLISHER_"
+NOT_SETTINGS = frozenset({"PUBLISHER_CONFIG"})
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+)
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")  # the subset of BCP 47 that people use
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("not a time zone; use a name such as 'Europe/Brussels' or 'UTC'") from error
+    return name
+
+
+def _cron(expression: str) -> str:
+    try:
+        CronSim(expression, _EPOCH)
+    except CronSimError as error:
+        raise ValueError(
+            f"not a cron expression ({error}); use five fields: minute hour day month weekday, e.g. '0 7 * * MON'"
+        ) from error
+    return expression
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("not a web address; use 'https://host/' or 'https://host/path/' without ? and #")
+    return url if url.endswith("/") else url + "/"
+
+
+def _hostname(name: str) -> str:
+    if not _HOSTNAME.fullmatch(name):
+        raise ValueError(
+            "not a domain name; use lower-case letters, digits, '-' and '.', e.g. 'customs.example'"
+        )
+    return name
+
+
+def _mailbox(value: str) -> str:
+    _, address = parseaddr(value)
+    local, at, domain = address.rpartition("@")
+    if not (at and local and _HOSTNAME.fullmatch(domain.lower())) or any(
+        ord(c) < 32 or c == "\x7f" for c in value
+    ):
+        raise ValueError("not a mailbox; use 'address@domain' or 'Name <address@domain>'")
+    return value
+
+
+def _language(tag: str) -> str:
+    if not _LANGUAGE.fullmatch(tag):
+        raise ValueError("not a language tag (BCP 47); use e.g. 'en', 'fr' or 'pt-BR'")
+    return tag
+
+
+def _accent(colour: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise ValueError("not a colour; use '#' and six hexadecimal digits, e.g. '#0b5f8a'")
+    return colour.lower()
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Cron = Annotated[str, AfterValidator(_cron)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Hostname = Annotated[str, AfterValidator(_hostname)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Language = Annotated[str, AfterValidator(_language)]
+Accent = Annotated[str, AfterValidator(_accent)]
+SourceFormat = Literal["auto", "text", "markdown", "jsonl"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class SiteSettings(Section):
+    title: str = Field("Customs initiatives", min_length=1, max_length=100, description="name of the site")
+    description: str = Field("", max_length=300, description="one sentence under the title")
+    base_url: BaseUrl = Field("http://127.0.0.1:8000/", description="where readers reach the site")
+    language: Language = Field("en", description="language of site and articles, BCP 47")
+    timezone: Zone = Field("UTC", description="zone of the timetable and of the dates people read")
+    author: str = Field("", max_length=100, description="author of articles that name none; empty: the title")
+    rights: str = Field("", max_length=300, description="rights line of feeds and pages")
+    tag_authority: Hostname = Field("publisher.example", description="domain in the ids of feeds and entries")
+    tag_year: int = Field(
+        2026, ge=1990, le=9999, description="a year in which that domain was yours (RFC 4151)"
+    )
+    output: Path = Field(Path("data/site"), description="folder of the published files")
+    templates: Path = Field(
+        Path("templates"), description="folder of your templates; missing ones are built in"
+    )
+    accent: Accent = Field("#0b5f8a", description="the one colour of pages and letters")
+    offline_links: bool = Field(False, description="links between pages name index.html: works from disk")
+
+
+class StoreSettings(Section):
+    url: str = Field("sqlite:///data/publisher.db", description="SQLAlchemy URL of the database")
+    secret_file: Path = Field(Path("data/secret.key"), description="key that signs links; made when missing")
+
+    @model_validator(mode="after")
+    def _known_database(self) -> Self:
+        if not self.url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("url must start with 'sqlite:///' (then a path) or 'postgresql://'")
+        return self
+
+
+class SourceSettings(Section):
+    path: Path = Field(description="a file or a folder (with the folders below it)")
+    format: SourceFormat = Field("auto", description="auto, text, markdown or jsonl")
+
+
+class FeedSettings(Section):
+    entries: int = Field(50, ge=1, le=1000, description="entries of a feed")
+    every_minutes: int = Field(30, ge=1, le=1440, description="minutes between two runs of `publisher serve`")
+
+
+class TimetableSettings(Section):
+    enabled: bool = Field(True, description="false: nobody gets a digest of this frequency")
+    cron: Cron = Field(description="when it is due: minute hour day month weekday")
+
+
+class DigestSettings(Section):
+    sender: Mailbox = Field(
+        "Customs initiatives <digest@publisher.example>", description="From of the letters"
+    )
+    reply_to: Mailbox | None = Field(None, description="a mailbox that somebody reads")
+    list_id: Hostname = Field("digest.publisher.example", description="List-Id (RFC 2919); never change it")
+    postal_address: str = Field(
+        "", max_length=300, description="shown at the foot; the law of many places asks it"
+    )
+    max_articles: int = Field(
+        30, ge=1, le=200, description="articles in a letter; the rest becomes 'and N more'"
+    )
+    hold_back_days: int = Field(
+        0,
+        ge=0,
+        le=36500,
+        description="articles dated more than so many days before they came in stay out; 0: none",
+    )
+    grace_hours: int = Field(
+        72, ge=1, le=24 * 31, description="a slot missed by more is left to the next one"
+    )
+    timezone: Zone | None = Field(None, description="zone of the cron expressions; default: site.timezone")
+    daily: TimetableSettings = TimetableSettings(cron="0 7 * * *")
+    weekly: TimetableSettings = TimetableSettings(cron="0 7 * * MON")
+    monthly: TimetableSettings = TimetableSettings(cron="0 7 1 * *")
+
+
+class SmtpSettings(Section):
+    host: str = Field("", description="the relay; empty: letters go to the local outbox")
+    port: int = Field(587, ge=1, le=65535, description="587 for starttls, 465 for tls")
+    security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
+    username: str = Field("", description="login, empty for none")
+    password: SecretStr = Field(SecretStr(""), description="better: PUBLISHER_SMTP_PASSWORD or ..._FILE")
+    connections: int = Field(4, ge=1, le=100, description="connections at the same time")
+    letters_per_connection: int = Field(100, ge=1, le=100_000, description="then the connection is made anew")
+    timeout_seconds: int = Field(
+        60, ge=1, le=3600, description="wait for a reply; after the letter ten minutes"
+    )
+    retry_minutes: int = Field(
+        15, ge=1, le=1440, description="first wait after a temporary refusal; then doubled"
+    )
+    give_up_hours: int = Field(48, ge=1, le=24 * 14, description="a letter deferred longer expires")
+    on_uncertain: Literal["resend", "hold"] = Field("resend", description="a letter whose reply was lost")
+
+    @model_validator(mode="after")
+    def _no_login_in_clear_text(self) -> Self:
+        local = self.host in {"", "localhost", "127.0.0.1", "::1"}
+        if self.username and self.security == "none" and not local:
+            raise ValueError(
+                "a login over security = 'none' would show the password; use 'starttls' or 'tls'"
+            )
+        return self
+
+
+class OutboxSettings(Section):
+    path: Path = Field(Path("data/outbox"), description="where letters are kept as .eml when no relay is set")
+
+
+class WebSettings(Section):
+    host: str = Field("127.0.0.1", description="address `publisher serve` listens on")
+    port: int = Field(8000, ge=0, le=65535, description="its port; 0: any free one")
+
+
+class TopicSettings(Section):
+    """A topic and the rules that file articles under it; `publisher.topics` says how they are read."""
+
+    label: str = Field(min_length=1, max_length=60)
+    description: str = Field("", max_length=300)
+    group: TopicGroup = TopicGroup.THEME
+    phrases: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+
+class Settings(Section):
+    """All settings. `root` is the folder that relative paths are meant from, `place` the file's name for errors."""
+
+    site: SiteSettings = SiteSettings()
+    store: StoreSettings = StoreSettings()
+    source: tuple[SourceSettings, ...] = (SourceSettings(path=Path("data/articles")),)
+    feeds: FeedSettings = FeedSettings()
+    digest: DigestSettings = DigestSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    web: WebSettings = WebSettings()
+    topics: dict[str, TopicSettings] = {}
+    root: Path = Field(Path(), exclude=True)
+    place: str = Field("config.toml", exclude=True)
+
+    @model_validator(mode="after")
+    def _slugs(self) -> Self:
+        for slug in self.topics:
+            if slug == ALL or not _SLUG.fullmatch(slug):
+                raise ValueError(
+                    f"topics.{slug}: a topic's name is lower-case words joined by '-', and not '{ALL}'"
+                )
+        return self
+
+    def path(self, path: Path) -> Path:
+        """`path` of a setting, made absolute from the folder of config.toml."""
+        return (self.root / path.expanduser()).resolve()
+
+    @cached_property
+    def topic_list(self) -> tuple[Topic, ...]:
+        return tuple(
+            Topic(slug, topic.label, topic.description, topic.group) for slug, topic in self.topics.items()
+        )
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.site.timezone)
+
+    @cached_property
+    def digest_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.digest.timezone or self.site.timezone)
+
+    def timetable(self, frequency: Frequency) -> TimetableSettings:
+        return {
+            Frequency.DAILY: self.digest.daily,
+            Frequency.WEEKLY: self.digest.weekly,
+            Frequency.MONTHLY: self.digest.monthly,
+        }[frequency]
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read `path` (config.toml) and the PUBLISHER_ variables of `environ` (default: the process's own).
+
+    Raises ConfigError: no such file, no TOML (with its line), unknown or impossible settings, one line for each.
+    """
+    place = path.name
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "", "no such file; `publisher init` makes one, or name it with --config PATH", place=str(path)
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError("", f"cannot be read: {error}", place=str(path)) from error
+    return from_values(
+        values, os.environ if environ is None else environ, root=path.parent.absolute(), place=place
+    )
+
+
+def from_values(
+    values: Mapping[str, Any], environ: Mapping[str, str], *, root: Path, place: str = "config.toml"
+) -> Settings:
+    """`Settings` from the parsed TOML and the environment; raises ConfigError as `load` does."""
+    for name in ("root", "place"):
+        if name in values:
+            raise ConfigError(name, "unknown setting", place=place)
+    merged = _overridden(dict(values), environ)
+    try:
+        return Settings(**merged, root=root, place=place)
+    except ValidationError as error:
+        details = error.errors()
+        lines = [(_dotted(detail), _problem(detail)) for detail in details]
+        first, *rest = lines
+        text = "\n".join([first[1], *(f"{place}: {key}: {problem}" for key, problem in rest)])
+        raise ConfigError(first[0], text, place=place) from error
+
+
+def variables() -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    """Each variable that may override a setting: its name, the key it overrides, and whether it is a secret."""
+    yield from _variables(Settings, ())
+
+
+def _variables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    for name, field in model.model_fields.items():
+        if field.exclude or name in {"topics", "source"}:
+            continue
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _variables(inner, (*path, name))
+        else:
+            secret = inner is SecretStr
+            yield PREFIX + "_".join((*path, name)).upper(), (*path, name), secret
+
+
+def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    known: dict[str, tuple[tuple[str, ...], bool]] = {}
+    for name, key, secret in variables():
+        known[name] = (key, False)
+        if secret:
+            known[name + "_FILE"] = (key, True)
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        if name not in known:
+            raise ConfigError(name, "unknown setting" + _suggestion(name, known), place="environment")
+        key, is_file = known[name]
+        _put(values, key, _from_file(name, environ[name]) if is_file else environ[name])
+    return values
+
+
+def _from_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(name, f"cannot be read: {error}", place="environment") from error
+
+
+def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
+    for part in key[:-1]:
+        inner = values.get(part)
+        values[part] = dict(inner) if isinstance(inner, Mapping) else {}
+        values = values[part]
+    values[key[-1]] = value
+
+
+def _dotted(detail: ErrorDetails) -> str:
+    return ".".join(str(part) for part in detail["loc"])
+
+
+def _problem(detail: ErrorDetails) -> str:
+    if detail["type"] == "extra_forbidden":
+        *parents, name = detail["loc"]
+        allowed = _fields_at(parents)
+        return "unknown setting" + _suggestion(str(name), allowed)
+    if detail["type"] == "missing":
+        return "is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+def _fields_at(parents: list[int | str]) -> list[str]:
+    model: Any = Settings
+    for part in parents:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            break
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # a topic's name or the number of a source
+        inner = field.annotation
+        candidates = [a for a in get_args(inner) if isinstance(a, type) and issubclass(a, BaseModel)]
+        model = candidates[0] if candidates else inner
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _suggestion(name: str, allowed: Mapping[str, object] | list[str]) -> str:
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; allowed here: {', '.join(sorted(allowed))}" if allowed and len(allowed) < 25 else ""

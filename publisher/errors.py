@@ -1,0 +1,130 @@
+"""The one family of errors. Floor: the lowest; imports nothing of ours.
+
+    PublisherError                  one clear line: what was wrong, where, and what to do
+    ├── ConfigError                 config.toml or a PUBLISHER_ variable; `key` is the dotted path
+    ├── UsageError                  a command was called wrongly (exit code 2)
+    ├── NotFound                    a key, address, number or path that nothing answers to
+    ├── SourceError                 a whole source cannot be read (single bad items are `Refusal` values)
+    ├── TemplateError               a template of the site or of a letter cannot be rendered
+    ├── FeedError                   a feed that must not be published; `topic` says which
+    ├── StoreError                  the database refused; the cause is chained
+    │   ├── StoreBusy               somebody else holds the lock; the same call may succeed later
+    │   └── StoreOutdated           the schema is older or newer than this program
+    ├── RunInProgress               another run holds the lock; `holder` says who
+    ├── SiteError                   a document could not be written
+    ├── TokenError                  a link's token is forged, of another purpose, or too old
+    └── DeliveryError               the relay or the way to it; `transient` says whether to try again
+        ├── RelayUnavailable        no connection, no TLS, no login, or shut down in the middle: blames no reader
+        └── Refused                 the relay answered no to one letter; has `code`, `enhanced`, `stage`
+
+An address is held as an attribute where it is needed and never printed in a text.
+"""
+
+from __future__ import annotations
+
+
+class PublisherError(Exception):
+    """Base of all. `str(error)` is the line that people read."""
+
+
+class ConfigError(PublisherError, ValueError):
+    """A setting is unknown, missing or impossible. `key` is its dotted path, e.g. ``digest.weekly.cron``."""
+
+    def __init__(self, key: str, problem: str, *, place: str = "config.toml") -> None:
+        self.key = key
+        self.problem = problem
+        self.place = place
+        super().__init__(f"{place}: {key}: {problem}" if key else f"{place}: {problem}")
+
+
+class UsageError(PublisherError, ValueError):
+    """The command line asks for something that makes no sense; exit code 2."""
+
+
+class NotFound(PublisherError, LookupError):
+    """`kind` (article, topic, issue, subscriber, run) and `name` of what is not there."""
+
+    def __init__(self, kind: str, name: str, hint: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"no {kind} {name!r}" + (f"; {hint}" if hint else ""))
+
+
+class SourceError(PublisherError, OSError):
+    """A source as a whole cannot be read: missing, no permission, unknown kind."""
+
+
+class TemplateError(PublisherError):
+    """A template is missing or broken; the text names file and line."""
+
+
+class FeedError(PublisherError, ValueError):
+    """The document of `topic` breaks a rule of its format and is not published."""
+
+    def __init__(self, topic: str, problem: str) -> None:
+        self.topic = topic
+        self.problem = problem
+        super().__init__(f"feed {topic}: {problem}")
+
+
+class StoreError(PublisherError):
+    """The database refused; the text says what to do, the cause is chained."""
+
+
+class StoreBusy(StoreError, TimeoutError):
+    """Locked by another process longer than we wait."""
+
+
+class StoreOutdated(StoreError):
+    """The schema is not the one this program was written for: `publisher db upgrade`."""
+
+
+class RunInProgress(PublisherError):
+    """A second run was asked for while one is under way. `holder` describes the first."""
+
+    def __init__(self, holder: str) -> None:
+        self.holder = holder
+        super().__init__(f"another run is under way: {holder}")
+
+
+class SiteError(PublisherError, OSError):
+    """A document could not be written; the old bytes are still in place."""
+
+
+class TokenError(PublisherError, ValueError):
+    """A link's token does not hold: forged, cut, of another purpose, or expired (`expired` is then true)."""
+
+    def __init__(self, problem: str, *, expired: bool = False) -> None:
+        self.expired = expired
+        super().__init__(problem)
+
+
+class DeliveryError(PublisherError):
+    """Something between us and the reader's mailbox. `transient` says whether a later attempt may succeed."""
+
+    transient: bool = True
+
+
+class RelayUnavailable(DeliveryError, ConnectionError):
+    """The relay as a whole: connection, TLS, login, or a shutdown in mid-conversation. No reader is to blame.
+
+    `handed_over` is true when the connection broke after the letter's final dot and before the reply, so that
+    nobody can know whether the relay took it (RFC 1047).
+    """
+
+    def __init__(self, problem: str, *, transient: bool = True, handed_over: bool = False) -> None:
+        self.transient = transient
+        self.handed_over = handed_over
+        super().__init__(problem)
+
+
+class Refused(DeliveryError):
+    """The relay refused one letter: reply `code` (RFC 5321), `enhanced` status (RFC 3463) or "", and `stage`."""
+
+    def __init__(self, stage: str, code: int, enhanced: str, text: str) -> None:
+        self.stage = stage
+        self.code = code
+        self.enhanced = enhanced
+        self.reply = text
+        self.transient = 400 <= code < 500
+        super().__init__(f"{stage}: {code} {enhanced} {text}".replace("  ", " ").strip())

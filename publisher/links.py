@@ -1,0 +1,83 @@
+"""Paths of the published files and the URLs made from them. Floor: above `model`.
+
+The same paths are files under the output folder and URLs under the base URL, so this is the one table of both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from publisher.model import ALL
+
+INDEX = "index.html"
+STYLE = "assets/style.css"
+OPML = "feeds.opml"
+HOME = INDEX
+
+
+def article_path(slug: str) -> str:
+    return f"articles/{slug}/{INDEX}"
+
+
+def topic_path(slug: str) -> str:
+    return HOME if slug == ALL else f"topics/{slug}/{INDEX}"
+
+
+def issue_path(name: str) -> str:
+    """`name` is Issue.name, e.g. ``weekly-12``."""
+    return f"issues/{name}/{INDEX}"
+
+
+def feed_path(slug: str, extension: str = "atom") -> str:
+    """`extension` is atom, rss or json."""
+    return f"feeds/{slug}.{extension}"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Absolute URLs. `base_url` ends with a slash (config sees to it)."""
+
+    base_url: str
+
+    def to(self, path: str) -> str:
+        """The canonical URL of the published file `path`: without index.html, percent-encoded (RFC 3986)."""
+        return self.base_url + quote(path.removesuffix(INDEX))
+
+    def home(self) -> str:
+        return self.base_url
+
+    def article(self, slug: str) -> str:
+        return self.to(article_path(slug))
+
+    def topic(self, slug: str) -> str:
+        return self.to(topic_path(slug))
+
+    def issue(self, name: str) -> str:
+        return self.to(issue_path(name))
+
+    def feed(self, slug: str, extension: str = "atom") -> str:
+        return self.to(feed_path(slug, extension))
+
+    def unsubscribe(self, token: str) -> str:
+        return f"{self.base_url}unsubscribe/{token}"
+
+    def preferences(self, token: str) -> str:
+        return f"{self.base_url}preferences/{token}"
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeLinks:
+    """Links from one published page to other files of the site, which also hold when the site moves.
+
+    `offline` names index.html, so that the pages can be read from disk without a web server.
+    """
+
+    page: str
+    offline: bool = False
+
+    def to(self, path: str) -> str:
+        up = "../" * self.page.count("/")
+        if path.endswith(INDEX) and not self.offline:
+            path = path.removesuffix(INDEX)
+        return (up + quote(path)) or "./"

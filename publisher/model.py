@@ -1,0 +1,311 @@
+"""The values of the house, frozen, named with the design's words. Floor: above `errors`, below everything else.
+
+Moments in an article's life have a value each: `RawArticle` (a source read it) -> `Article` (the store keeps it)
+-> `FiledArticle` (with the topics it is filed under). Every datetime is aware, in UTC, in whole seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+ALL = "all"
+"""The topic of everything: each article is filed under it, and its feed is the feed of everything."""
+
+
+class TopicGroup(StrEnum):
+    THEME = "theme"
+    REGION = "region"
+
+
+class Frequency(StrEnum):
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class SubscriberState(StrEnum):
+    PENDING = "pending"  # asked for it, has not confirmed yet
+    ACTIVE = "active"
+    PAUSED = "paused"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+
+
+class IssueState(StrEnum):
+    SENDING = "sending"  # some delivery is still planned, handed over, deferred or to be sent again
+    FINISHED = "finished"  # nothing is pending and the sum is right
+    SKIPPED = "skipped"  # its slot came, nobody had anything new; carries no number
+
+
+class DeliveryState(StrEnum):
+    PLANNED = "planned"
+    HANDING_OVER = "handing over"  # claimed; written before the letter's data goes out
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"  # a temporary no; tried again at `next_attempt`
+    REJECTED = "rejected"
+    SUPPRESSED = "suppressed"  # selected, but no letter was due: nothing new, or the reader left meanwhile
+    UNCERTAIN = "uncertain"  # handed over, the final reply was lost
+    EXPIRED = "expired"  # still deferred when given up, or a newer issue took over its articles
+
+
+PENDING_STATES = frozenset({DeliveryState.PLANNED, DeliveryState.HANDING_OVER, DeliveryState.DEFERRED})
+"""A delivery in one of these still has something to happen to it."""
+
+
+class RunTrigger(StrEnum):
+    COMMAND = "command"
+    TIMETABLE = "timetable"
+    ADMIN = "admin"
+    API = "api"
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # its process is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A subject or a WCO region. `slug` is its name in URLs and files, `label` what people read."""
+
+    slug: str
+    label: str
+    description: str
+    group: TopicGroup
+
+
+# --- articles ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an item was read: a path, a URL or "-" (standard input), and the line its item starts at (from 1)."""
+
+    place: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.place if self.line is None else f"{self.place}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawArticle:
+    """One good item as a source gave it; nothing in it has been compared with the store yet.
+
+    `body` is sanitised HTML, `text` the same as plain text (paragraphs parted by a blank line), both non-empty.
+    `topics` is None where the source names none (rules then decide), else the slugs it names, which win.
+    """
+
+    title: str
+    body: str
+    text: str
+    origin: Origin
+    summary: str = ""
+    published: datetime | None = None
+    topics: tuple[str, ...] | None = None
+    language: str | None = None
+    author: str | None = None
+    source_url: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One bad item: where it is, why it stays out, and what to do; `title` if one was found."""
+
+    origin: Origin
+    reason: str
+    title: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.reason}"
+
+
+class ImportOutcome(StrEnum):
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One item of the store.
+
+    `key`, `entry_id` (the tag URI in every feed, RFC 4151) and `slug` (its page) are minted once and never change.
+    `published` is the date the source gives, else the time first seen. `updated` moves only when the content
+    changed, and no two articles share one second if it can be avoided. `stamp` grows with every such change in the
+    whole store: feeds are cut by it, so that a back-dated or corrected article is never cut off unseen.
+    """
+
+    key: str
+    entry_id: str
+    slug: str
+    title: str
+    summary: str
+    body: str
+    text: str
+    author: str | None
+    language: str
+    source_url: str | None
+    published: datetime
+    first_seen: datetime
+    updated: datetime
+    revision: int
+    stamp: int
+    explicit_topics: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """The fact that an article entered a topic. `seq` only grows over the whole store; `rule` says why, in words."""
+
+    article_key: str
+    topic: str
+    seq: int
+    rule: str
+    filed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FiledArticle:
+    """An article with the slugs of its topics, in the order of config.toml, without `all`."""
+
+    article: Article
+    topics: tuple[str, ...]
+
+
+# --- published documents ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file to publish: `path` below the output folder, with "/" as separator, and its whole content."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDocument:
+    """What the store knows of a published file: `sha256` of its bytes (hex), their number, and when *these* bytes
+    were first written (UTC), which is what Last-Modified may say."""
+
+    path: str
+    sha256: str
+    size: int
+    first_written: datetime
+
+
+# --- readers ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """A reader. `watermark` is the highest filing `seq` that an accepted letter has covered."""
+
+    id: int
+    email: str = field(repr=False)
+    state: SubscriberState
+    frequency: Frequency
+    language: str
+    topics: tuple[str, ...]
+    watermark: int
+    created: datetime
+
+
+# --- issues -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One numbered sending of the digest of one frequency. `slot` is the time of the timetable it belongs to, None
+    for one forced by hand. It covers filings up to `upto_seq`. `composed` is the Date of its letters."""
+
+    id: int
+    frequency: Frequency
+    number: int | None
+    slot: datetime | None
+    state: IssueState
+    composed: datetime
+    upto_seq: int
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of its web page and of people: ``weekly-12``."""
+        return f"{self.frequency}-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A topic's part of an edition: article keys, newest first. Each key stands in one section of an edition."""
+
+    topic: str
+    articles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """One version of an issue; readers who get the same articles in the same sections share it."""
+
+    id: int
+    issue_id: int
+    language: str
+    sections: tuple[Section, ...]
+
+    @property
+    def article_keys(self) -> tuple[str, ...]:
+        return tuple(key for section in self.sections for key in section.articles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What happened to one reader's letter of one issue. `reply` is the relay's last answer, without addresses."""
+
+    issue_id: int
+    subscriber_id: int
+    edition_id: int | None
+    state: DeliveryState
+    reason: str = ""
+    attempts: int = 0
+    next_attempt: datetime | None = None
+    reply: str = ""
+    changed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueSum:
+    """The sum of promise 3: `selected` readers and how many deliveries are in each state."""
+
+    selected: int
+    states: Mapping[DeliveryState, int]
+
+    @property
+    def pending(self) -> int:
+        return sum(self.states.get(state, 0) for state in PENDING_STATES)
+
+    @property
+    def balances(self) -> bool:
+        return self.selected == sum(self.states.values())
+
+
+# --- runs -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One publish run: who triggered it, when, what it did (`report`, plain JSON values), how it ended."""
+
+    id: int
+    trigger: RunTrigger
+    state: RunState
+    started: datetime
+    finished: datetime | None
+    host: str
+    pid: int
+    report: Mapping[str, object] = field(default_factory=dict)

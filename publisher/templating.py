@@ -1,0 +1,93 @@
+"""One way to make a Jinja2 environment for pages and letters. Floor: above `links` and `clock`.
+
+The operator's templates win over the built-in ones, file by file. They run in a sandbox, HTML is escaped by
+default, a name that is not there is an error, and nothing outside the two folders can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError
+from jinja2 import TemplateError as JinjaError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from publisher.errors import TemplateError
+
+
+def shipped(name: str) -> Path:
+    """A folder or file that comes with the program: ``templates``, ``articles`` or ``config.toml``.
+
+    In an installed wheel they lie in the package, in a checkout at the top level.
+    """
+    package = Path(__file__).parent
+    inside = package / "shipped" / name
+    if inside.exists():
+        return inside
+    return package.parent / ("data/articles" if name == "articles" else name)
+
+
+def environment(folder: Path | None, zone: tzinfo) -> ImmutableSandboxedEnvironment:
+    """The environment for templates such as ``site/article.html`` and ``email/digest/body.txt``.
+
+    `folder` is the operator's templates folder (it need not exist), `zone` the one that dates are shown in.
+    Filters: ``day`` (1 March 2026), ``moment`` (1 March 2026, 07:00 UTC), ``iso`` (RFC 3339).
+    """
+    folders = [path for path in (folder, shipped("templates")) if path is not None]
+    env = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folders),
+        autoescape=_escapes,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    env.filters["day"] = lambda moment: _day(moment.astimezone(zone))
+    env.filters["moment"] = lambda moment: _moment(moment.astimezone(zone))
+    env.filters["iso"] = lambda moment: moment.astimezone(zone).isoformat()
+    return env
+
+
+def render(env: ImmutableSandboxedEnvironment, name: str, values: Mapping[str, Any]) -> str:
+    """Render template `name`; raises TemplateError with the file and line of what is wrong."""
+    with _translated(name):
+        return env.get_template(name).render(values)
+
+
+def _escapes(name: str | None) -> bool:
+    return name is None or not name.endswith(".txt")
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{_day(moment)}, {moment:%H:%M} {moment.tzname()}"
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"template {error.name or name}, line {error.lineno}: {error.message}") from error
+    except JinjaError as error:
+        raise TemplateError(
+            f"template {name}{_line_of(error, name)}: {error.message or 'not found'}"
+        ) from error
+
+
+def _line_of(error: BaseException, name: str) -> str:
+    """The line of the template that Jinja2 puts into the traceback of an error at run time."""
+    line = None
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename.endswith(name):
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return f", line {line}" if line else ""

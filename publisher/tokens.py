@@ -1,0 +1,90 @@
+"""Signed tokens for links in letters. Floor: above `clock`.
+
+A token names a subscriber and a purpose; nobody can make one without the key, and one made for leaving cannot be
+used for anything else. The token of the unsubscribe link never expires: the law of many places wants the link of an
+old letter to work, and it has only that one power. It stays short, so that its header fits one line (RFC 8058).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from publisher.errors import ConfigError, TokenError
+
+KEY_BYTES = 32
+_ID_BYTES = 6
+_MAC_BYTES = 15  # 120 bits; with the id 21 bytes, which base64 writes as 28 characters without padding
+
+
+class Signer:
+    """Makes and checks tokens. `keys`: the newest first; older ones still verify (rotation)."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        if not keys or any(len(key) < KEY_BYTES for key in keys):
+            raise ValueError(f"a signing key has at least {KEY_BYTES} bytes")
+        self._keys = tuple(keys)
+
+    def token(self, purpose: str, subscriber_id: int) -> str:
+        """28 characters of A-Z a-z 0-9 - _ that stand for this subscriber and purpose."""
+        subject = subscriber_id.to_bytes(_ID_BYTES, "big")
+        return base64.urlsafe_b64encode(subject + _mac(self._keys[0], purpose, subject)).decode("ascii")
+
+    def subscriber_id(self, purpose: str, token: str) -> int:
+        """The subscriber a token of this purpose stands for; raises TokenError. Compares in constant time."""
+        try:
+            raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+        except (ValueError, UnicodeEncodeError):
+            raise TokenError("this link is incomplete or was changed") from None
+        subject, mac = raw[:_ID_BYTES], raw[_ID_BYTES:]
+        genuine = [hmac.compare_digest(mac, _mac(key, purpose, subject)) for key in self._keys]
+        if len(raw) != _ID_BYTES + _MAC_BYTES or not any(genuine):
+            raise TokenError("this link is incomplete or was changed")
+        return int.from_bytes(subject, "big")
+
+    def digest(self, purpose: str, *parts: object) -> str:
+        """A stable name for `parts` that nobody can guess (26 characters, lower case), e.g. for a Message-ID."""
+        mac = _mac(self._keys[0], purpose, "\0".join(map(str, parts)).encode())
+        return base64.b32encode(mac + b"\0").decode("ascii").lower().rstrip("=")
+
+
+def _mac(key: bytes, purpose: str, subject: bytes) -> bytes:
+    return hmac.digest(key, purpose.encode() + b"\0" + subject, hashlib.sha256)[:_MAC_BYTES]
+
+
+def load_or_make_key(path: Path) -> bytes:
+    """The key kept in `path` (hexadecimal); made there, readable by the owner only, when there is no such file."""
+    try:
+        return _read_key(path)
+    except FileNotFoundError:
+        pass
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = secrets.token_bytes(KEY_BYTES)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # the first of two processes wins, and both use the winner's key
+    except FileExistsError:
+        return _read_key(path)
+    finally:
+        draft.unlink()
+    return key
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (ValueError, PermissionError) as error:
+        raise ConfigError("store.secret_file", f"{path} holds no usable key: {error}") from error
+    if len(key) < KEY_BYTES:
+        raise ConfigError("store.secret_file", f"{path} holds a key that is too short ({len(key)} bytes)")
+    return key
