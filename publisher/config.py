@@ -39,9 +39,7 @@ from publisher.model import ALL, Frequency, Topic, TopicGroup
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIX = "PUBLISHER_"
 NOT_SETTINGS = frozenset({"PUBLISHER_CONFIG"})
-_HOSTNAME = re.compile(
-    r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-)
+_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")  # the subset of BCP 47 that people use
 
@@ -73,18 +71,14 @@ def _base_url(url: str) -> str:
 
 def _hostname(name: str) -> str:
     if not _HOSTNAME.fullmatch(name):
-        raise ValueError(
-            "not a domain name; use lower-case letters, digits, '-' and '.', e.g. 'customs.example'"
-        )
+        raise ValueError("not a domain name; use lower-case letters, digits, '-' and '.', e.g. 'customs.example'")
     return name
 
 
 def _mailbox(value: str) -> str:
     _, address = parseaddr(value)
     local, at, domain = address.rpartition("@")
-    if not (at and local and _HOSTNAME.fullmatch(domain.lower())) or any(
-        ord(c) < 32 or c == "\x7f" for c in value
-    ):
+    if not (at and local and _HOSTNAME.fullmatch(domain.lower())) or any(ord(c) < 32 or c == "\x7f" for c in value):
         raise ValueError("not a mailbox; use 'address@domain' or 'Name <address@domain>'")
     return value
 
@@ -124,13 +118,9 @@ class SiteSettings(Section):
     author: str = Field("", max_length=100, description="author of articles that name none; empty: the title")
     rights: str = Field("", max_length=300, description="rights line of feeds and pages")
     tag_authority: Hostname = Field("publisher.example", description="domain in the ids of feeds and entries")
-    tag_year: int = Field(
-        2026, ge=1990, le=9999, description="a year in which that domain was yours (RFC 4151)"
-    )
+    tag_year: int = Field(2026, ge=1990, le=9999, description="a year in which that domain was yours (RFC 4151)")
     output: Path = Field(Path("data/site"), description="folder of the published files")
-    templates: Path = Field(
-        Path("templates"), description="folder of your templates; missing ones are built in"
-    )
+    templates: Path = Field(Path("templates"), description="folder of your templates; missing ones are built in")
     accent: Accent = Field("#0b5f8a", description="the one colour of pages and letters")
     offline_links: bool = Field(False, description="links between pages name index.html: works from disk")
 
@@ -162,26 +152,18 @@ class TimetableSettings(Section):
 
 
 class DigestSettings(Section):
-    sender: Mailbox = Field(
-        "Customs initiatives <digest@publisher.example>", description="From of the letters"
-    )
+    sender: Mailbox = Field("Customs initiatives <digest@publisher.example>", description="From of the letters")
     reply_to: Mailbox | None = Field(None, description="a mailbox that somebody reads")
     list_id: Hostname = Field("digest.publisher.example", description="List-Id (RFC 2919); never change it")
-    postal_address: str = Field(
-        "", max_length=300, description="shown at the foot; the law of many places asks it"
-    )
-    max_articles: int = Field(
-        30, ge=1, le=200, description="articles in a letter; the rest becomes 'and N more'"
-    )
+    postal_address: str = Field("", max_length=300, description="shown at the foot; the law of many places asks it")
+    max_articles: int = Field(30, ge=1, le=200, description="articles in a letter; the rest becomes 'and N more'")
     hold_back_days: int = Field(
         0,
         ge=0,
         le=36500,
         description="articles dated more than so many days before they came in stay out; 0: none",
     )
-    grace_hours: int = Field(
-        72, ge=1, le=24 * 31, description="a slot missed by more is left to the next one"
-    )
+    grace_hours: int = Field(72, ge=1, le=24 * 31, description="a slot missed by more is left to the next one")
     timezone: Zone | None = Field(None, description="zone of the cron expressions; default: site.timezone")
     daily: TimetableSettings = TimetableSettings(cron="0 7 * * *")
     weekly: TimetableSettings = TimetableSettings(cron="0 7 * * MON")
@@ -196,12 +178,8 @@ class SmtpSettings(Section):
     password: SecretStr = Field(SecretStr(""), description="better: PUBLISHER_SMTP_PASSWORD or ..._FILE")
     connections: int = Field(4, ge=1, le=100, description="connections at the same time")
     letters_per_connection: int = Field(100, ge=1, le=100_000, description="then the connection is made anew")
-    timeout_seconds: int = Field(
-        60, ge=1, le=3600, description="wait for a reply; after the letter ten minutes"
-    )
-    retry_minutes: int = Field(
-        15, ge=1, le=1440, description="first wait after a temporary refusal; then doubled"
-    )
+    timeout_seconds: int = Field(60, ge=1, le=3600, description="wait for a reply; after the letter ten minutes")
+    retry_minutes: int = Field(15, ge=1, le=1440, description="first wait after a temporary refusal; then doubled")
     give_up_hours: int = Field(48, ge=1, le=24 * 14, description="a letter deferred longer expires")
     on_uncertain: Literal["resend", "hold"] = Field("resend", description="a letter whose reply was lost")
 
@@ -209,9 +187,7 @@ class SmtpSettings(Section):
     def _no_login_in_clear_text(self) -> Self:
         local = self.host in {"", "localhost", "127.0.0.1", "::1"}
         if self.username and self.security == "none" and not local:
-            raise ValueError(
-                "a login over security = 'none' would show the password; use 'starttls' or 'tls'"
-            )
+            raise ValueError("a login over security = 'none' would show the password; use 'starttls' or 'tls'")
         return self
 
 
@@ -255,9 +231,7 @@ class Settings(Section):
     def _slugs(self) -> Self:
         for slug in self.topics:
             if slug == ALL or not _SLUG.fullmatch(slug):
-                raise ValueError(
-                    f"topics.{slug}: a topic's name is lower-case words joined by '-', and not '{ALL}'"
-                )
+                raise ValueError(f"topics.{slug}: a topic's name is lower-case words joined by '-', and not '{ALL}'")
         return self
 
     def path(self, path: Path) -> Path:
@@ -266,9 +240,7 @@ class Settings(Section):
 
     @cached_property
     def topic_list(self) -> tuple[Topic, ...]:
-        return tuple(
-            Topic(slug, topic.label, topic.description, topic.group) for slug, topic in self.topics.items()
-        )
+        return tuple(Topic(slug, topic.label, topic.description, topic.group) for slug, topic in self.topics.items())
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -300,9 +272,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError("", f"cannot be read: {error}", place=str(path)) from error
-    return from_values(
-        values, os.environ if environ is None else environ, root=path.parent.absolute(), place=place
-    )
+    return from_values(values, os.environ if environ is None else environ, root=path.parent.absolute(), place=place)
 
 
 def from_values(

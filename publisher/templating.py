@@ -77,9 +77,7 @@ def _translated(name: str) -> Iterator[None]:
     except TemplateSyntaxError as error:
         raise TemplateError(f"template {error.name or name}, line {error.lineno}: {error.message}") from error
     except JinjaError as error:
-        raise TemplateError(
-            f"template {name}{_line_of(error, name)}: {error.message or 'not found'}"
-        ) from error
+        raise TemplateError(f"template {name}{_line_of(error, name)}: {error.message or 'not found'}") from error
 
 
 def _line_of(error: BaseException, name: str) -> str:
