@@ -1,0 +1,14 @@
+"""The door to the database: articles, readers, issues, the ledger of deliveries, runs. Floor: store.
+
+    store = Store("sqlite:////srv/site/data/publisher.db", topic_order=[...])
+    with store.write() as tx:
+        tx.articles.add([...])
+
+Rows never leave this room; what comes out are the frozen values of `publisher.model`.
+"""
+
+from publisher.store.articles import KnownArticle, NewArticle
+from publisher.store.database import INSTALLED_AT, Store, Transaction
+from publisher.store.filings import NewFiling, WindowRow
+
+__all__ = ["INSTALLED_AT", "KnownArticle", "NewArticle", "NewFiling", "Store", "Transaction", "WindowRow"]

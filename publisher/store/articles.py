@@ -1,0 +1,275 @@
+"""Articles: what they are known by, their content, their former contents. Floor: store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from publisher.errors import NotFound, UsageError
+from publisher.model import ALL, Article, FiledArticle
+from publisher.store.columns import batches
+from publisher.store.schema import article_identities, article_revisions, articles, filings
+
+MIN_PREFIX = 4
+"""Characters of a key that are enough to name an article, if no other key begins with them."""
+
+_STREAM = 500  # articles with their bodies that a stream holds in memory at once
+_COLUMNS = [articles.c[name] for name in Article.__dataclass_fields__]
+_KEPT = [column.name for column in article_revisions.c if column.name not in {"article_key", "revision"}]
+_LIVE = articles.c.withdrawn.is_(None)
+
+FiledArticles = list[FiledArticle]  # `list` is a method below
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArticle:
+    """What the store remembers under an identity; `withdrawn`: taken out by the operator, and to stay out."""
+
+    key: str
+    fingerprint: str
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewArticle:
+    """An article that enters the store. `identities` are the names it is known by again, `fingerprint` its content."""
+
+    article: Article
+    identities: tuple[str, ...]
+    fingerprint: str
+
+
+class Articles:
+    """The articles of one transaction. `rank` gives the order of topics."""
+
+    def __init__(self, connection: sa.Connection, rank: Mapping[str, int]) -> None:
+        self._connection = connection
+        self._rank = rank
+
+    # --- ingest -------------------------------------------------------------------------------------------------
+
+    def known(self, identities: Collection[str]) -> dict[str, KnownArticle]:
+        """Those of `identities` that stand for an article, withdrawn ones included."""
+        found: dict[str, KnownArticle] = {}
+        for batch in batches(identities):
+            query = (
+                sa.select(article_identities.c.identity, articles.c.key, articles.c.fingerprint, articles.c.withdrawn)
+                .join_from(article_identities, articles)
+                .where(article_identities.c.identity.in_(batch))
+            )
+            for identity, key, fingerprint, withdrawn in self._connection.execute(query):
+                found[identity] = KnownArticle(key, fingerprint, withdrawn is not None)
+        return found
+
+    def add(self, items: Sequence[NewArticle]) -> None:
+        """Put new articles in. A key, slug, stamp or identity that exists already is a bug of the caller."""
+        for batch in batches(items):
+            self._connection.execute(sa.insert(articles), [_row(item.article, item.fingerprint) for item in batch])
+            names = [
+                {"identity": identity, "article_key": item.article.key}
+                for item in batch
+                for identity in dict.fromkeys(item.identities)
+            ]
+            if names:
+                self._connection.execute(sa.insert(article_identities), names)
+
+    def revise(self, article: Article, fingerprint: str) -> None:
+        """Keep the present content in `article_revisions` and put the content of `article` in its place."""
+        former = sa.select(articles.c.key, articles.c.revision, *(articles.c[name] for name in _KEPT))
+        self._connection.execute(
+            sa.insert(article_revisions).from_select(
+                ["article_key", "revision", *_KEPT], former.where(articles.c.key == article.key)
+            )
+        )
+        row = _row(article, fingerprint)
+        fixed = {"key", "entry_id", "slug", "slug_base", "first_seen"}
+        self._connection.execute(
+            sa.update(articles)
+            .where(articles.c.key == article.key)
+            .values({name: value for name, value in row.items() if name not in fixed})
+        )
+        self._connection.execute(
+            sa.update(filings)
+            .where(filings.c.article_key == article.key)
+            .values(stamp=article.stamp, published=article.published)
+        )
+
+    def add_identities(self, key: str, identities: Iterable[str]) -> None:
+        """Further names of an article; those already taken, by whatever article, are left alone."""
+        wanted = list(dict.fromkeys(identities))
+        taken = self.known(wanted)
+        fresh = [{"identity": identity, "article_key": key} for identity in wanted if identity not in taken]
+        if fresh:
+            self._connection.execute(sa.insert(article_identities), fresh)
+
+    def withdraw(self, key: str, now: datetime) -> bool:
+        """Take an article out of everything that is published: its filings go, lists and feeds pass it over, and
+        filing it again has no effect. It stays known, so that no import brings it back. False: it was out already.
+        """
+        done = self._connection.execute(
+            sa.update(articles).where(articles.c.key == key, _LIVE).values(withdrawn=now)
+        ).rowcount
+        self._connection.execute(sa.delete(filings).where(filings.c.article_key == key))
+        return bool(done)
+
+    # --- one or a few -------------------------------------------------------------------------------------------
+
+    def get(self, key: str) -> Article:
+        """Raises NotFound."""
+        found = self._some(articles.c.key == key, limit=1)
+        if not found:
+            raise NotFound("article", key)
+        return found[0]
+
+    def resolve(self, name: str) -> Article:
+        """The article people mean by `name`: its key, slug, exact title, or the first characters of its key.
+
+        Raises NotFound, and UsageError when `name` fits several.
+        """
+        for condition in (articles.c.key == name, articles.c.slug == name, articles.c.title == name):
+            if found := self._some(condition, limit=4):
+                return _only(name, found)
+        if len(name) >= MIN_PREFIX and (
+            found := self._some(articles.c.key >= name, articles.c.key < name[:-1] + chr(ord(name[-1]) + 1), limit=4)
+        ):
+            return _only(name, found)
+        raise NotFound("article", name, "`publisher articles list` shows keys and titles")
+
+    def filed(self, keys: Collection[str]) -> dict[str, FiledArticle]:
+        """Those of `keys` that exist, withdrawn ones included (with no topics)."""
+        found: dict[str, FiledArticle] = {}
+        for batch in batches(keys):
+            for item in self._filed(sa.select(*_COLUMNS).where(articles.c.key.in_(batch))):
+                found[item.article.key] = item
+        return found
+
+    def withdrawn(self, keys: Collection[str]) -> set[str]:
+        """Those of `keys` that the operator took out."""
+        return {
+            key
+            for batch in batches(keys)
+            for key in self._connection.scalars(
+                sa.select(articles.c.key).where(articles.c.key.in_(batch), articles.c.withdrawn.is_not(None))
+            )
+        }
+
+    # --- many ---------------------------------------------------------------------------------------------------
+
+    def newest(self, topic: str, limit: int) -> FiledArticles:
+        """The articles of `topic` (or `all`) whose content changed last, by falling stamp: what a feed shows."""
+        query = sa.select(*_COLUMNS)
+        if topic == ALL:
+            query = query.where(_LIVE).order_by(articles.c.stamp.desc())
+        else:
+            query = query.join_from(filings, articles).where(filings.c.topic == topic).order_by(filings.c.stamp.desc())
+        return self._filed(query.limit(limit))
+
+    def list(
+        self, *, topic: str | None = None, limit: int = 100, offset: int = 0, query: str | None = None
+    ) -> FiledArticles:
+        """By falling date. Each word of `query` must stand in the title or summary, in whatever case."""
+        select = sa.select(*_COLUMNS)
+        if topic is None or topic == ALL:
+            select = select.where(_LIVE).order_by(articles.c.published.desc(), articles.c.key.desc())
+        else:
+            select = (
+                select.join_from(filings, articles)
+                .where(filings.c.topic == topic)
+                .order_by(filings.c.published.desc(), filings.c.article_key.desc())
+            )
+        for word in (query or "").split():
+            select = select.where(
+                articles.c.title.icontains(word, autoescape=True) | articles.c.summary.icontains(word, autoescape=True)
+            )
+        return self._filed(select.limit(limit).offset(offset))
+
+    def changed_since(self, stamp: int) -> Iterator[FiledArticle]:
+        """Articles with a higher stamp, by rising stamp, read a few hundred at a time."""
+        return self._stream(articles.c.stamp, stamp)
+
+    def iterate(self) -> Iterator[FiledArticle]:
+        """Every article by rising key; they may be revised on the way."""
+        return self._stream(articles.c.key, "")
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def count(self, topic: str | None = None) -> int:
+        query = sa.select(sa.func.count())
+        if topic is None or topic == ALL:
+            query = query.select_from(articles).where(_LIVE)
+        else:
+            query = query.select_from(filings).where(filings.c.topic == topic)
+        return self._connection.execute(query).scalar_one()
+
+    def counts(self) -> dict[str, int]:
+        """Articles of each topic that has any, and of `all`."""
+        query = sa.select(filings.c.topic, sa.func.count()).group_by(filings.c.topic)
+        return {**dict(self._connection.execute(query).all()), ALL: self.count()}
+
+    def last_stamp(self) -> int:
+        """The highest stamp ever given, 0 in an empty store."""
+        return self._connection.execute(sa.select(sa.func.max(articles.c.stamp))).scalar_one() or 0
+
+    def used_slugs(self, bases: Collection[str]) -> set[str]:
+        """Every slug in use that is one of `bases`, or one of them with "-" and a number."""
+        return {
+            slug
+            for batch in batches(bases)
+            for slug in self._connection.scalars(
+                sa.select(articles.c.slug).where(articles.c.slug.in_(batch) | articles.c.slug_base.in_(batch))
+            )
+        }
+
+    def updated_times(self, start: datetime, end: datetime) -> set[datetime]:
+        """The `updated` of all articles from `start` up to and including `end`."""
+        return set(
+            self._connection.scalars(sa.select(articles.c.updated).where(articles.c.updated.between(start, end)))
+        )
+
+    # --- within -------------------------------------------------------------------------------------------------
+
+    def _some(self, *conditions: sa.ColumnElement[bool], limit: int) -> Sequence[Article]:
+        query = sa.select(*_COLUMNS).where(*conditions).order_by(articles.c.key).limit(limit)
+        return [Article(**row._mapping) for row in self._connection.execute(query)]
+
+    def _filed(self, query: sa.Select[Any]) -> FiledArticles:
+        found = [Article(**row._mapping) for row in self._connection.execute(query)]
+        topics: dict[str, set[str]] = {article.key: set() for article in found}
+        for batch in batches(topics):
+            pairs = sa.select(filings.c.article_key, filings.c.topic).where(
+                filings.c.article_key.in_(batch), filings.c.topic != ALL
+            )
+            for key, topic in self._connection.execute(pairs):
+                topics[key].add(topic)
+        return [FiledArticle(article, self._in_order(topics[article.key])) for article in found]
+
+    def _stream(self, column: sa.Column[Any], after: int | str) -> Iterator[FiledArticle]:
+        while True:
+            query = sa.select(*_COLUMNS).where(column > after, _LIVE).order_by(column).limit(_STREAM)
+            found = self._filed(query)
+            yield from found
+            if len(found) < _STREAM:
+                return
+            after = getattr(found[-1].article, column.name)
+
+    def _in_order(self, topics: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(topics, key=lambda topic: (self._rank.get(topic, len(self._rank)), topic)))
+
+
+def _row(article: Article, fingerprint: str) -> dict[str, object]:
+    row: dict[str, object] = {column.name: getattr(article, column.name) for column in _COLUMNS}
+    return {**row, "slug_base": re.sub(r"-[0-9]+$", "", article.slug), "fingerprint": fingerprint}
+
+
+def _only(name: str, found: Sequence[Article]) -> Article:
+    if len(found) > 1:
+        some = ", ".join(article.key for article in found[:3])
+        raise UsageError(
+            f"{name!r} fits several articles: {some}{' ...' if len(found) > 3 else ''}; name one by its key"
+        )
+    return found[0]

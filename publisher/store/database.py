@@ -1,0 +1,99 @@
+"""The door to the database: `Store` opens it, `Transaction` is one visit. Floor: store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from publisher.errors import StoreOutdated
+from publisher.store import engine as engines
+from publisher.store import migrations
+from publisher.store.articles import Articles
+from publisher.store.documents import Documents
+from publisher.store.filings import Filings
+from publisher.store.meta import Meta
+from publisher.store.runs import Runs
+from publisher.store.schema import HEAD
+
+INSTALLED_AT = "installed_at"
+"""The fact (ISO 8601) that says when this store was first set up."""
+
+_REVISION = sa.table("alembic_version", sa.column("version_num", sa.Text))
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """All of it happens or nothing; the rooms of the store as attributes. Of no use once its block has ended."""
+
+    articles: Articles
+    filings: Filings
+    documents: Documents
+    runs: Runs
+    meta: Meta
+
+
+class Store:
+    """A database, SQLite or PostgreSQL. One for the whole process; threads may share it.
+
+    `url` names a file by its absolute path. `topic_order` is the order of the topics in what is returned.
+    """
+
+    def __init__(self, url: str, *, topic_order: Sequence[str] = ()) -> None:
+        self._engine = engines.open_engine(url)
+        self._writer = engines.writer(self._engine)
+        self._reader = engines.reader(self._engine)
+        self._rank = {slug: place for place, slug in enumerate(topic_order)}
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that may change things: committed at the end of the block, undone when the block raises.
+
+        On SQLite one such block runs at a time over all processes. Raises StoreBusy, StoreOutdated, StoreError.
+        """
+        with engines.translated(), self._writer.begin() as connection:
+            yield self._transaction(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that only looks; it sees one moment of the database throughout. Raises as `write` does."""
+        with engines.translated(), self._reader.begin() as connection:
+            yield self._transaction(connection)
+
+    def is_new(self) -> bool:
+        """Whether there is no table yet, so that `upgrade` is all it needs."""
+        with engines.translated(), self._reader.begin() as connection:
+            return not sa.inspect(connection).get_table_names()
+
+    def check(self) -> None:
+        """Raises StoreOutdated unless the schema is the one of this program."""
+        with engines.translated(), self._reader.begin() as connection:
+            revision = connection.execute(sa.select(_REVISION.c.version_num)).scalar_one_or_none()
+        if revision is None or revision < HEAD:
+            raise StoreOutdated("the database is of an older version of this program; run `publisher db upgrade`")
+        if revision > HEAD:
+            raise StoreOutdated("the database is of a newer version of this program; install that version")
+
+    def upgrade(self, now: datetime) -> None:
+        """Create the schema or bring it up to date, all of it or nothing. Safe to repeat."""
+        with engines.translated(), self._writer.begin() as connection:
+            migrations.upgrade(connection)
+            facts = Meta(connection)
+            if facts.get(INSTALLED_AT) is None:
+                facts.set(INSTALLED_AT, now.isoformat())
+
+    def close(self) -> None:
+        """Give all connections back. The store opens new ones if it is used again."""
+        self._engine.dispose()
+
+    def _transaction(self, connection: sa.Connection) -> Transaction:
+        return Transaction(
+            articles=Articles(connection, self._rank),
+            filings=Filings(connection),
+            documents=Documents(connection),
+            runs=Runs(connection),
+            meta=Meta(connection),
+        )

@@ -1,0 +1,158 @@
+"""Opens SQLite and PostgreSQL the same way and translates their errors. Floor: store.
+
+This is the one place where a database error becomes ours. A broken rule of the schema (IntegrityError) or wrong SQL
+(ProgrammingError) is a bug and stays what it is.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from publisher.errors import StoreBusy, StoreError, StoreOutdated
+
+LOCK_WAIT_S = 5
+"""How long a transaction waits for another one, in seconds, before it is StoreBusy."""
+
+_BEGIN = "publisher_begin"
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_SQLITE_ADVICE = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and try again",
+    sqlite3.SQLITE_READONLY: "the database file is read-only; give this user the right to write it and its folder",
+    sqlite3.SQLITE_PERM: "no permission for the database file; check its owner and rights",
+    sqlite3.SQLITE_CANTOPEN: "the database file cannot be opened; check that store.url names a file in a folder "
+    "that this user may write",
+    sqlite3.SQLITE_NOTADB: "the file that store.url names is not a SQLite database; name another one",
+    sqlite3.SQLITE_CORRUPT: "the database file is damaged; stop the program and restore the last backup",
+    sqlite3.SQLITE_IOERR: "the disk reported an error; check it and try again",
+}
+# SQLSTATE codes (PostgreSQL, appendix A): waited too long, deadlock, serialisation, cancelled while waiting
+_PG_BUSY = {"55P03", "40P01", "40001", "57014"}
+_PG_UNDEFINED_TABLE = "42P01"
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine for `url` (``sqlite:////absolute/path`` or ``postgresql://...``); makes SQLite's folder.
+
+    Opens no connection yet. Raises StoreError when the URL cannot be read or the folder cannot be made.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except exc.ArgumentError as error:
+        raise StoreError(
+            "store.url cannot be read; use sqlite:///path or postgresql://user@host/name"
+        ) from error.with_traceback(None)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    # psycopg 3, whatever default driver the library has for the bare name
+    return _open_postgresql(parsed.set(drivername="postgresql+psycopg"))
+
+
+def _open_sqlite(url: sa.URL) -> sa.Engine:
+    if url.database:
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"the database's folder {folder} cannot be made: {error.strerror}") from error
+    engine = sa.create_engine(url, connect_args={"timeout": LOCK_WAIT_S})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver shall never begin or commit on its own
+        for pragma in (
+            f"busy_timeout = {LOCK_WAIT_S * 1000}",  # milliseconds
+            "journal_mode = WAL",  # readers never wait for the writer
+            "synchronous = FULL",  # what is committed survives a power cut: letters depend on it
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _open_postgresql(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(url, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+        connection.commit()
+
+    return engine
+
+
+def writer(engine: sa.Engine) -> sa.Engine:
+    """The same pool; transactions take the write lock at once, so that none has to give up half-way."""
+    return engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+
+
+def reader(engine: sa.Engine) -> sa.Engine:
+    """The same pool; a transaction sees one moment of the database from its first statement to its last."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Database errors of the block become StoreBusy, StoreOutdated or StoreError; texts carry no SQL and no data."""
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise StoreBusy("every database connection of this process is in use; try again") from error
+    except exc.DBAPIError as error:
+        ours = _translation(error)
+        if ours is None:
+            raise
+        raise ours from error.orig
+    except sqlite3.Error as error:  # from the pragmas of a new connection
+        ours = _of_sqlite(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _translation(error: exc.DBAPIError) -> StoreError | None:
+    cause = error.orig
+    return _of_sqlite(cause) if isinstance(cause, sqlite3.Error) else _of_postgresql(error)
+
+
+def _of_sqlite(cause: sqlite3.Error) -> StoreError | None:
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest tells details of the same kind
+    if code in _BUSY:
+        return StoreBusy(f"the database is locked by another process for more than {LOCK_WAIT_S} s; try again")
+    if code in _SQLITE_ADVICE:
+        return StoreError(_SQLITE_ADVICE[code])
+    if str(cause).startswith("no such table"):
+        return _no_table()
+    return None
+
+
+def _of_postgresql(error: exc.DBAPIError) -> StoreError | None:
+    state = getattr(error.orig, "sqlstate", None)
+    if state in _PG_BUSY:
+        return StoreBusy(f"the database is locked by another transaction for more than {LOCK_WAIT_S} s; try again")
+    if state == _PG_UNDEFINED_TABLE:
+        return _no_table()
+    if isinstance(error, exc.OperationalError | exc.InterfaceError):
+        if state and state[:2] in {"28", "3D"}:
+            return StoreError("the database server refuses this user, password or database name; check store.url")
+        if state and state[:2] == "53":
+            return StoreError("the database server has no disk, memory or connection left; see its log")
+        return StoreError("the database server cannot be reached; check that it runs and store.url names it")
+    return None
+
+
+def _no_table() -> StoreOutdated:
+    return StoreOutdated("the database has not been set up for this program; run `publisher db upgrade`")

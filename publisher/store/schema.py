@@ -1,0 +1,233 @@
+"""The tables. Floor: store. The migrations add up to this; a test compares the two on both databases.
+
+`filings` repeats `stamp` and `published` of its article: the newest fifty of a topic are then one walk down the
+index (topic, stamp) instead of a sort of everything ever filed there. `Articles.revise` keeps the copies right.
+
+Deliveries and events name a subscriber by number without a foreign key: a reader who asks to be forgotten leaves
+no address behind, and the sum of each issue stays right.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
+
+from publisher.model import DeliveryState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
+from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
+
+HEAD = "0001"
+"""The newest migration: what the schema of an opened database must be."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Number, nullable=False),
+)
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("key", Name, primary_key=True),
+    Column("entry_id", Text, nullable=False, unique=True),
+    Column("slug", Name, nullable=False, unique=True),
+    Column("slug_base", Name, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", Text),
+    Column("language", Text, nullable=False),
+    Column("source_url", Text),
+    Column("published", UtcTime, nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("updated", UtcTime, nullable=False, index=True),
+    Column("revision", Number, nullable=False),
+    Column("stamp", Number, nullable=False, unique=True),
+    Column("explicit_topics", Slugs),
+    Column("fingerprint", Text, nullable=False),
+    Column("withdrawn", UtcTime),
+    Index("ix_articles_published", "published", "key"),
+)
+
+article_revisions = Table(
+    "article_revisions",
+    metadata,
+    Column("article_key", Name, ForeignKey("articles.key"), primary_key=True),
+    Column("revision", Number, primary_key=True, autoincrement=False),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", Text),
+    Column("language", Text, nullable=False),
+    Column("source_url", Text),
+    Column("published", UtcTime, nullable=False),
+    Column("updated", UtcTime, nullable=False),
+    Column("stamp", Number, nullable=False),
+    Column("explicit_topics", Slugs),
+    Column("fingerprint", Text, nullable=False),
+)
+
+article_identities = Table(
+    "article_identities",
+    metadata,
+    Column("identity", Name, primary_key=True),
+    Column("article_key", Name, ForeignKey("articles.key"), nullable=False, index=True),
+)
+
+filings = Table(
+    "filings",
+    metadata,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("article_key", Name, ForeignKey("articles.key"), nullable=False),
+    Column("topic", Name, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("filed_at", UtcTime, nullable=False),
+    Column("stamp", Number, nullable=False),
+    Column("published", UtcTime, nullable=False),
+    sa.UniqueConstraint("article_key", "topic"),
+    Index("ix_filings_topic_stamp", "topic", "stamp"),
+    Index("ix_filings_topic_published", "topic", "published"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("path", Name, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("size", Number, nullable=False),
+    Column("first_written", UtcTime, nullable=False),
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", Name, nullable=False, unique=True),
+    Column("state", Word(SubscriberState), nullable=False),
+    Column("frequency", Word(Frequency), nullable=False),
+    Column("language", Text, nullable=False),
+    Column("watermark", Number, nullable=False),
+    Column("created", UtcTime, nullable=False),
+    Index("ix_subscribers_audience", "frequency", "state", "id"),
+    sqlite_autoincrement=True,  # links in old letters name the number: it must never be somebody else's
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("subscriber_id", Number, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("topic", Name, primary_key=True),
+    Index("ix_subscriptions_topic", "topic", "subscriber_id"),
+)
+
+subscriber_events = Table(
+    "subscriber_events",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("subscriber_id", Number, nullable=False, index=True),
+    Column("at", UtcTime, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+issues = Table(
+    "issues",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("frequency", Word(Frequency), nullable=False),
+    Column("number", Number),
+    Column("slot", UtcTime),
+    Column("state", Word(IssueState), nullable=False),
+    Column("composed", UtcTime, nullable=False),
+    Column("upto_seq", Number, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("selected", Number, nullable=False),
+    Column("report", Report),
+    Column("finished", UtcTime),
+    sa.UniqueConstraint("frequency", "number"),
+    sa.UniqueConstraint("frequency", "slot"),
+    sqlite_autoincrement=True,
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("issue_id", Number, ForeignKey("issues.id"), nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    sa.UniqueConstraint("issue_id", "fingerprint"),
+    sqlite_autoincrement=True,
+)
+
+edition_articles = Table(
+    "edition_articles",
+    metadata,
+    Column("edition_id", Number, ForeignKey("editions.id"), primary_key=True),
+    Column("position", Number, primary_key=True, autoincrement=False),
+    Column("topic", Name, nullable=False),
+    Column("article_key", Name, ForeignKey("articles.key"), nullable=False, index=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("issue_id", Number, ForeignKey("issues.id"), primary_key=True),
+    Column("subscriber_id", Number, primary_key=True, autoincrement=False),
+    Column("edition_id", Number, ForeignKey("editions.id")),
+    Column("state", Word(DeliveryState), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Number, nullable=False),
+    Column("next_attempt", UtcTime),
+    Column("reply", Text, nullable=False),
+    Column("changed", UtcTime, nullable=False),
+    Column("claimed_from", Word(DeliveryState)),
+    Column("claim_until", UtcTime),
+    Index("ix_deliveries_state", "state", "issue_id", "subscriber_id"),
+    Index(
+        "ix_deliveries_due",
+        "state",
+        "next_attempt",
+        sqlite_where=text("next_attempt IS NOT NULL"),
+        postgresql_where=text("next_attempt IS NOT NULL"),
+    ),
+    Index("ix_deliveries_subscriber", "subscriber_id", "edition_id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("trigger", Word(RunTrigger), nullable=False),
+    Column("state", Word(RunState), nullable=False),
+    Column("started", UtcTime, nullable=False),
+    Column("finished", UtcTime),
+    Column("host", Text, nullable=False),
+    Column("pid", Number, nullable=False),
+    Column("heartbeat", UtcTime, nullable=False),
+    Column("report", Report, nullable=False),
+    # at most one run is running: the database itself says so
+    Index(
+        "ux_runs_running",
+        "state",
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    ),
+    sqlite_autoincrement=True,
+)
