@@ -1,0 +1,303 @@
+"""What a feed says before any format writes it down, and which entries may be said. Floor: in `feeds`, its lowest.
+
+Everything that can differ between two runs comes in as an argument. Text is cleaned here once, so that Atom, RSS and
+JSON Feed tell the same facts.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from publisher.clock import whole_seconds
+from publisher.errors import FeedError
+from publisher.htmltext import clean_line, excerpt
+from publisher.links import Links
+from publisher.model import ALL, FiledArticle, Topic, TopicGroup
+
+if TYPE_CHECKING:
+    from publisher.config import SiteSettings
+
+MAX_BYTES = 5_000_000
+"""A longer document fails the W3C feed validator, and readers refuse it."""
+EARLIEST_YEAR = 1990
+"""Readers and the validator take an older date for a mistake."""
+LATEST = timedelta(days=1)
+"""How far after the present a date may lie before it is taken for a mistake."""
+_ENTRY_OVERHEAD = 2000  # bytes of tags and links around an entry's texts, generously
+_ROOM = MAX_BYTES - 100_000  # what entries may take: the rest is for the head of the feed
+_TITLE = 80
+
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")  # an absolute IRI (RFC 3987)
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#<>\"{}|\\^`]+[^\s<>\"{}|\\^`]*")
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")  # RFC 4287, section 2
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
+_MARKUP = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSite:
+    """What all feeds of a site share. `author` and `language` serve where an article has none of its own; ids are
+    tag URIs (RFC 4151) of `tag_authority` and `tag_year`, so that a moved `links.base_url` changes none of them."""
+
+    links: Links
+    title: str
+    description: str
+    author: str
+    rights: str
+    language: str
+    tag_authority: str
+    tag_year: int
+
+    @classmethod
+    def of(cls, site: SiteSettings) -> FeedSite:
+        """From the section [site] of config.toml; an empty author becomes the site's title."""
+        return cls(
+            links=Links(site.base_url),
+            title=site.title,
+            description=site.description,
+            author=site.author or site.title,
+            rights=site.rights,
+            language=site.language,
+            tag_authority=site.tag_authority,
+            tag_year=site.tag_year,
+        )
+
+    def tag(self, name: str) -> str:
+        return f"tag:{self.tag_authority},{self.tag_year}:{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A topic as feeds name it (RFC 4287, 4.2.2): slug, the IRI of its kind (theme, region), what people read."""
+
+    term: str
+    scheme: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One article in a feed. `title` and `summary` are plain text, `content` is sanitised HTML with absolute URLs.
+    `author` is None where the feed's author holds. Dates are aware, in UTC, in whole seconds."""
+
+    entry_id: str
+    title: str
+    url: str
+    published: datetime
+    updated: datetime
+    summary: str
+    content: str
+    language: str
+    author: str | None = None
+    categories: tuple[Category, ...] = ()
+    source_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A topic's feed in all its formats; `entries` in the order they are published in: newest change first."""
+
+    slug: str
+    feed_id: str
+    title: str
+    subtitle: str
+    updated: datetime
+    language: str
+    author: str
+    rights: str
+    home_url: str
+    atom_url: str
+    rss_url: str
+    json_url: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A rule that is broken, by its place in a specification, and the entry that breaks it ("" for the feed)."""
+
+    rule: str
+    text: str
+    entry_id: str = ""
+
+    def __str__(self) -> str:
+        where = f"entry {self.entry_id}: " if self.entry_id else ""
+        return f"{where}{self.text} ({self.rule})"
+
+
+def mint_entry_id(authority: str, year: int, key: str) -> str:
+    """The id of the article `key` in every feed, for ever: ``tag:authority,year:article/key`` (RFC 4151)."""
+    return f"tag:{authority},{year}:article/{quote(key, safe='')}"
+
+
+def everything(site: FeedSite) -> Topic:
+    """The topic of the feed of everything, which config.toml does not list."""
+    return Topic(ALL, site.title, site.description, TopicGroup.THEME)
+
+
+def build_feed(topic: Topic, articles: Sequence[FiledArticle], topics: Mapping[str, Topic], site: FeedSite) -> Feed:
+    """The feed of `topic` (`everything(site)` for the feed of all) with `articles`, already cut to what it holds.
+
+    `topics` gives the labels of the categories; a slug that is not in it (a topic since removed) is no category.
+    An empty feed is dated 1 January of the tag year, for lack of anything in the data.
+    """
+    language = site.language
+    entries = in_order(_entry(filed, topics, site) for filed in articles)
+    label = clean_line(topic.label)
+    return Feed(
+        slug=topic.slug,
+        feed_id=site.tag(f"feed/{topic.slug}"),
+        title=clean_line(site.title) if topic.slug == ALL else f"{clean_line(site.title)}: {label}",
+        subtitle=clean_line(topic.description),
+        updated=entries[0].updated if entries else _nothing_yet(site),
+        language=language,
+        author=clean_line(site.author),
+        rights=clean_line(site.rights),
+        home_url=site.links.topic(topic.slug),
+        atom_url=site.links.feed(topic.slug, "atom"),
+        rss_url=site.links.feed(topic.slug, "rss"),
+        json_url=site.links.feed(topic.slug, "json"),
+        entries=entries,
+    )
+
+
+def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Newest change first; entries of the same second by id, so that the order is total."""
+    return tuple(sorted(sorted(entries, key=lambda entry: entry.entry_id), key=lambda e: e.updated, reverse=True))
+
+
+def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, list[Problem]]:
+    """`feed` without the entries that no format could publish, and why each of them stays out.
+
+    With `now`, entries dated later than tomorrow stay out too. The oldest entries stay out of a feed that would grow
+    beyond MAX_BYTES. What is left can be rendered in every format.
+    """
+    good: list[Entry] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    size = 0
+    for entry in feed.entries:
+        problem = entry_problem(entry, now=now)
+        if problem is None and entry.entry_id in seen:
+            problem = Problem("RFC 4287, 4.2.6", "another entry of this feed has the same id", entry.entry_id)
+        if problem is None:
+            size += _size(entry)
+            if size > _ROOM:
+                text = f"left out: the feed would be longer than {MAX_BYTES:,} bytes; publish fewer entries"
+                problem = Problem("document size", text, entry.entry_id)
+                size -= _size(entry)
+        if problem is None:
+            seen.add(entry.entry_id)
+            good.append(entry)
+        else:
+            problems.append(problem)
+    if not problems:
+        return feed, problems
+    # An emptied feed keeps its date: it must not seem older than the one readers have.
+    updated = max((entry.updated for entry in good), default=feed.updated)
+    return replace(feed, entries=tuple(good), updated=updated), problems
+
+
+def entry_problem(entry: Entry, *, now: datetime | None = None) -> Problem | None:
+    """The first rule that `entry` breaks on its own, or None."""
+    texts = (entry.title, entry.summary, entry.content, entry.author or "", *(c.label for c in entry.categories))
+    checks = (
+        ("RFC 4287, 4.2.6", "the id is not an absolute IRI", _ID.fullmatch(entry.entry_id)),
+        ("XML 1.0, 2.2", "a text has a character that XML forbids", not any(map(_NOT_XML.search, texts))),
+        ("RFC 4287, 4.2.14", "the title is empty", entry.title.strip()),
+        ("RFC 4287, 4.1.2", "there is neither summary nor content", (entry.summary + entry.content).strip()),
+        ("RFC 4287, 4.2.7.1", f"not a web address: {entry.url!r}", _WEB_ADDRESS.fullmatch(entry.url)),
+        (
+            "RFC 4287, 4.2.7.1",
+            f"the source is not a web address: {entry.source_url!r}",
+            entry.source_url is None or _WEB_ADDRESS.fullmatch(entry.source_url),
+        ),
+        ("RFC 4287, 2", f"not a language tag: {entry.language!r}", _LANGUAGE.fullmatch(entry.language)),
+        ("RFC 4287, 3.2.1", "the author's name is empty", entry.author is None or entry.author.strip()),
+        ("RFC 4287, 4.2.2", "a category without term or scheme", all(map(_is_category, entry.categories))),
+        ("RFC 4287, 3.3", "a date without zone or with parts of a second", all(map(_is_exact, _dates(entry)))),
+    )
+    for rule, text, holds in checks:
+        if not holds:
+            return Problem(rule, text, entry.entry_id)
+    for moment in _dates(entry):
+        if moment.year < EARLIEST_YEAR or (now is not None and moment > now + LATEST):
+            return Problem("RFC 4287, 3.3", f"an implausible date: {moment:%Y-%m-%d}", entry.entry_id)
+    return None
+
+
+def require_good(feed: Feed) -> None:
+    """Raise FeedError naming the entry and rule when a format cannot write `feed`; `drop_bad_entries` sees to it."""
+    head = (feed.title, feed.subtitle, feed.author, feed.rights)
+    if any(map(_NOT_XML.search, head)) or not (feed.title.strip() and feed.author.strip()):
+        raise FeedError(feed.slug, "title or author is empty, or the head has a character that XML forbids")
+    if not _LANGUAGE.fullmatch(feed.language) or not _is_exact(feed.updated):
+        raise FeedError(feed.slug, "the language is no language tag, or the date has no zone or parts of a second")
+    for entry in feed.entries:
+        problem = entry_problem(entry)
+        if problem is not None:
+            raise FeedError(feed.slug, str(problem))
+
+
+def rfc3339(moment: datetime) -> str:
+    """``2026-03-01T07:00:00Z`` (RFC 3339); `moment` is aware."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def text_or_html(plain: str) -> tuple[str, str]:
+    """The type (text or html) and the form to publish plain text in, so that no reader takes it for markup.
+
+    Many readers interpret titles as HTML whatever the type says, so what looks like markup is escaped and declared.
+    """
+    return ("html", html.escape(plain, quote=False)) if _MARKUP.search(plain) else ("text", plain)
+
+
+def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> Entry:
+    article = filed.article
+    url = site.links.article(article.slug)
+    # An old document keeps its date in its text; as a feed date it would be taken for a mistake.
+    published = article.published if article.published.year >= EARLIEST_YEAR else article.first_seen
+    return Entry(
+        entry_id=article.entry_id,
+        title=clean_line(article.title) or clean_line(article.text, _TITLE),
+        url=url,
+        published=whole_seconds(published),
+        updated=whole_seconds(article.updated),
+        summary=clean_line(article.summary) or excerpt(article.text),
+        content=_NOT_XML.sub("", article.body).strip(),  # the rest was settled when it was sanitised
+        language=article.language,
+        author=clean_line(article.author or "") or None,
+        categories=tuple(_category(topics[slug], site) for slug in filed.topics if slug in topics),
+        source_url=article.source_url,
+    )
+
+
+def _category(topic: Topic, site: FeedSite) -> Category:
+    return Category(topic.slug, site.tag(topic.group.value), clean_line(topic.label))
+
+
+def _nothing_yet(site: FeedSite) -> datetime:
+    return datetime(site.tag_year, 1, 1, tzinfo=UTC)
+
+
+def _dates(entry: Entry) -> tuple[datetime, datetime]:
+    return entry.published, entry.updated
+
+
+def _is_exact(moment: datetime) -> bool:
+    return moment.tzinfo is not None and not moment.microsecond
+
+
+def _is_category(category: Category) -> bool:
+    return bool(category.term.strip()) and _ID.fullmatch(category.scheme) is not None
+
+
+def _size(entry: Entry) -> int:
+    """About how many bytes `entry` takes in XML, where markup is escaped."""
+    return len(html.escape(entry.content + entry.summary + entry.title).encode()) + _ENTRY_OVERHEAD
