@@ -1,0 +1,7 @@
+"""Article, topic, index and issue pages -> HTML bytes. Floor: pure, above `templating`; knows no disk, no clock."""
+
+from publisher.pages.documents import NOT_FOUND, Pages
+from publisher.pages.frame import PageSite
+from publisher.pages.web import WebPages
+
+__all__ = ["NOT_FOUND", "PageSite", "Pages", "WebPages"]

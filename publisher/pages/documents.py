@@ -1,0 +1,128 @@
+"""Pages that are published as files: `Pages` turns articles, topics and issues into `Document`s. Floor: pure.
+
+Links between pages are relative, so that the folder may move or be read from disk; canonical addresses and the
+addresses of feeds are absolute. Nothing here asks for the time: the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from publisher import links
+from publisher.links import RelativeLinks
+from publisher.model import ALL, Document, FiledArticle, Issue, Topic
+from publisher.pages.frame import ICON, Frame, PageSite, issue_title, stylesheet, web_address
+from publisher.pages.web import WebPages
+from publisher.templating import render
+
+NOT_FOUND = "404.html"
+"""Where many web servers look for the page of an address that does not exist."""
+
+
+class Pages:
+    """Renders the site's documents with the templates ``site/*`` of `env` (see publisher.templating.environment).
+
+    Every method raises TemplateError where a template of the operator is broken.
+    """
+
+    def __init__(self, env: ImmutableSandboxedEnvironment, site: PageSite) -> None:
+        self._env = env
+        self._site = site
+        self._style = stylesheet(env, site.accent)
+        self._frames: dict[int, Frame] = {}
+
+    def style(self) -> Document:
+        return Document(links.STYLE, self._style.content)
+
+    def icon(self) -> Document:
+        return self._document(ICON, "site/icon.svg", {"accent": self._site.accent})
+
+    def not_found(self) -> Document:
+        """The page of an address that does not exist; its links hold at any depth."""
+        return Document(NOT_FOUND, WebPages(self._env, self._site).not_found())
+
+    def article(self, filed: FiledArticle) -> Document:
+        article = filed.article
+        path = links.article_path(article.slug)
+        frame = self._frame(path)
+        values = {
+            "heading": article.title,
+            "summary": article.summary,
+            "canonical": self._site.links.to(path),
+            "feeds": frame.feeds(ALL),
+            "article": article,
+            "body": article.body,
+            "published": article.published,
+            "corrected": article.updated if article.revision > 1 else None,
+            "author": article.author or self._site.author,
+            "language": frame.foreign(article.language),
+            "source": web_address(article.source_url),
+            "topics": frame.topics(filed.topics),
+        }
+        return self._document(path, "site/article.html", frame.values | values)
+
+    def topic(self, topic: Topic, articles: Sequence[FiledArticle], total: int) -> Document:
+        """The page of `topic` with its newest `articles`; `total` is how many are filed under it."""
+        path = links.topic_path(topic.slug)
+        frame = self._frame(path)
+        values = {
+            "heading": topic.label,
+            "summary": topic.description,
+            "canonical": self._site.links.to(path),
+            "feeds": frame.feeds(topic.slug, topic.label),
+            "topic": topic,
+            "articles": [frame.article(filed, but=topic.slug) for filed in articles],
+            "total": total,
+        }
+        return self._document(path, "site/topic.html", frame.values | values)
+
+    def index(self, articles: Sequence[FiledArticle], counts: Mapping[str, int], issues: Sequence[Issue]) -> Document:
+        """The first page: newest `articles`, how many each topic slug (and `all`) has, past `issues`, newest first."""
+        frame = self._frame(links.INDEX)
+        values = {
+            "heading": self._site.title,
+            "summary": self._site.description,
+            "canonical": self._site.links.home(),
+            "feeds": frame.feeds(ALL),
+            "articles": [frame.article(filed) for filed in articles],
+            "counts": {topic.slug: counts.get(topic.slug, 0) for topic in self._site.topics},
+            "total": counts.get(ALL, len(articles)),
+            "issues": [frame.issue(issue) for issue in issues if issue.number is not None],
+        }
+        return self._document(links.INDEX, "site/index.html", frame.values | values)
+
+    def issue(self, issue: Issue, sections: Sequence[tuple[Topic, Sequence[FiledArticle]]], subject: str) -> Document:
+        """A past issue as its letter was for a reader of all topics; each article stands in one section."""
+        path = links.issue_path(issue.name)
+        frame = self._frame(path)
+        values = {
+            "heading": subject,
+            "summary": f"{issue_title(issue)} of {self._site.title}",
+            "canonical": self._site.links.to(path),
+            "feeds": frame.feeds(ALL),
+            "name": issue_title(issue),
+            "composed": issue.composed,
+            "sections": [
+                (topic, [frame.article(filed, but=topic.slug) for filed in articles]) for topic, articles in sections
+            ],
+            "total": sum(len(articles) for _, articles in sections),
+        }
+        return self._document(path, "site/issue.html", frame.values | values)
+
+    def _frame(self, path: str) -> Frame:
+        """Relative links are the same for all pages at one depth, so they are made once."""
+        depth = path.count("/")
+        if depth not in self._frames:
+            relative = RelativeLinks(path, self._site.offline_links)
+            # a page read from disk has no server to post to, except the one at the base URL
+            subscribe = (
+                self._site.links.base_url + "subscribe" if self._site.offline_links else relative.to("subscribe")
+            )
+            self._frames[depth] = Frame(self._site, self._style, relative.to, subscribe)
+        return self._frames[depth]
+
+    def _document(self, path: str, template: str, values: Mapping[str, Any]) -> Document:
+        return Document(path, render(self._env, template, values).encode())

@@ -1,0 +1,185 @@
+"""What all pages of a site share: its values, the links of the frame around each page. Floor: pure.
+
+Templates get plain values that are ready to be printed, because each attribute and call in a sandboxed template has
+its price and there may be ten thousand article pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from publisher import links
+from publisher.links import Links
+from publisher.model import ALL, FiledArticle, Frequency, Issue, Topic, TopicGroup
+from publisher.pages import colours
+from publisher.templating import render
+
+ICON = "assets/icon.svg"
+_FEED_TYPES = (
+    ("atom", "application/atom+xml", ""),
+    ("rss", "application/rss+xml", " (RSS)"),
+    ("json", "application/feed+json", " (JSON Feed)"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSite:
+    """What the pages know of the site. `topics` is in the order of config.toml and without `all`; `frequencies` are
+    the digests a reader may choose from, and without any the pages show no sign-up form. `author` stands where an
+    article names none, `accent` is ``#rrggbb``."""
+
+    title: str
+    description: str
+    language: str
+    accent: str
+    links: Links
+    topics: tuple[Topic, ...]
+    frequencies: tuple[Frequency, ...] = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
+    offline_links: bool = False
+    author: str = ""
+    rights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLink:
+    """A topic as a page shows it; `href` leads to its page, `feed` to its Atom feed."""
+
+    slug: str
+    label: str
+    description: str
+    group: str
+    href: str
+    feed: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleLink:
+    """An article in a list. `language` is empty where it is the site's own."""
+
+    href: str
+    title: str
+    summary: str
+    language: str
+    published: datetime
+    topics: Sequence[TopicLink]
+
+
+@dataclass(frozen=True, slots=True)
+class IssueLink:
+    href: str
+    title: str
+    composed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLink:
+    """One `<link rel="alternate">`; `href` is absolute."""
+
+    type: str
+    title: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The one stylesheet; `version` is the first 8 digits of its hash, so that a new one is fetched at once."""
+
+    content: bytes
+    version: str
+
+
+def stylesheet(env: ImmutableSandboxedEnvironment, accent: str) -> Style:
+    values = {"light": asdict(colours.light(accent)), "dark": asdict(colours.dark(accent))}
+    content = render(env, "site/style.css", values).encode()
+    return Style(content, hashlib.sha256(content).hexdigest()[:8])
+
+
+class Frame:
+    """The links of pages that share one way of linking: `to` turns the path of a published file into an href."""
+
+    def __init__(self, site: PageSite, style: Style, to: Callable[[str], str], subscribe: str) -> None:
+        self._site = site
+        self._to = to
+        self._topics = {topic.slug: self._topic_link(topic) for topic in site.topics}
+        self.values: dict[str, Any] = {
+            "site": site,
+            "home": to(links.INDEX),
+            "style": f"{to(links.STYLE)}?v={style.version}",
+            "icon": to(ICON),
+            "opml": to(links.OPML),
+            "subscribe": subscribe,
+            "groups": self._groups(),
+        }
+
+    def topics(self, slugs: Iterable[str]) -> list[TopicLink]:
+        """Those of `slugs` that config.toml still knows."""
+        return [self._topics[slug] for slug in slugs if slug in self._topics]
+
+    def article(self, filed: FiledArticle, *, but: str = "") -> ArticleLink:
+        """An item of a list; `but` is the topic whose list it is, which it need not name again."""
+        article = filed.article
+        return ArticleLink(
+            href=self._to(links.article_path(article.slug)),
+            title=article.title,
+            summary=article.summary,
+            language=self.foreign(article.language),
+            published=article.published,
+            topics=self.topics(slug for slug in filed.topics if slug != but),
+        )
+
+    def issue(self, issue: Issue) -> IssueLink:
+        return IssueLink(self._to(links.issue_path(issue.name)), issue_title(issue), issue.composed)
+
+    def feeds(self, slug: str, label: str = "") -> list[FeedLink]:
+        """The three feeds of a topic, Atom first, for autodiscovery."""
+        title = f"{self._site.title}: {label}" if label else self._site.title
+        return [
+            FeedLink(kind, title + suffix, self._site.links.feed(slug, extension))
+            for extension, kind, suffix in _FEED_TYPES
+        ]
+
+    def foreign(self, language: str) -> str:
+        return "" if language == self._site.language else language
+
+    def _topic_link(self, topic: Topic) -> TopicLink:
+        return TopicLink(
+            slug=topic.slug,
+            label=topic.label,
+            description=topic.description,
+            group=topic.group,
+            href=self._to(links.topic_path(topic.slug)),
+            feed=self._to(links.feed_path(topic.slug)),
+        )
+
+    def _groups(self) -> list[tuple[str, str, list[TopicLink]]]:
+        """(id, heading, topics) of themes and regions, without a group that has none."""
+        headings = ((TopicGroup.THEME, "themes", "Themes"), (TopicGroup.REGION, "regions", "WCO regions"))
+        groups = [
+            (name, heading, [link for link in self._topics.values() if link.group == group and link.slug != ALL])
+            for group, name, heading in headings
+        ]
+        return [group for group in groups if group[2]]
+
+
+def issue_title(issue: Issue) -> str:
+    return f"{issue.frequency.capitalize()} digest no. {issue.number}"
+
+
+def web_address(url: str | None) -> tuple[str, str] | None:
+    """`url` and its host, if it is one that a page may link to: a source cannot smuggle in ``javascript:``."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    return url, parts.hostname.removeprefix("www.")

@@ -1,0 +1,87 @@
+"""Pages that only `publisher serve` shows: questions with one button, receipts, preferences, errors. Floor: pure.
+
+They are answered under any address, with tokens in it, so their links start at the root of the base URL; search
+engines are told to stay away, and no address of a reader stands in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from publisher.links import INDEX
+from publisher.model import ALL, Frequency
+from publisher.pages.frame import Frame, PageSite, stylesheet
+from publisher.templating import render
+
+
+class WebPages:
+    """Renders complete HTML pages as bytes with the templates ``site/*`` of `env`."""
+
+    def __init__(self, env: ImmutableSandboxedEnvironment, site: PageSite) -> None:
+        self._env = env
+        self._root = urlsplit(site.links.base_url).path or "/"
+        self._frame = Frame(site, stylesheet(env, site.accent), self._to, self._to("subscribe"))
+
+    def message(self, title: str, text: str | Sequence[str], *, link: tuple[str, str] | None = None) -> bytes:
+        """A receipt or an error: `text` is one or more paragraphs, `link` is (label, href) of what to do next."""
+        paragraphs = [text] if isinstance(text, str) else list(text)
+        return self._page("site/message.html", title, {"paragraphs": paragraphs, "link": link})
+
+    def not_found(self) -> bytes:
+        return self._page("site/404.html", "Page not found", {})
+
+    def ask(self, title: str, text: str | Sequence[str], button: str) -> bytes:
+        """A question with one button, which posts to the page's own address: GET changes nothing."""
+        paragraphs = [text] if isinstance(text, str) else list(text)
+        return self._page("site/ask.html", title, {"paragraphs": paragraphs, "button": button, "preferences": ""})
+
+    def unsubscribe(self, preferences: str = "") -> bytes:
+        """Asks for the one click that ends the letters. `preferences` is the href of the reader's settings."""
+        paragraphs = ["Press the button and you get no more letters from us. It takes effect at once."]
+        values = {"paragraphs": paragraphs, "button": "Unsubscribe", "preferences": preferences}
+        return self._page("site/ask.html", "Leave the digest?", values)
+
+    def unsubscribed(self) -> bytes:
+        """The receipt: it says what has happened and how to come back."""
+        paragraphs = ["No more letters will be sent to you. A letter that is on its way already may still arrive."]
+        link = ("Subscribe again", self._to(INDEX) + "#digest")
+        return self.message("You have unsubscribed", paragraphs, link=link)
+
+    def sign_up(
+        self, *, email: str = "", topics: Collection[str] = (), frequency: Frequency | None = None, problem: str = ""
+    ) -> bytes:
+        """The sign-up form again, filled in as it was sent, with the `problem` that kept it from being taken."""
+        values = {"email": email, "chosen": frozenset(topics), "frequency": frequency, "problem": problem}
+        return self._page("site/sign-up.html", "Get the digest by e-mail", values)
+
+    def preferences(
+        self,
+        *,
+        topics: Collection[str],
+        frequency: Frequency,
+        paused: bool,
+        unsubscribe: str,
+        saved: bool = False,
+        problem: str = "",
+    ) -> bytes:
+        """A reader's settings; posts `topics` (repeated), `frequency` and `paused` (``yes``) to its own address."""
+        values = {
+            "chosen": frozenset(topics),
+            "frequency": frequency,
+            "paused": paused,
+            "unsubscribe": unsubscribe,
+            "saved": saved,
+            "problem": problem,
+        }
+        return self._page("site/preferences.html", "Your digest", values)
+
+    def _page(self, template: str, title: str, values: dict[str, Any]) -> bytes:
+        common = {"heading": title, "summary": "", "canonical": "", "feeds": self._frame.feeds(ALL)}
+        return render(self._env, template, self._frame.values | common | values).encode()
+
+    def _to(self, path: str) -> str:
+        return self._root + quote(path.removesuffix(INDEX))
