@@ -7,6 +7,7 @@
     ├── SourceError                 a whole source cannot be read (single bad items are `Refusal` values)
     ├── TemplateError               a template of the site or of a letter cannot be rendered
     ├── FeedError                   a feed that must not be published; `topic` says which
+    ├── LetterError                 a letter that must not be sent: a value would break out of its `header`
     ├── StoreError                  the database refused; the cause is chained
     │   ├── StoreBusy               somebody else holds the lock; the same call may succeed later
     │   └── StoreOutdated           the schema is older or newer than this program
@@ -65,6 +66,16 @@ class FeedError(PublisherError, ValueError):
         self.topic = topic
         self.problem = problem
         super().__init__(f"feed {topic}: {problem}")
+
+
+class LetterError(PublisherError, ValueError):
+    """A value cannot stand in `header` of a letter: it holds a line break, is too long, or is no address. The value
+    is not printed, it may be an address."""
+
+    def __init__(self, header: str, problem: str) -> None:
+        self.header = header
+        self.problem = problem
+        super().__init__(f"letter: {header}: {problem}")
 
 
 class StoreError(PublisherError):

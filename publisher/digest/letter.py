@@ -1,0 +1,268 @@
+"""A rendered edition -> letters: complete RFC 5322 messages as bytes. Floor: a pure room.
+
+An edition is made into byte strings once. A reader's letter is those strings joined with six values of their own,
+so that ten thousand letters cost ten thousand joins. The same reader's letter has the same bytes at every attempt.
+
+    headers            one line each or folded; 7 bit; nothing of the edition or reader can end a header
+    multipart/alternative (RFC 2046, 5.1.4)
+      text/plain       quoted-printable; cut at the slots, where a soft line break lets a value of any length follow
+      text/html        the same
+
+Python's own generator is not used for the whole: it re-writes a List-Unsubscribe of 78 characters or more as encoded
+words, which mail programs then do not offer (cpython#85725). A test compares our letters with its parser's view.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from binascii import b2a_qp
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.header import Header
+from email.utils import format_datetime, parseaddr
+from textwrap import wrap
+from typing import NamedTuple
+
+from email_validator import EmailNotValidError, validate_email
+
+from publisher.digest.render import PREFERENCES, RECIPIENT, SLOTS, UNSUBSCRIBE, DigestSite, RenderedEdition
+from publisher.errors import LetterError
+from publisher.model import Edition, Issue
+
+MAX_LINE = 998  # octets without CRLF, RFC 5322 section 2.1.1
+_FOLDED_LINE = 76  # octets of a line that we may fold, and of quoted-printable (RFC 2045 section 6.7)
+_CRLF = "\r\n"
+_SOFT_BREAK = b"=\r\n"
+
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SLOT = re.compile("(" + "|".join(map(re.escape, SLOTS)) + ")")
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ASCII_ADDRESS = re.compile(rf"{_ATEXT}(\.{_ATEXT})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_URL = re.compile(r"https?://[!-;=?-~]+")  # no space, no angle bracket, nothing outside ASCII
+_PHRASE = re.compile(rf"{_ATEXT}( {_ATEXT})*")
+_LOCAL_PART_OF_ID = re.compile(rf"{_ATEXT}(\.{_ATEXT})*")
+
+
+class Address(NamedTuple):
+    """An address as the wire takes it: the domain in ASCII (RFC 5891). `smtputf8` is true where the local part is
+    not ASCII: then only a relay that offers SMTPUTF8 (RFC 6531) can take the letter, and its To is raw UTF-8."""
+
+    text: str
+    smtputf8: bool
+
+
+def address(email: str) -> Address:
+    """`email` as the wire takes it; raises LetterError where it is no address (the text does not show it)."""
+    if len(email) <= 254 and _ASCII_ADDRESS.fullmatch(email) and "=?" not in email:
+        return Address(email, False)
+    try:
+        valid = validate_email(email, check_deliverability=False)
+    except EmailNotValidError:
+        raise LetterError("To", "not an e-mail address") from None
+    text = f"{valid.local_part}@{valid.ascii_domain}"
+    if "=?" in text:  # would read as an encoded word
+        raise LetterError("To", "not an e-mail address that a header can hold")
+    return Address(text, valid.smtputf8 and not valid.local_part.isascii())
+
+
+def message_id(domain: str, digest: str) -> str:
+    """The Message-ID with angle brackets; `digest` is a stable name of issue and reader that nobody can guess
+    (Signer.digest), so that every attempt carries the same one (RFC 5322 section 3.6.4)."""
+    if not _LOCAL_PART_OF_ID.fullmatch(digest) or not _LOCAL_PART_OF_ID.fullmatch(domain):
+        raise LetterError("Message-ID", "holds characters that are not allowed")
+    return f"<{digest}@{domain}>"
+
+
+@dataclass(frozen=True, slots=True)
+class LetterForm:
+    """One edition as byte strings; `for_reader` joins them. `_places` says which of `_parts` is a reader's value, and
+    its name."""
+
+    _parts: tuple[bytes, ...]
+    _places: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, site: DigestSite, issue: Issue, edition: Edition, rendered: RenderedEdition) -> LetterForm:
+        """Build the form; raises LetterError where a setting or the subject cannot stand in a header."""
+        text = _body_pieces(rendered.text, "text")
+        markup = _body_pieces(rendered.html, "html")
+        boundary = _boundary([*text, *markup])
+        pieces: list[bytes | str] = [
+            *_headers(site, issue, edition, rendered.subject, boundary),
+            f"\r\n--{boundary}\r\n{_part_headers('plain')}\r\n".encode("ascii"),
+            *text,
+            f"\r\n--{boundary}\r\n{_part_headers('html')}\r\n".encode("ascii"),
+            *markup,
+            f"\r\n--{boundary}--\r\n".encode("ascii"),
+        ]
+        merged = _merged(pieces)
+        return cls(
+            tuple(piece if isinstance(piece, bytes) else b"" for piece in merged),
+            tuple((place, piece) for place, piece in enumerate(merged) if isinstance(piece, str)),
+        )
+
+    def for_reader(self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str) -> bytes:
+        """The whole letter, with CRLF. 7 bit, but for To where `address(email).smtputf8`. Raises LetterError for a
+        value that no header can hold; `message_id` comes from the function of that name."""
+        to, _ = address(email)
+        for header, url in (("List-Unsubscribe", unsubscribe_url), ("List-Help", preferences_url)):
+            if len(url) > MAX_LINE - len(header) - len(": <>") or not _URL.fullmatch(url):
+                raise LetterError(header, "not a web address in ASCII that fits one line")
+        values = {
+            "header To": to.encode(),
+            "header Message-ID": _header_value("Message-ID", message_id),
+            "header List-Unsubscribe": unsubscribe_url.encode("ascii"),
+            "header List-Help": preferences_url.encode("ascii"),
+        }
+        for marker, value in ((RECIPIENT, email), (UNSUBSCRIBE, unsubscribe_url), (PREFERENCES, preferences_url)):
+            values["text " + marker] = _slot_value(value)
+            values["html " + marker] = _slot_value(html.escape(value))
+        letter = [*self._parts]
+        for place, name in self._places:
+            letter[place] = values[name]
+        return b"".join(letter)
+
+
+# --- headers --------------------------------------------------------------------------------------------------------
+
+
+def _headers(site: DigestSite, issue: Issue, edition: Edition, subject: str, boundary: str) -> Iterable[bytes | str]:
+    """The headers, each once; a str among them names a reader's value. RFC 5322, 2369, 2919, 3834, 5064, 8058."""
+    name = issue.name if issue.number is not None else f"{issue.frequency}-preview"
+    yield _mailbox("From", site.sender)
+    if site.reply_to:
+        yield _mailbox("Reply-To", site.reply_to)
+    yield from (b"To: ", "header To", b"\r\n")
+    yield _text("Subject", subject)
+    yield _line("Date", format_datetime(issue.composed))
+    yield from (b"Message-ID: ", "header Message-ID", b"\r\n")
+    yield _line("MIME-Version", "1.0")
+    yield f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii")
+    yield _line("Content-Language", edition.language)
+    yield _named("List-Id", site.title, f"<{site.list_id}>")
+    yield from (b"List-Unsubscribe: <", "header List-Unsubscribe", b">\r\n")
+    yield _line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+    yield from (b"List-Help: <", "header List-Help", b">\r\n")
+    yield _line("List-Archive", f"<{site.links.home()}>")
+    if issue.number is not None:
+        yield _line("Archived-At", f"<{site.links.issue(issue.name)}>")
+    yield _line("Auto-Submitted", "auto-generated")
+    yield _line("Precedence", "bulk")
+    yield _line("X-Auto-Response-Suppress", "All")
+    yield _line("Feedback-ID", f"{name}:e{edition.id}:digest:{_sender_id(site.list_id)}")
+
+
+def _sender_id(list_id: str) -> str:
+    """12 characters that stand for the list at Gmail's feedback loop (which asks for 5 to 15, always the same)."""
+    return hashlib.sha256(list_id.encode()).hexdigest()[:12]
+
+
+def _line(header: str, value: str) -> bytes:
+    """A header on one line, whatever its length up to MAX_LINE."""
+    return header.encode("ascii") + b": " + _header_value(header, value) + b"\r\n"
+
+
+def _header_value(header: str, value: str) -> bytes:
+    if not value.isascii() or not value.isprintable():
+        raise LetterError(header, "holds a line break, a control character or a letter outside ASCII")
+    if len(header) + len(": ") + len(value) > MAX_LINE:
+        raise LetterError(header, f"longer than {MAX_LINE} characters")
+    return value.encode("ascii")
+
+
+def _text(header: str, value: str) -> bytes:
+    """A header of free text: as it is, folded between words, or else as encoded words (RFC 2047)."""
+    room = _FOLDED_LINE - len(header) - len(": ")
+    lines = wrap(value, room, break_long_words=False, break_on_hyphens=False)
+    plain = value.isascii() and "=?" not in value and value == " ".join(value.split())
+    if plain and value.isprintable() and all(len(line) <= room for line in lines):
+        return f"{header}: {f'{_CRLF} '.join(lines)}\r\n".encode("ascii")
+    return f"{header}: {_encoded_words(header, value)}\r\n".encode("ascii")
+
+
+def _mailbox(header: str, mailbox: str) -> bytes:
+    name, spec = parseaddr(mailbox)
+    if not _ASCII_ADDRESS.fullmatch(spec):
+        raise LetterError(header, "needs an address in ASCII; use 'Name <address@domain>'")
+    return _named(header, name, f"<{spec}>") if name else _line(header, spec)
+
+
+def _named(header: str, name: str, spec: str) -> bytes:
+    """``Name <spec>``: the name as a phrase, a quoted string or encoded words; `spec` in ASCII."""
+    room = _FOLDED_LINE - len(header) - len(": ") - len(spec) - len(" ")
+    if name.isascii() and name.isprintable() and "=?" not in name:
+        quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        phrase = name if _PHRASE.fullmatch(name) else quoted
+        if len(phrase) <= room:
+            return _line(header, f"{phrase} {spec}")
+    last = _header_value(header, spec).decode("ascii")
+    return f"{header}: {_encoded_words(header, name)}\r\n {last}\r\n".encode("ascii")
+
+
+def _encoded_words(header: str, value: str) -> str:
+    """`value` as encoded words of UTF-8, one to a line."""
+    if _UNFIT.search(value):
+        raise LetterError(header, "holds a line break or another control character")
+    return Header(value, "utf-8", maxlinelen=_FOLDED_LINE, header_name=header).encode(linesep=_CRLF)
+
+
+# --- bodies ---------------------------------------------------------------------------------------------------------
+
+
+def _part_headers(subtype: str) -> str:
+    return f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n'
+
+
+def _boundary(pieces: Iterable[bytes | str]) -> str:
+    """The same for the same content; "=_" never comes out of quoted-printable, so no body can hold it."""
+    digest = hashlib.sha256(b"\0".join(p if isinstance(p, bytes) else p.encode() for p in pieces))
+    return "=_" + digest.hexdigest()[:32]
+
+
+def _body_pieces(body: str, kind: str) -> list[bytes | str]:
+    """Quoted-printable, cut at the slots; the str between two pieces names the slot's value."""
+    pieces: list[bytes | str] = []
+    for piece in _SLOT.split(body):
+        if piece in SLOTS:
+            pieces.append(f"{kind} {piece}")
+        elif piece:
+            pieces.append(_quoted_printable(piece))
+    # A slot's value ends in a soft break of its own; a fixed piece needs one only before a slot.
+    return [
+        _open_ended(piece) if isinstance(piece, bytes) and place + 1 < len(pieces) else piece
+        for place, piece in enumerate(pieces)
+    ]
+
+
+def _slot_value(value: str) -> bytes:
+    return _open_ended(_quoted_printable(value))
+
+
+def _quoted_printable(text: str) -> bytes:
+    """RFC 2045 section 6.7, lines of 76 octets at most, CRLF. White space before a line's end is encoded."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return b2a_qp(lines.encode(), istext=True).replace(b"\n", b"\r\n")
+
+
+def _open_ended(encoded: bytes) -> bytes:
+    """`encoded` so that the next piece starts on a new line of the source and on the same line of the text."""
+    last_line = len(encoded) - (encoded.rfind(b"\n") + 1)
+    if not last_line:
+        return encoded
+    if last_line == _FOLDED_LINE:  # no room for "=": the last character, which may be =XX, moves to the next line
+        at = -3 if encoded[-3:-2] == b"=" else -1
+        encoded = encoded[:at] + _SOFT_BREAK + encoded[at:]
+    return encoded + _SOFT_BREAK
+
+
+def _merged(pieces: Iterable[bytes | str]) -> list[bytes | str]:
+    """Neighbouring byte strings as one: the fewer, the faster the join."""
+    merged: list[bytes | str] = []
+    for piece in pieces:
+        if isinstance(piece, bytes) and merged and isinstance(merged[-1], bytes):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return merged
