@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.mail.replies import MAX_REPLY, Scope, Stage, decide, enhanced_status, without_addresses
+from publisher.model import DeliveryState
+
+ACCEPTED, DEFERRED, REJECTED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED
+RCPT, MAIL, DATA, CONTENT = Stage.RCPT, Stage.MAIL, Stage.DATA, Stage.CONTENT
+
+
+def judge(stage: Stage, reply: str):
+    code, _, text = reply.partition(" ")
+    return decide(stage, int(code), enhanced_status(text), text)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.1.1 <alice@a.example>: Recipient address rejected: User unknown",
+        "550 5.1.2 no such domain",
+        "501 5.1.3 bad address syntax",
+        "551 5.1.6 mailbox has moved",
+        "556 5.1.10 null MX",
+        "556 domain takes no mail",
+    ],
+)
+def test_a_dead_address_bounces(reply):
+    verdict = judge(RCPT, reply)
+    assert (verdict.state, verdict.scope, verdict.bounced) == (REJECTED, Scope.READER, True)
+
+
+def test_a_dead_address_found_only_after_the_dot_bounces_too():
+    assert judge(CONTENT, "550 5.1.1 no such user").bounced
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "state", "scope"),
+    [
+        (RCPT, "550 no", REJECTED, Scope.READER),
+        (RCPT, "553 no", REJECTED, Scope.READER),
+        (RCPT, "550 5.2.1 disabled", REJECTED, Scope.READER),
+        (RCPT, "552 5.2.2 full", REJECTED, Scope.READER),
+        (RCPT, "552 full", REJECTED, Scope.READER),
+        (RCPT, "452 4.2.2 full", DEFERRED, Scope.READER),
+        (RCPT, "450 later", DEFERRED, Scope.READER),
+        (RCPT, "450 4.1.1 unverified address", DEFERRED, Scope.READER),
+        (RCPT, "452 4.3.1 no room", DEFERRED, Scope.CONNECTION),
+        (RCPT, "452 no room", DEFERRED, Scope.CONNECTION),
+        (RCPT, "554 5.7.1 blocked, see our policy", REJECTED, Scope.LETTER),
+        (RCPT, "451 4.7.0 too many messages, slow down", DEFERRED, Scope.CONNECTION),
+        (RCPT, "450 4.7.1 rate limit exceeded", DEFERRED, Scope.CONNECTION),
+        (RCPT, "553 5.6.7 no SMTPUTF8", REJECTED, Scope.LETTER),
+        (DATA, "451 later", DEFERRED, Scope.LETTER),
+        (DATA, "554 no", REJECTED, Scope.LETTER),
+        (CONTENT, "451 4.3.0 disk", DEFERRED, Scope.CONNECTION),
+        (CONTENT, "451 scanner away", DEFERRED, Scope.LETTER),
+        (CONTENT, "552 5.3.4 too big", REJECTED, Scope.LETTER),
+        (CONTENT, "552 too big", REJECTED, Scope.LETTER),
+        (CONTENT, "552 5.2.2 full", REJECTED, Scope.READER),
+        (CONTENT, "554 5.7.1 spam", REJECTED, Scope.LETTER),
+        (CONTENT, "554 5.6.0 bad MIME", REJECTED, Scope.LETTER),
+        (CONTENT, "250 2.0.0 queued", ACCEPTED, Scope.READER),
+        (MAIL, "552 5.3.4 too big", REJECTED, Scope.LETTER),
+        (MAIL, "552 too big", REJECTED, Scope.LETTER),
+        (MAIL, "451 4.3.0 later", DEFERRED, Scope.CONNECTION),
+        (MAIL, "450 4.1.8 your domain does not resolve", DEFERRED, Scope.CONNECTION),
+    ],
+)
+def test_each_answer_has_its_verdict_and_none_of_these_bounces(stage, reply, state, scope):
+    verdict = judge(stage, reply)
+    assert (verdict.state, verdict.scope, verdict.bounced) == (state, scope, False)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply"),
+    [
+        (Stage.CONNECT, "554 go away"),
+        (Stage.EHLO, "550 5.7.1 no"),
+        (Stage.STARTTLS, "454 4.7.0 not now"),
+        (Stage.AUTH, "535 5.7.8 wrong password"),
+        (MAIL, "550 sender unknown"),
+        (MAIL, "553 5.7.1 sender not yours"),
+        (MAIL, "530 5.7.0 Authentication required"),
+        (RCPT, "554 5.7.1 <alice@a.example>: Relay access denied"),
+        (RCPT, "454 4.7.1 <alice@a.example>: Relay access denied"),
+        (RCPT, "550 5.7.1 Unable to relay"),
+        (RCPT, "550 relay not permitted"),
+        (RCPT, "553 5.7.1 <digest@b.example>: Sender address rejected: not logged in"),
+        (RCPT, "554 5.7.1 <host>: Client host rejected: Access denied"),
+        (RCPT, "550 5.1.8 Sender address rejected: Domain not found"),
+    ],
+)
+def test_a_fault_of_our_set_up_is_never_blamed_on_a_reader(stage, reply):
+    verdict = judge(stage, reply)
+    assert (verdict.state, verdict.scope, verdict.bounced) == (DEFERRED, Scope.RELAY, False)
+
+
+@pytest.mark.parametrize("reply", ["450 4.7.1 try again", "451 4.7.1 later", "450 Greylisted", "451 4.5.1 gray-listing"])
+def test_greylisting_is_told_from_other_refusals(reply):
+    verdict = judge(RCPT, reply)
+    assert (verdict.state, verdict.scope, verdict.greylisted) == (DEFERRED, Scope.READER, True)
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_421_speaks_of_the_connection_at_any_stage(stage):
+    verdict = judge(stage, "421 4.7.0 closing")
+    assert (verdict.state, verdict.scope) == (DEFERRED, Scope.CONNECTION)
+
+
+@given(
+    st.sampled_from(Stage),
+    st.integers(400, 599),
+    st.one_of(st.just(""), st.from_regex(r"[45]\.[0-7]\.[0-9]{1,2}", fullmatch=True)),
+    st.text(max_size=40),
+)
+def test_every_refusal_has_a_verdict_that_its_code_allows(stage, code, enhanced, text):
+    verdict = decide(stage, code, enhanced, text)
+    assert verdict.reason
+    if code < 500:
+        assert verdict.state is DEFERRED
+    else:
+        assert verdict.state in {DEFERRED, REJECTED}
+        if verdict.state is DEFERRED:  # a 5xx is put off only where it is nobody's letter that was refused
+            assert verdict.scope in {Scope.RELAY, Scope.CONNECTION}
+    if verdict.bounced:
+        assert enhanced in {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"} or code == 556
+    if verdict.greylisted:
+        assert code < 500
+
+
+def test_no_policy_refusal_ever_suppresses_a_reader():
+    for stage in (RCPT, DATA, CONTENT):
+        for detail in range(40):
+            assert not decide(stage, 550, f"5.7.{detail}", "").bounced
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("5.1.1 no such user", "5.1.1"),
+        ("4.7.1", "4.7.1"),
+        ("5.7.515 Access denied", "5.7.515"),
+        ("#5.1.0 Address rejected", "5.1.0"),
+        ("5.1.1\n5.1.1 see our page", "5.1.1"),
+        ("no such user 5.1.1", ""),
+        ("5.1.1.2 is an address", ""),
+        ("3.1.1 no class", ""),
+        ("", ""),
+    ],
+)
+def test_the_enhanced_status_is_read_at_the_start_only(text, status):
+    assert enhanced_status(text) == status
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5.1.1 <alice@a.example>: User unknown",
+        '5.1.1 <"alice smith"@a.example> unknown',
+        "RCPT TO:<alice=a.example@b.example>",
+        "see https://b.example/?e=alice%40a.example",
+        "ali\r\nce@a.example",
+    ],
+)
+def test_a_reply_is_stored_without_the_address_in_it(text):
+    kept = without_addresses(text)
+    assert "@" not in kept
+    assert "%40" not in kept
+    assert "smith" not in kept
+
+
+@given(st.text(max_size=400) | st.from_regex(r"[a-z.\"' <>]{1,20}@[a-z. <>]{1,20}", fullmatch=True))
+def test_what_is_stored_of_a_reply_is_one_short_printable_line_without_an_address(text):
+    kept = without_addresses(text)
+    assert "@" not in kept
+    assert len(kept) <= MAX_REPLY
+    assert kept == kept.strip()
+    assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in kept)
+    kept.encode()  # no lone surrogate from a reply in some other encoding
