@@ -41,8 +41,11 @@ class Links:
     base_url: str
 
     def to(self, path: str) -> str:
-        """The canonical URL of the published file `path`: without index.html, percent-encoded (RFC 3986)."""
-        return self.base_url + quote(path.removesuffix(INDEX))
+        """The canonical URL of the published file `path`: without index.html, percent-encoded (RFC 3986).
+
+        A "+" stays as it is: it parts the topics of a union feed.
+        """
+        return self.base_url + quote(path.removesuffix(INDEX), safe="/+")
 
     def home(self) -> str:
         return self.base_url

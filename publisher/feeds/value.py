@@ -206,7 +206,9 @@ def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, 
 
 def entry_problem(entry: Entry, *, now: datetime | None = None) -> Problem | None:
     """The first rule that `entry` breaks on its own, or None."""
-    texts = (entry.title, entry.summary, entry.content, entry.author or "", *(c.label for c in entry.categories))
+    words = [word for c in entry.categories for word in (c.term, c.scheme, c.label)]
+    texts = (entry.entry_id, entry.title, entry.url, entry.summary, entry.content, *words)
+    texts += (entry.author or "", entry.source_url or "")
     checks = (
         ("RFC 4287, 4.2.6", "the id is not an absolute IRI", _ID.fullmatch(entry.entry_id)),
         ("XML 1.0, 2.2", "a text has a character that XML forbids", not any(map(_NOT_XML.search, texts))),
@@ -234,7 +236,7 @@ def entry_problem(entry: Entry, *, now: datetime | None = None) -> Problem | Non
 
 def require_good(feed: Feed) -> None:
     """Raise FeedError naming the entry and rule when a format cannot write `feed`; `drop_bad_entries` sees to it."""
-    head = (feed.title, feed.subtitle, feed.author, feed.rights)
+    head = (feed.title, feed.subtitle, feed.author, feed.rights, feed.feed_id)
     if any(map(_NOT_XML.search, head)) or not (feed.title.strip() and feed.author.strip()):
         raise FeedError(feed.slug, "title or author is empty, or the head has a character that XML forbids")
     if not _LANGUAGE.fullmatch(feed.language) or not _is_exact(feed.updated):

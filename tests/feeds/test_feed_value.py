@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from feed_samples import ASIA, ENVIRONMENT, FIXED, NOW, SITE, TOPICS, article, feed_of, filed
+
+from publisher.config import SiteSettings
+from publisher.errors import FeedError
+from publisher.feeds import atom, jsonfeed, rss
+from publisher.feeds.grammar import check_atom
+from publisher.feeds.value import (
+    MAX_BYTES,
+    Category,
+    FeedSite,
+    build_feed,
+    drop_bad_entries,
+    everything,
+    mint_entry_id,
+)
+from publisher.links import Links
+from publisher.model import FiledArticle, Topic, TopicGroup
+
+
+def test_an_id_survives_a_new_title_slug_topic_and_address() -> None:
+    before = feed_of(filed("a1"))
+    moved = replace(SITE, links=Links("http://elsewhere.example/news/"), title="Other name")
+    renamed = article("a1", title="Corrected", slug="corrected")
+    after = build_feed(ASIA, [FiledArticle(renamed, ("region-asia-pacific",))], TOPICS, moved)
+    assert before.entries[0].entry_id == after.entries[0].entry_id == "tag:customs.example,2026:article/a1"
+    assert feed_of(filed("a1"), site=moved).feed_id == before.feed_id == "tag:customs.example,2026:feed/environment"
+    assert before.entries[0].categories == feed_of(filed("a1"), site=moved).entries[0].categories
+
+
+def test_a_key_with_odd_characters_still_makes_a_tag_uri() -> None:
+    assert mint_entry_id("customs.example", 2026, "a b/ü") == "tag:customs.example,2026:article/a%20b%2F%C3%BC"
+
+
+def test_entries_come_newest_change_first_and_in_a_total_order() -> None:
+    same_second = [filed("b"), filed("c", 9), filed("a"), filed("d", 2)]
+    order = [entry.entry_id[-1] for entry in feed_of(*same_second).entries]
+    assert order == ["c", "d", "a", "b"]
+    assert feed_of(*reversed(same_second)) == feed_of(*same_second)
+
+
+def test_the_feed_is_dated_by_its_newest_entry_and_an_empty_one_by_the_tag_year() -> None:
+    assert feed_of(filed("a"), filed("b", 9)).updated == datetime(2026, 3, 1, 16, tzinfo=UTC)
+    assert feed_of().updated == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_the_feed_of_everything_has_the_name_of_the_site() -> None:
+    everything_feed = feed_of(filed("a"), topic=everything(SITE))
+    assert (everything_feed.title, everything_feed.home_url) == ("Customs initiatives", "https://customs.example/")
+    assert everything_feed.atom_url == "https://customs.example/feeds/all.atom"
+    assert feed_of().title == "Customs initiatives: Environment"
+    assert feed_of().home_url == "https://customs.example/topics/environment/"
+
+
+def test_a_union_of_topics_keeps_its_plus_in_the_address() -> None:
+    union = Topic("environment+region-asia-pacific", "Environment, Asia/Pacific", "", TopicGroup.THEME)
+    feed = feed_of(filed("a"), topic=union)
+    assert feed.atom_url == "https://customs.example/feeds/environment+region-asia-pacific.atom"
+
+
+def test_categories_tell_slug_kind_and_label_and_a_removed_topic_is_none() -> None:
+    entries = {entry.entry_id[-4:]: entry for entry in feed_of(*FIXED).entries}
+    assert entries["4f2a"].categories == (
+        Category("environment", "tag:customs.example,2026:theme", "Environment"),
+        Category("region-asia-pacific", "tag:customs.example,2026:region", "Asia/Pacific"),
+    )
+    assert [category.term for category in entries["77aa"].categories] == ["environment"]
+
+
+def test_a_document_older_than_feeds_is_dated_by_when_it_was_first_seen() -> None:
+    seen = datetime(2026, 3, 1, 7, tzinfo=UTC)
+    feed = feed_of(filed("a", published=datetime(1952, 11, 4, tzinfo=UTC), first_seen=seen))
+    assert feed.entries[0].published == seen
+    assert check_atom(atom.render(feed)) == []
+
+
+def test_dates_lose_their_fractions_and_foreign_zones() -> None:
+    odd = datetime.fromisoformat("2026-03-01T09:30:00.987654+05:30")
+    entry = feed_of(filed("a", published=odd, updated=odd)).entries[0]
+    assert entry.updated == entry.published == datetime(2026, 3, 1, 4, tzinfo=UTC)
+    assert b"2026-03-01T04:00:00Z" in atom.render(feed_of(filed("a", published=odd, updated=odd)))
+
+
+def test_an_article_without_title_or_summary_borrows_from_its_text() -> None:
+    entry = feed_of(filed("a", title="\x00 \n", text="First words of it. " * 40)).entries[0]
+    assert entry.title.startswith("First words")
+    assert len(entry.title) <= 80
+    assert entry.summary.startswith("First words of it.")
+
+
+def test_settings_without_an_author_give_the_site_s_title() -> None:
+    site = FeedSite.of(SiteSettings(title="News", base_url="https://news.example"))
+    assert (site.author, site.links.base_url) == ("News", "https://news.example/")
+    assert FeedSite.of(SiteSettings(author="Desk")).author == "Desk"
+
+
+BAD = {
+    "RFC 4287, 4.2.6": {"entry_id": "no iri"},
+    "XML 1.0, 2.2": {"content": "<p>\x0b</p>"},
+    "RFC 4287, 4.2.14": {"title": " "},
+    "RFC 4287, 4.1.2": {"summary": "", "content": " "},
+    "RFC 4287, 4.2.7.1": {"source_url": "javascript:alert(1)"},
+    "RFC 4287, 2": {"language": "not a language"},
+    "RFC 4287, 3.2.1": {"author": ""},
+    "RFC 4287, 4.2.2": {"categories": (Category("a", "no-iri", "A"),)},
+    "RFC 4287, 3.3": {"updated": datetime(2026, 3, 1, 7, 0, 0, 5, tzinfo=UTC)},
+}
+
+
+@pytest.mark.parametrize("rule", BAD)
+def test_one_bad_entry_stays_out_by_name_and_rule_and_the_others_are_published(rule: str) -> None:
+    feed = feed_of(filed("a"), filed("b", 1))
+    bad = replace(feed.entries[1], **BAD[rule])  # type: ignore[arg-type]
+    broken = replace(feed, entries=(feed.entries[0], bad))
+    for render in (atom.render, rss.render, jsonfeed.render):
+        with pytest.raises(FeedError, match=f"feed environment: entry {bad.entry_id}: .*{rule}"):
+            render(broken)
+    good, problems = drop_bad_entries(broken)
+    assert [(problem.rule, problem.entry_id) for problem in problems] == [(rule, bad.entry_id)]
+    assert good.entries == (feed.entries[0],)
+    assert check_atom(atom.render(good)) == []
+
+
+def test_a_naive_date_is_a_bad_entry() -> None:
+    feed = feed_of(filed("a"))
+    naive = replace(feed.entries[0], published=datetime(2026, 3, 1))  # noqa: DTZ001
+    assert [problem.rule for problem in drop_bad_entries(replace(feed, entries=(naive,)))[1]] == ["RFC 4287, 3.3"]
+
+
+def test_of_two_entries_with_one_id_the_first_is_published() -> None:
+    feed = feed_of(filed("a", 5), filed("b"))
+    twin = replace(feed.entries[1], entry_id=feed.entries[0].entry_id)
+    good, problems = drop_bad_entries(replace(feed, entries=(feed.entries[0], twin)))
+    assert good.entries == (feed.entries[0],)
+    assert problems[0].rule == "RFC 4287, 4.2.6"
+
+
+def test_an_entry_of_the_far_future_waits_and_the_feed_is_dated_without_it() -> None:
+    feed = feed_of(filed("a"), filed("b", updated=NOW + timedelta(days=3)))
+    good, problems = drop_bad_entries(feed, now=NOW)
+    assert [problem.entry_id for problem in problems] == [feed.entries[0].entry_id]
+    assert good.updated == good.entries[0].updated == datetime(2026, 3, 1, 7, tzinfo=UTC)
+    assert drop_bad_entries(feed) == (feed, [])
+
+
+def test_a_feed_that_would_be_too_long_loses_its_oldest_entries_only() -> None:
+    long = "<p>" + "x &lt; y " * 60_000 + "</p>"
+    feed = feed_of(*(filed(f"{n}", n, body=long) for n in range(12)))
+    good, problems = drop_bad_entries(feed)
+    assert good.entries == feed.entries[: len(good.entries)]
+    assert len(good.entries) + len(problems) == 12
+    assert MAX_BYTES * 0.8 < len(atom.render(good)) <= MAX_BYTES
+    assert len(rss.render(good)) <= MAX_BYTES
+    assert {problem.rule for problem in problems} == {"document size"}
+    assert check_atom(atom.render(good)) == []
+
+
+def test_a_head_that_cannot_be_written_is_refused_with_the_topic_s_name() -> None:
+    for change in ({"title": " "}, {"author": ""}, {"rights": "\x00"}, {"language": "?"}):
+        with pytest.raises(FeedError, match="^feed environment: "):
+            atom.render(replace(feed_of(), **change))
+
+
+def test_topics_need_no_description() -> None:
+    feed = feed_of(filed("a"), topic=ASIA)
+    assert b"subtitle" not in atom.render(feed)
+    assert b"<description>Customs initiatives: Asia/Pacific</description>" in rss.render(feed)
+    assert ENVIRONMENT.description in feed_of().subtitle
