@@ -9,6 +9,21 @@ Rows never leave this room; what comes out are the frozen values of `publisher.m
 
 from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.database import INSTALLED_AT, Store, Transaction
+from publisher.store.deliveries import Job, Outcome
 from publisher.store.filings import NewFiling, WindowRow
+from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
 
-__all__ = ["INSTALLED_AT", "KnownArticle", "NewArticle", "NewFiling", "Store", "Transaction", "WindowRow"]
+__all__ = [
+    "INSTALLED_AT",
+    "AudienceRow",
+    "Job",
+    "KnownArticle",
+    "NewArticle",
+    "NewFiling",
+    "NewSubscriber",
+    "Outcome",
+    "Store",
+    "SubscriberEvent",
+    "Transaction",
+    "WindowRow",
+]

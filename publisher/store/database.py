@@ -13,11 +13,14 @@ from publisher.errors import StoreOutdated
 from publisher.store import engine as engines
 from publisher.store import migrations
 from publisher.store.articles import Articles
+from publisher.store.deliveries import Deliveries
 from publisher.store.documents import Documents
 from publisher.store.filings import Filings
+from publisher.store.issues import Issues
 from publisher.store.meta import Meta
 from publisher.store.runs import Runs
 from publisher.store.schema import HEAD
+from publisher.store.subscribers import Subscribers
 
 INSTALLED_AT = "installed_at"
 """The fact (ISO 8601) that says when this store was first set up."""
@@ -32,6 +35,9 @@ class Transaction:
     articles: Articles
     filings: Filings
     documents: Documents
+    subscribers: Subscribers
+    issues: Issues
+    deliveries: Deliveries
     runs: Runs
     meta: Meta
 
@@ -94,6 +100,9 @@ class Store:
             articles=Articles(connection, self._rank),
             filings=Filings(connection),
             documents=Documents(connection),
+            subscribers=Subscribers(connection, self._rank),
+            issues=Issues(connection),
+            deliveries=Deliveries(connection),
             runs=Runs(connection),
             meta=Meta(connection),
         )

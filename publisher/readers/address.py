@@ -1,0 +1,33 @@
+"""E-mail addresses: which are accepted, and which are the same mailbox. Floor: readers."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from email_validator import EmailNotValidError, validate_email
+
+from publisher.errors import UsageError
+
+
+def checked_address(text: str) -> str:
+    """The address in `text` in one spelling (local part NFC, domain in lower case, RFC 5321 and 6531).
+
+    Only the form is checked, nobody is asked over the net. Raises UsageError with the reason; its text never repeats
+    the address.
+    """
+    try:
+        return validate_email(text.strip(), check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise UsageError(f"not an e-mail address: {error}") from None
+
+
+def address_key(email: str) -> str:
+    """The same for all spellings of one mailbox: letter case, Unicode form, and the domain's two ways of writing.
+
+    RFC 5321 lets a host tell `A@` from `a@`; none that readers use does, and two subscriptions for one person would
+    send every letter twice.
+    """
+    local, _, domain = email.rpartition("@")
+    if not domain.isascii():
+        domain = validate_email(f"x@{domain}", check_deliverability=False).ascii_domain
+    return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).casefold())}@{domain.lower()}"

@@ -1,0 +1,166 @@
+"""Issues and their editions. Floor: store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from publisher.errors import NotFound
+from publisher.model import Edition, Frequency, Issue, IssueState, Section
+from publisher.store.schema import edition_articles, editions, issues
+
+_FIELDS = [issues.c[name] for name in Issue.__dataclass_fields__]
+_EDITION = (editions.c.id, editions.c.issue_id, editions.c.language)
+IssueList = list[Issue]  # `list` is a method below
+
+
+class Issues:
+    """The issues of one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    # --- issues -------------------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        frequency: Frequency,
+        *,
+        number: int | None,
+        slot: datetime | None,
+        state: IssueState,
+        composed: datetime,
+        upto_seq: int,
+        reason: str = "",
+    ) -> Issue:
+        """A number, and a slot, is used once in a frequency: to use it again is a bug of the caller."""
+        values = {
+            "frequency": frequency,
+            "number": number,
+            "slot": slot,
+            "state": state,
+            "composed": composed,
+            "upto_seq": upto_seq,
+            "reason": reason,
+            "selected": 0,
+            "finished": None if state is IssueState.SENDING else composed,
+        }
+        return _issue(self._connection.execute(sa.insert(issues).values(values).returning(*_FIELDS)).one())
+
+    def get(self, issue_id: int) -> Issue:
+        """Raises NotFound."""
+        return self._one(str(issue_id), issues.c.id == issue_id)
+
+    def by_name(self, name: str) -> Issue:
+        """`name` as people write it, ``weekly-12``. Raises NotFound."""
+        frequency, _, number = name.rpartition("-")
+        if frequency not in set(Frequency) or not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise NotFound("issue", name, "an issue is named like 'weekly-12'; `publisher issues list` shows them")
+        return self._one(name, issues.c.frequency == Frequency(frequency), issues.c.number == int(number))
+
+    def last(self, frequency: Frequency) -> Issue | None:
+        """The latest that has a number."""
+        query = sa.select(*_FIELDS).where(issues.c.frequency == frequency, issues.c.number.is_not(None))
+        row = self._connection.execute(query.order_by(issues.c.id.desc()).limit(1)).one_or_none()
+        return _issue(row) if row else None
+
+    def last_slot(self, frequency: Frequency) -> datetime | None:
+        """The latest slot of the timetable that has been dealt with, by an issue or by skipping it."""
+        query = sa.select(sa.func.max(issues.c.slot)).where(issues.c.frequency == frequency)
+        latest: datetime | None = self._connection.execute(query).scalar_one()
+        return latest
+
+    def next_number(self, frequency: Frequency) -> int:
+        query = sa.select(sa.func.max(issues.c.number)).where(issues.c.frequency == frequency)
+        return (self._connection.execute(query).scalar_one() or 0) + 1
+
+    def list(
+        self, limit: int = 50, *, frequency: Frequency | None = None, state: IssueState | None = None
+    ) -> IssueList:
+        """The newest first, skipped ones included."""
+        query = sa.select(*_FIELDS).order_by(issues.c.id.desc()).limit(limit)
+        if frequency is not None:
+            query = query.where(issues.c.frequency == frequency)
+        if state is not None:
+            query = query.where(issues.c.state == state)
+        return [_issue(row) for row in self._connection.execute(query)]
+
+    def set_state(self, issue_id: int, state: IssueState, *, now: datetime, reason: str = "") -> None:
+        """`now` becomes the time it was finished unless it is being sent (again). Raises NotFound."""
+        values = {"state": state, "reason": reason, "finished": None if state is IssueState.SENDING else now}
+        changed = self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(values)).rowcount
+        if not changed:
+            raise NotFound("issue", str(issue_id))
+
+    def finished(self, issue_id: int) -> datetime | None:
+        """When nothing was pending any more."""
+        return self._connection.execute(
+            sa.select(issues.c.finished).where(issues.c.id == issue_id)
+        ).scalar_one_or_none()
+
+    def set_report(self, issue_id: int, report: Mapping[str, object]) -> None:
+        """Counts of composing, e.g. what was held back, as plain JSON values; replaces the former report."""
+        self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(report=dict(report)))
+
+    def report(self, issue_id: int) -> dict[str, Any]:
+        """What `set_report` was given last, else nothing."""
+        query = sa.select(issues.c.report).where(issues.c.id == issue_id)
+        return self._connection.execute(query).scalar_one_or_none() or {}
+
+    # --- editions -----------------------------------------------------------------------------------------------
+
+    def add_edition(self, issue_id: int, *, fingerprint: str, language: str, sections: Sequence[Section]) -> Edition:
+        """`fingerprint` is one of its kind in an issue. A section without articles is not kept."""
+        values = {"issue_id": issue_id, "fingerprint": fingerprint, "language": language}
+        row = self._connection.execute(sa.insert(editions).values(values).returning(*_EDITION)).one()
+        pairs = [(section.topic, key) for section in sections for key in section.articles]
+        rows = [
+            {"edition_id": row.id, "position": position, "topic": topic, "article_key": key}
+            for position, (topic, key) in enumerate(pairs)
+        ]
+        if rows:
+            self._connection.execute(sa.insert(edition_articles), rows)
+        return Edition(**row._mapping, sections=_sections(pairs))
+
+    def editions(self, issue_id: int) -> Sequence[Edition]:
+        """In the order they were added."""
+        return self._editions(editions.c.issue_id == issue_id)
+
+    def edition(self, edition_id: int) -> Edition:
+        """Raises NotFound."""
+        found = self._editions(editions.c.id == edition_id)
+        if not found:
+            raise NotFound("edition", str(edition_id))
+        return found[0]
+
+    # --- within -------------------------------------------------------------------------------------------------
+
+    def _one(self, name: str, *conditions: sa.ColumnElement[bool]) -> Issue:
+        row = self._connection.execute(sa.select(*_FIELDS).where(*conditions)).one_or_none()
+        if row is None:
+            raise NotFound("issue", name, "`publisher issues list` shows them")
+        return _issue(row)
+
+    def _editions(self, condition: sa.ColumnElement[bool]) -> Sequence[Edition]:
+        pairs: dict[int, list[tuple[str, str]]] = {}
+        columns = (edition_articles.c.edition_id, edition_articles.c.topic, edition_articles.c.article_key)
+        query = sa.select(*columns).join_from(edition_articles, editions).where(condition)
+        order = (edition_articles.c.edition_id, edition_articles.c.position)
+        for number, topic, key in self._connection.execute(query.order_by(*order)):
+            pairs.setdefault(number, []).append((topic, key))
+        rows = self._connection.execute(sa.select(*_EDITION).where(condition).order_by(editions.c.id))
+        return [Edition(**row._mapping, sections=_sections(pairs.get(row.id, []))) for row in rows]
+
+
+def _issue(row: sa.Row[Any]) -> Issue:
+    return Issue(**row._mapping)
+
+
+def _sections(pairs: Sequence[tuple[str, str]]) -> tuple[Section, ...]:
+    return tuple(
+        Section(topic, tuple(key for _, key in group)) for topic, group in groupby(pairs, key=lambda pair: pair[0])
+    )

@@ -1,0 +1,285 @@
+"""Readers: state, topics, frequency, watermark, and what happened to them. Floor: store.
+
+Each change writes a line to `subscriber_events`, which only grows: it is how consent is proved. Neither a line nor
+an error text holds an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from publisher.errors import NotFound, StoreBusy, UsageError
+from publisher.model import Frequency, Subscriber, SubscriberState
+from publisher.readers.address import address_key
+from publisher.store.columns import batches
+from publisher.store.schema import subscriber_events, subscribers, subscriptions
+
+_FIELDS = [subscribers.c[name] for name in Subscriber.__dataclass_fields__ if name != "topics"]
+SubscriberList = list[Subscriber]  # `list` is a method below
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSubscriber:
+    """A reader to be added; `email` as `checked_address` gives it."""
+
+    email: str = field(repr=False)
+    frequency: Frequency
+    language: str
+    topics: tuple[str, ...]
+    state: SubscriberState
+    watermark: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberEvent:
+    """What happened to a reader, when: added, state, topics, frequency, language or forgotten, with its detail."""
+
+    at: datetime
+    event: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceRow:
+    """What composing an issue needs of an active reader."""
+
+    id: int
+    language: str
+    topics: tuple[str, ...]
+    watermark: int
+
+
+class Subscribers:
+    """The readers of one transaction. `rank` gives the order of topics."""
+
+    def __init__(self, connection: sa.Connection, rank: Mapping[str, int]) -> None:
+        self._connection = connection
+        self._rank = rank
+
+    # --- one reader ---------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        email: str,
+        *,
+        frequency: Frequency,
+        language: str,
+        topics: Collection[str],
+        state: SubscriberState,
+        watermark: int,
+        now: datetime,
+    ) -> Subscriber:
+        """Raises UsageError when the mailbox is known, however it is spelled."""
+        known = self.find(email)
+        if known is not None:
+            raise UsageError(f"this address is subscriber {known.id} already, {known.state}")
+        new = NewSubscriber(
+            email=email,
+            frequency=frequency,
+            language=language,
+            topics=tuple(topics),
+            state=state,
+            watermark=watermark,
+        )
+        return self.add_many([new], now)[0]
+
+    def add_many(self, items: Sequence[NewSubscriber], now: datetime) -> SubscriberList:
+        """Add those whose mailbox is not known yet, in the order of `items`, and return them."""
+        added: SubscriberList = []
+        for batch in batches(items):
+            wanted: dict[str, NewSubscriber] = {}
+            for item in batch:
+                wanted.setdefault(address_key(item.email), item)
+            known = set(
+                self._connection.scalars(
+                    sa.select(subscribers.c.email_key).where(subscribers.c.email_key.in_(list(wanted)))
+                )
+            )
+            fresh = {key: item for key, item in wanted.items() if key not in known}
+            if fresh:
+                added += self._insert(fresh, now)
+        return added
+
+    def get(self, subscriber_id: int) -> Subscriber:
+        """Raises NotFound."""
+        found = self._found(sa.select(*_FIELDS).where(subscribers.c.id == subscriber_id))
+        if not found:
+            raise NotFound("subscriber", str(subscriber_id))
+        return found[0]
+
+    def find(self, email: str) -> Subscriber | None:
+        """The reader of this mailbox, however the address is spelled."""
+        found = self._found(sa.select(*_FIELDS).where(subscribers.c.email_key == address_key(email)))
+        return found[0] if found else None
+
+    def set_state(self, subscriber_id: int, state: SubscriberState, now: datetime, *, reason: str) -> Subscriber:
+        """`reason` goes to the events: who or what wanted it, without an address. Raises NotFound."""
+        former = self.get(subscriber_id)
+        return self._change(former, now, "state", f"{former.state} -> {state}: {reason}", state=state)
+
+    def set_frequency(self, subscriber_id: int, frequency: Frequency, now: datetime) -> Subscriber:
+        """The watermark stays, so that nothing is skipped or repeated. Raises NotFound."""
+        former = self.get(subscriber_id)
+        return self._change(former, now, "frequency", f"{former.frequency} -> {frequency}", frequency=frequency)
+
+    def set_language(self, subscriber_id: int, language: str, now: datetime) -> Subscriber:
+        """Raises NotFound."""
+        former = self.get(subscriber_id)
+        return self._change(former, now, "language", f"{former.language} -> {language}", language=language)
+
+    def set_topics(self, subscriber_id: int, topics: Collection[str], now: datetime) -> Subscriber:
+        """Raises NotFound."""
+        former = self.get(subscriber_id)
+        if set(former.topics) == set(topics):
+            return former
+        self._connection.execute(sa.delete(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id))
+        self._subscribe({subscriber_id: topics})
+        self._note([(subscriber_id, "topics", ", ".join(self._in_order(topics)))], now)
+        return self.get(subscriber_id)
+
+    def raise_watermark(self, subscriber_id: int, seq: int) -> None:
+        """Let the reader begin after `seq`, e.g. on a return after months away; never moves it back."""
+        self._connection.execute(
+            sa.update(subscribers)
+            .where(subscribers.c.id == subscriber_id, subscribers.c.watermark < seq)
+            .values(watermark=seq)
+        )
+
+    def remove(self, subscriber_id: int, now: datetime) -> None:
+        """Forget the person: address, topics and settings go; the number stays in deliveries and events, which then
+        lead to nobody. Raises NotFound."""
+        self._connection.execute(sa.delete(subscriptions).where(subscriptions.c.subscriber_id == subscriber_id))
+        gone = self._connection.execute(sa.delete(subscribers).where(subscribers.c.id == subscriber_id)).rowcount
+        if not gone:
+            raise NotFound("subscriber", str(subscriber_id))
+        self._note([(subscriber_id, "forgotten", "")], now)
+
+    def events(self, subscriber_id: int) -> Sequence[SubscriberEvent]:
+        """In the order they happened."""
+        columns = (subscriber_events.c.at, subscriber_events.c.event, subscriber_events.c.detail)
+        query = sa.select(*columns).where(subscriber_events.c.subscriber_id == subscriber_id)
+        return [SubscriberEvent(*row) for row in self._connection.execute(query.order_by(subscriber_events.c.id))]
+
+    # --- many readers -------------------------------------------------------------------------------------------
+
+    def list(
+        self,
+        *,
+        state: SubscriberState | None = None,
+        frequency: Frequency | None = None,
+        topic: str | None = None,
+        limit: int | None = None,
+        after_id: int = 0,
+    ) -> SubscriberList:
+        """By rising id, from the one after `after_id`."""
+        query = sa.select(*_FIELDS).where(subscribers.c.id > after_id, *_conditions(state, frequency, topic))
+        return self._found(query.order_by(subscribers.c.id).limit(limit))
+
+    def count(
+        self,
+        *,
+        state: SubscriberState | None = None,
+        frequency: Frequency | None = None,
+        topic: str | None = None,
+    ) -> int:
+        query = sa.select(sa.func.count()).select_from(subscribers).where(*_conditions(state, frequency, topic))
+        return self._connection.execute(query).scalar_one()
+
+    def counts(self) -> dict[SubscriberState, int]:
+        """Readers in each state, 0 included."""
+        query = sa.select(subscribers.c.state, sa.func.count()).group_by(subscribers.c.state)
+        return {**dict.fromkeys(SubscriberState, 0), **dict(self._connection.execute(query).all())}
+
+    def audience(self, frequency: Frequency, *, batch: int = 5000) -> Iterator[Sequence[AudienceRow]]:
+        """The active readers of a frequency by rising id, `batch` at a time."""
+        after = 0
+        columns = (subscribers.c.id, subscribers.c.language, subscribers.c.watermark)
+        active = _conditions(SubscriberState.ACTIVE, frequency, None)
+        while True:
+            query = sa.select(*columns).where(subscribers.c.id > after, *active).order_by(subscribers.c.id)
+            rows = self._connection.execute(query.limit(batch)).all()
+            if not rows:
+                return
+            topics = self._topics([row.id for row in rows])
+            yield [AudienceRow(row.id, row.language, topics.get(row.id, ()), row.watermark) for row in rows]
+            after = rows[-1].id
+
+    # --- within -------------------------------------------------------------------------------------------------
+
+    def _insert(self, fresh: Mapping[str, NewSubscriber], now: datetime) -> SubscriberList:
+        names = ("email", "state", "frequency", "language", "watermark")
+        rows = [
+            {"email_key": key, "created": now, **{name: getattr(item, name) for name in names}}
+            for key, item in fresh.items()
+        ]
+        statement = sa.insert(subscribers).returning(subscribers.c.id, sort_by_parameter_order=True)
+        try:
+            with self._connection.begin_nested():
+                ids = list(self._connection.scalars(statement, rows))
+        except IntegrityError:  # PostgreSQL: another transaction added one since we looked
+            raise StoreBusy("an address of these was added by somebody else at the same moment; try again") from None
+        self._subscribe({number: item.topics for number, item in zip(ids, fresh.values(), strict=True)})
+        self._note(
+            [
+                (number, "added", f"{item.state}, {item.frequency}: {', '.join(self._in_order(item.topics))}")
+                for number, item in zip(ids, fresh.values(), strict=True)
+            ],
+            now,
+        )
+        return self._found(sa.select(*_FIELDS).where(subscribers.c.id.in_(ids)).order_by(subscribers.c.id))
+
+    def _change(self, former: Subscriber, now: datetime, event: str, detail: str, **values: object) -> Subscriber:
+        if all(getattr(former, name) == value for name, value in values.items()):
+            return former
+        self._connection.execute(sa.update(subscribers).where(subscribers.c.id == former.id).values(**values))
+        self._note([(former.id, event, detail)], now)
+        return self.get(former.id)
+
+    def _subscribe(self, topics: Mapping[int, Collection[str]]) -> None:
+        rows = [
+            {"subscriber_id": number, "topic": topic}
+            for number, some in topics.items()
+            for topic in dict.fromkeys(some)
+        ]
+        for batch in batches(rows):
+            self._connection.execute(sa.insert(subscriptions), batch)
+
+    def _note(self, events: Sequence[tuple[int, str, str]], now: datetime) -> None:
+        rows = [{"subscriber_id": number, "at": now, "event": event, "detail": text} for number, event, text in events]
+        self._connection.execute(sa.insert(subscriber_events), rows)
+
+    def _found(self, query: sa.Select[Any]) -> SubscriberList:
+        rows = self._connection.execute(query).all()
+        topics = self._topics([row.id for row in rows])
+        return [Subscriber(**row._mapping, topics=topics.get(row.id, ())) for row in rows]
+
+    def _topics(self, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        found: dict[int, set[str]] = {}
+        for batch in batches(ids):
+            query = sa.select(subscriptions.c.subscriber_id, subscriptions.c.topic)
+            for number, topic in self._connection.execute(query.where(subscriptions.c.subscriber_id.in_(batch))):
+                found.setdefault(number, set()).add(topic)
+        return {number: self._in_order(topics) for number, topics in found.items()}
+
+    def _in_order(self, topics: Collection[str]) -> tuple[str, ...]:
+        return tuple(sorted(topics, key=lambda topic: (self._rank.get(topic, len(self._rank)), topic)))
+
+
+def _conditions(
+    state: SubscriberState | None, frequency: Frequency | None, topic: str | None
+) -> Sequence[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if state is not None:
+        found.append(subscribers.c.state == state)
+    if frequency is not None:
+        found.append(subscribers.c.frequency == frequency)
+    if topic is not None:
+        readers = sa.select(subscriptions.c.subscriber_id).where(subscriptions.c.topic == topic)
+        found.append(subscribers.c.id.in_(readers))
+    return found
