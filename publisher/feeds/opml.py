@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from lxml import etree
 
 from publisher.feeds.value import FeedSite, everything
+from publisher.htmltext import clean_line
 from publisher.model import ALL, Topic, TopicGroup
 
 MEDIA_TYPE = "text/x-opml"
@@ -23,7 +24,7 @@ def render(topics: Sequence[Topic], site: FeedSite, updated: datetime) -> bytes:
     """
     root = etree.Element("opml", version="2.0")
     head = etree.SubElement(root, "head")
-    etree.SubElement(head, "title").text = site.title
+    etree.SubElement(head, "title").text = clean_line(site.title)
     etree.SubElement(head, "dateCreated").text = _rfc822(datetime(site.tag_year, 1, 1, tzinfo=UTC))
     etree.SubElement(head, "dateModified").text = _rfc822(updated)
     body = etree.SubElement(root, "body")
@@ -38,11 +39,12 @@ def render(topics: Sequence[Topic], site: FeedSite, updated: datetime) -> bytes:
 
 
 def _outline(parent: etree._Element, topic: Topic, site: FeedSite) -> None:
+    label = clean_line(topic.label)
     attributes = {
         "type": "rss",
-        "text": topic.label,
-        "title": topic.label,
-        "description": topic.description,
+        "text": label,
+        "title": label,
+        "description": clean_line(topic.description),
         "xmlUrl": site.links.feed(topic.slug, "atom"),
         "htmlUrl": site.links.topic(topic.slug),
         "language": site.language,

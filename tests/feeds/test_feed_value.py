@@ -162,7 +162,7 @@ def test_a_feed_that_would_be_too_long_loses_its_oldest_entries_only() -> None:
 
 def test_a_head_that_cannot_be_written_is_refused_with_the_topic_s_name() -> None:
     for change in ({"title": " "}, {"author": ""}, {"rights": "\x00"}, {"language": "?"}):
-        with pytest.raises(FeedError, match="^feed environment: "):
+        with pytest.raises(FeedError, match=r"^feed environment: "):
             atom.render(replace(feed_of(), **change))
 
 
