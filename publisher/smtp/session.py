@@ -196,13 +196,14 @@ def _wire_address(address: str, stage: Stage, enhanced: str) -> str:
     """`address` as the envelope carries it: a domain in other than ASCII letters is encoded (RFC 5890), which spares
     SMTPUTF8. Refused if it is not one address, or holds what could end the command (RFC 5321 §4.1.2)."""
     local, _, domain = address.rpartition("@")
+    null = not address and stage is Stage.MAIL  # the null reverse-path (RFC 5321 §4.5.5)
     try:
         if local.isascii() and not domain.isascii():
             return validate_email(address, check_deliverability=False).ascii_email or address
         plain = parse_address(address) == address and not any(ord(c) < 32 or ord(c) == 127 for c in address)
     except (EmailNotValidError, ValueError):
         plain = False
-    if not plain:
+    if not (null or (plain and local and domain)):
         raise Refused(stage, 553, enhanced, "this is no address that SMTP can carry")
     return address
 
@@ -273,7 +274,10 @@ def _unavailable(endpoint: Endpoint, stage: Stage, error: Exception) -> RelayUna
     """Why the relay cannot be used, and what to do about it."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     transient = True
-    if isinstance(error, SMTPResponseException):
+    if isinstance(error, SMTPResponseException) and error.code < 0:
+        transient = False
+        problem = f"this is no SMTP: {without_addresses(error.message)}; check smtp.host and smtp.port"
+    elif isinstance(error, SMTPResponseException):
         transient = 400 <= error.code < 500
         problem = f"{_REFUSED_AT.get(stage, 'it refuses us')}: {error.code} {without_addresses(error.message)}"
     elif isinstance(cause, ssl.SSLCertVerificationError):

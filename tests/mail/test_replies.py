@@ -98,7 +98,9 @@ def test_a_fault_of_our_set_up_is_never_blamed_on_a_reader(stage, reply):
     assert (verdict.state, verdict.scope, verdict.bounced) == (DEFERRED, Scope.RELAY, False)
 
 
-@pytest.mark.parametrize("reply", ["450 4.7.1 try again", "451 4.7.1 later", "450 Greylisted", "451 4.5.1 gray-listing"])
+@pytest.mark.parametrize(
+    "reply", ["450 4.7.1 try again", "451 4.7.1 later", "450 Greylisted", "451 4.5.1 gray-listing"]
+)
 def test_greylisting_is_told_from_other_refusals(reply):
     verdict = judge(RCPT, reply)
     assert (verdict.state, verdict.scope, verdict.greylisted) == (DEFERRED, Scope.READER, True)

@@ -87,7 +87,7 @@ class _Conversation(SMTP):
         super().connection_lost(error)
 
 
-class _Handler:
+class _Handler:  # its methods have aiosmtpd's names
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
 
@@ -101,7 +101,7 @@ class _Handler:
             await asyncio.sleep(3600)  # ended by the lost connection
         return answer
 
-    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
         if self._relay.per_connection is not None and server.letters >= self._relay.per_connection:
             server.loop.call_soon(server.transport.close)
             return "421 4.7.0 too many letters on this connection"
@@ -111,13 +111,13 @@ class _Handler:
             envelope.mail_options.extend(options)
         return answer
 
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
         answer = await self._answer(server, self._relay.rcpt, address, "250 2.1.5 ok")
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         (recipient,) = envelope.rcpt_tos
         answer = await self._answer(server, self._relay.content, recipient, "250 2.0.0 taken")
         if answer.startswith("2"):
