@@ -83,7 +83,7 @@ def _mailbox(value: str) -> str:
     return value
 
 
-def _language(tag: str) -> str:
+def check_language(tag: str) -> str:
     if not _LANGUAGE.fullmatch(tag):
         raise ValueError("not a language tag (BCP 47); use e.g. 'en', 'fr' or 'pt-BR'")
     return tag
@@ -100,7 +100,7 @@ Cron = Annotated[str, AfterValidator(_cron)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Hostname = Annotated[str, AfterValidator(_hostname)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
-Language = Annotated[str, AfterValidator(_language)]
+Language = Annotated[str, AfterValidator(check_language)]
 Accent = Annotated[str, AfterValidator(_accent)]
 SourceFormat = Literal["auto", "text", "markdown", "jsonl"]
 
@@ -201,15 +201,18 @@ class WebSettings(Section):
 
 
 class TopicSettings(Section):
-    """A topic and the rules that file articles under it; `publisher.topics` says how they are read."""
+    """A topic and the rules that file articles under it; docs/topics.md says how they are read."""
 
-    label: str = Field(min_length=1, max_length=60)
-    description: str = Field("", max_length=300)
-    group: TopicGroup = TopicGroup.THEME
-    phrases: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
+    label: str = Field(min_length=1, max_length=60, description="what people read")
+    description: str = Field("", max_length=300, description="one sentence about what it covers")
+    group: TopicGroup = Field(TopicGroup.THEME, description="theme or region")
+    phrases: tuple[str, ...] = Field((), description="terms that say it plainly; each counts 2")
+    words: tuple[str, ...] = Field((), description="terms that speak for it; each counts 1")
+    hints: tuple[str, ...] = Field((), description="terms that only add to others; each counts a half")
+    patterns: tuple[str, ...] = Field((), description="regular expressions; each counts 2")
+    unless: tuple[str, ...] = Field((), description="terms whose words do not count for this topic")
+    threshold: float = Field(3.0, gt=0, le=100, description="score from which an article is filed")
+    share: float = Field(0.0, ge=0, le=1, description="least part of the best score in its group; 0: any")
 
 
 class Settings(Section):
