@@ -175,8 +175,8 @@ def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, list[Problem]]:
     """`feed` without the entries that no format could publish, and why each of them stays out.
 
-    With `now`, entries dated later than tomorrow stay out too. The oldest entries stay out of a feed that would grow
-    beyond MAX_BYTES. What is left can be rendered in every format.
+    With `now`, entries dated more than a day after it stay out too. Room is given from the newest entry down: one that
+    would make the feed longer than MAX_BYTES stays out. What is left can be rendered in every format.
     """
     good: list[Entry] = []
     problems: list[Problem] = []
