@@ -43,8 +43,14 @@ def admit(item: Item, admission: Admission) -> RawArticle | Refusal:
     try:
         return _admitted(item, admission)
     except Inadmissible as problem:
-        line = problem.line or item.lines.get(problem.key) or item.origin.line
-        return Refusal(Origin(item.origin.place, line), str(problem), clean_line(item.title, check.MAX_TITLE))
+        problem.line = problem.line or item.lines.get(problem.key)
+        return refused(item.origin, problem, item.title)
+
+
+def refused(origin: Origin, problem: Inadmissible, title: str = "") -> Refusal:
+    """The refusal of an item at `origin`, or at the line that `problem` names."""
+    place = Origin(origin.place, problem.line or origin.line)
+    return Refusal(place, str(problem), clean_line(title, check.MAX_TITLE))
 
 
 def _admitted(item: Item, admission: Admission) -> RawArticle:

@@ -14,7 +14,6 @@ from publisher.sources.lines import too_large
 MAX_BYTES = 65536
 _MAX_DEPTH = 10
 _NULL = "tag:yaml.org,2002:null"
-_PLAIN_TAGS = "tag:yaml.org,2002:"
 
 
 def parse(text: str, first_line: int) -> tuple[dict[str, object], dict[str, int]]:
@@ -49,7 +48,7 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
 def _check_events(text: str, first_line: int) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = first_line + event.start_mark.line
+        line = first_line + (event.start_mark.line if event.start_mark else 0)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Inadmissible(
                 "broken front matter: anchors (&) and aliases (*) are not read; quote the value", line=line

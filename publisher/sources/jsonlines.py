@@ -13,7 +13,7 @@ from typing import BinaryIO
 from publisher.htmltext import from_text
 from publisher.model import Origin, Refusal
 from publisher.sources import markdown
-from publisher.sources.admission import Item
+from publisher.sources.admission import Item, refused
 from publisher.sources.fields import KEYS, Inadmissible, check_keys, kind_of, text_of
 from publisher.sources.jsontext import objects_of
 from publisher.sources.lines import BadLine, read_lines
@@ -47,7 +47,7 @@ def _item(text: str, origin: Origin) -> Item | Refusal:
         title = text_of(values, "title")
         title, html = _body(values, title)
     except Inadmissible as problem:
-        return Refusal(Origin(origin.place, problem.line or origin.line), str(problem), title)
+        return refused(origin, problem, title)
     return Item(origin=origin, title=title, html=html, fields=values)
 
 

@@ -31,20 +31,23 @@ class Piece:
 def objects_of(stream: BinaryIO, limit: int) -> Iterator[Piece]:
     """The objects of UTF-8 JSON text, alone, after each other or in a list; each at most `limit` bytes."""
     scanner = _Scanner(limit)
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    done = 0
+    done = 0  # bytes decoded
+    pending = b""  # a character cut by the end of a chunk
     while not scanner.stopped:
         raw = stream.read(_CHUNK)
+        pending += raw
         try:
-            text = decoder.decode(raw, final=not raw)
+            text, used = codecs.utf_8_decode(pending, "strict", not raw)
         except UnicodeDecodeError as error:
-            at = max(done + error.start - len(decoder.getstate()[0]), 0)
-            yield Piece(scanner.line, problem=f"not UTF-8 near byte {at + 1} of the file; save the file as UTF-8")
+            yield from scanner.feed(pending[: error.start].decode())
+            at = done + error.start + 1
+            yield Piece(scanner.line, problem=f"not UTF-8 at byte {at} of the file; save the file as UTF-8")
             return
-        done += len(raw)
-        yield from scanner.feed(text)
+        yield from scanner.feed(text if done else text.removeprefix("\ufeff"))
         if not raw:
             break
+        done += used
+        pending = pending[used:]
     yield from scanner.end()
 
 
@@ -64,11 +67,14 @@ class _Scanner:
 
     def feed(self, text: str) -> Iterator[Piece]:
         position = 0
-        while position < len(text) and not self.stopped:
+        while position < len(text):
             if self._depth == 0:
-                position = self._between(text, position)
-                if self.stopped:
+                following = self._between(text, position)
+                if following is None:
+                    self.stopped = True
                     yield Piece(self.line, problem="not JSON: expected '{'; what follows is not read")
+                    return
+                position = following
                 continue
             start, position = position, self._inside(text, position)
             self._keep(text[start:position])
@@ -79,15 +85,15 @@ class _Scanner:
         if self._depth and not self.stopped:
             yield Piece(self._start, problem="not JSON: the object that starts here has no end")
 
-    def _between(self, text: str, position: int) -> int:
+    def _between(self, text: str, position: int) -> int | None:
+        """The position after the next object's brace, or the end of `text`; None if something else comes."""
         match = _BETWEEN.match(text, position)
         after = match.end() if match else position
         self.line += text.count("\n", position, after)
         if after == len(text):
             return after
         if text[after] != "{":
-            self.stopped = True
-            return after
+            return None
         self._start = self.line
         self._depth = 1
         self._keep("{")

@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from publisher.htmltext import title_identity, to_text
 from publisher.model import Origin, Refusal
 from publisher.sources import frontmatter
-from publisher.sources.admission import Item
+from publisher.sources.admission import Item, refused
 from publisher.sources.fields import KEYS, Inadmissible, check_keys, text_of
 from publisher.sources.lines import BadLine, read_lines, too_large
 
@@ -24,7 +24,7 @@ def parse(stream: BinaryIO, place: str, limit: int) -> Iterator[Item | Refusal]:
     try:
         yield _item(_read(stream, limit), place)
     except Inadmissible as problem:
-        yield Refusal(Origin(place, problem.line or 1), str(problem))
+        yield refused(Origin(place, 1), problem)
 
 
 def _read(stream: BinaryIO, limit: int) -> list[str]:

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from publisher.htmltext import from_text, title_identity
 from publisher.model import Origin, Refusal
-from publisher.sources.admission import Item
+from publisher.sources.admission import Item, refused
+from publisher.sources.fields import Inadmissible
 from publisher.sources.lines import BadLine, Line, read_lines, too_large
 
 _LONGEST_TITLE_LINE = 1000
@@ -71,7 +72,7 @@ def _finished(block: _Block, place: str, *, alone: bool = False) -> Iterator[Ite
     title, body = block.title, block.body
     if block.problem:
         line, reason = block.problem
-        yield Refusal(Origin(place, line), reason, title or "")
+        yield refused(Origin(place, line), Inadmissible(reason), title or "")
     elif title is not None:
         yield Item(origin=Origin(place, block.line), title=title, html=from_text("\n".join(body)))
     else:
