@@ -1,8 +1,8 @@
 """Which articles a reader gets, in which sections. Floor: a pure room.
 
 A reader's watermark is a filing's `seq`: every filing above it in one of their topics is new to them, whatever its
-date. Readers with the same topics, watermark and language are one class, and `choose` runs once for a class; what
-single readers received before is taken out with `without`.
+date. Readers with the same topics and watermark, who received none of it before, get the same: one `choose` serves
+them all.
 """
 
 from __future__ import annotations
@@ -25,20 +25,6 @@ class WindowFiling:
     topic: str
     article_key: str
     published: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderClass:
-    """Readers for whom `choose` gives the same answer, and the same letter if they received the same before."""
-
-    topics: tuple[str, ...]
-    watermark: int
-    language: str
-
-
-def reader_class(topics: Iterable[str], watermark: int, language: str) -> ReaderClass:
-    """The class of a reader; the order of `topics` does not matter."""
-    return ReaderClass(tuple(sorted(set(topics))), watermark, language)
 
 
 def choose(
@@ -76,15 +62,6 @@ def choose(
         Section(topic, tuple(sorted(sorted(sections[topic]), key=published.__getitem__, reverse=True)))
         for topic in sorted(sections, key=place)
     )
-
-
-def without(sections: Iterable[Section], already: Collection[str]) -> tuple[Section, ...]:
-    """`sections` less the articles in `already`; a section that loses all of them is gone. The same as handing
-    `already` to `choose`, for one reader of a class."""
-    kept = (
-        Section(section.topic, tuple(key for key in section.articles if key not in already)) for section in sections
-    )
-    return tuple(section for section in kept if section.articles)
 
 
 def edition_fingerprint(sections: Iterable[Section], language: str) -> str:

@@ -15,19 +15,19 @@ words, which mail programs then do not offer (cpython#85725). A test compares ou
 from __future__ import annotations
 
 import hashlib
-import html
 import re
 from binascii import b2a_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.header import Header
 from email.utils import format_datetime, parseaddr
+from html import escape
 from textwrap import wrap
 from typing import NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 
-from publisher.digest.render import PREFERENCES, RECIPIENT, SLOTS, UNSUBSCRIBE, DigestSite, RenderedEdition
+from publisher.digest.render import PREFERENCES, RECIPIENT, SLOTS, UNSUBSCRIBE, DigestSite
 from publisher.errors import LetterError
 from publisher.model import Edition, Issue
 
@@ -84,15 +84,15 @@ class LetterForm:
     _places: tuple[tuple[int, str], ...]
 
     @classmethod
-    def of(cls, site: DigestSite, issue: Issue, edition: Edition, rendered: RenderedEdition) -> LetterForm:
-        """Build the form; raises LetterError where a setting or the subject cannot stand in a header."""
-        text = _body_pieces(rendered.text, "text")
-        markup = _body_pieces(rendered.html, "html")
-        boundary = _boundary([*text, *markup])
+    def of(cls, site: DigestSite, issue: Issue, edition: Edition, *, subject: str, text: str, html: str) -> LetterForm:
+        """Build the form from what `render_edition` gave; raises LetterError where a setting or the subject cannot
+        stand in a header."""
+        plain, markup = _body_pieces(text, "text"), _body_pieces(html, "html")
+        boundary = _boundary([*plain, *markup])
         pieces: list[bytes | str] = [
-            *_headers(site, issue, edition, rendered.subject, boundary),
+            *_headers(site, issue, edition, subject, boundary),
             f"\r\n--{boundary}\r\n{_part_headers('plain')}\r\n".encode("ascii"),
-            *text,
+            *plain,
             f"\r\n--{boundary}\r\n{_part_headers('html')}\r\n".encode("ascii"),
             *markup,
             f"\r\n--{boundary}--\r\n".encode("ascii"),
@@ -118,7 +118,7 @@ class LetterForm:
         }
         for marker, value in ((RECIPIENT, email), (UNSUBSCRIBE, unsubscribe_url), (PREFERENCES, preferences_url)):
             values["text " + marker] = _slot_value(value)
-            values["html " + marker] = _slot_value(html.escape(value))
+            values["html " + marker] = _slot_value(escape(value))
         letter = [*self._parts]
         for place, name in self._places:
             letter[place] = values[name]
@@ -184,7 +184,7 @@ def _text(header: str, value: str) -> bytes:
 
 def _mailbox(header: str, mailbox: str) -> bytes:
     name, spec = parseaddr(mailbox)
-    if not _ASCII_ADDRESS.fullmatch(spec):
+    if _UNFIT.search(mailbox) or not _ASCII_ADDRESS.fullmatch(spec):
         raise LetterError(header, "needs an address in ASCII; use 'Name <address@domain>'")
     return _named(header, name, f"<{spec}>") if name else _line(header, spec)
 

@@ -1,7 +1,7 @@
 """An edition -> subject, plain text and HTML with slots for what differs from reader to reader. Floor: a pure room.
 
-The slots stand in both bodies as noncharacters of Unicode, which `words.one_line` takes out of everything that comes
-from outside: no article can hold one. `letter` cuts the bodies at the slots.
+The slots stand in both bodies as noncharacters of Unicode, which `htmltext.clean_line` takes out of everything that
+comes from outside: no article can hold one. `letter` cuts the bodies at the slots.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.config import Settings
 from publisher.digest.choose import cap
-from publisher.digest.words import direction, one_line, shortened
+from publisher.htmltext import clean_line, excerpt
 from publisher.links import Links
 from publisher.model import ALL, Edition, FiledArticle, Issue, Section, Topic
 from publisher.templating import render
@@ -33,8 +33,10 @@ MAX_HTML_BYTES = 90 * 1024
 _ROOM_FOR_SLOTS = 4 * 1024
 SUBJECT_LENGTH = 75
 PREHEADER_LENGTH = 90
+_SHORTEST_LEAD = 20
 _TITLE_LENGTH = 200
 _EXCERPT_LENGTH = 240
+_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 _LIGHT, _DARK = "#f6f8fa", "#232a31"  # of each scheme the ground where links are hardest to read
 _CONTRAST = 5.5  # WCAG 2.2, 1.4.3 asks 4.5; some mail programs shift colours by a little
 
@@ -60,15 +62,15 @@ class DigestSite:
     @classmethod
     def of(cls, settings: Settings) -> DigestSite:
         return cls(
-            title=one_line(settings.site.title),
-            description=one_line(settings.site.description),
+            title=clean_line(settings.site.title),
+            description=clean_line(settings.site.description),
             language=settings.site.language,
             accent=settings.site.accent,
             links=Links(settings.site.base_url),
             sender=settings.digest.sender,
             reply_to=settings.digest.reply_to,
             list_id=settings.digest.list_id,
-            postal_address=one_line(settings.digest.postal_address),
+            postal_address=clean_line(settings.digest.postal_address),
             max_articles=settings.digest.max_articles,
             topics=MappingProxyType({topic.slug: topic for topic in settings.topic_list}),
         )
@@ -178,10 +180,10 @@ def _shown_sections(
 def _shown_article(site: DigestSite, filed: FiledArticle, under: str) -> ShownArticle:
     article = filed.article
     return ShownArticle(
-        title=shortened(one_line(article.title), _TITLE_LENGTH) or "Untitled",
+        title=clean_line(article.title, _TITLE_LENGTH),
         url=site.links.article(article.slug),
         published=article.published,
-        excerpt=shortened(one_line(article.summary or article.text), _EXCERPT_LENGTH),
+        excerpt=excerpt(article.summary or article.text, _EXCERPT_LENGTH),
         others=tuple(_label(site, topic) for topic in filed.topics if topic not in {under, ALL}),
         language=article.language,
         direction=direction(article.language),
@@ -191,7 +193,7 @@ def _shown_article(site: DigestSite, filed: FiledArticle, under: str) -> ShownAr
 def _label(site: DigestSite, slug: str) -> str:
     if slug == ALL:
         return "Other news"
-    return one_line(site.topics[slug].label) if slug in site.topics else slug
+    return clean_line(site.topics[slug].label) if slug in site.topics else slug
 
 
 def _values(
@@ -230,14 +232,19 @@ def _announced(env: ImmutableSandboxedEnvironment, values: _Values) -> tuple[str
     the template, else the first one cut to fit. The preheader goes on with other titles."""
 
     def subject(headline: str) -> str:
-        return one_line(render(env, "email/digest/subject.txt", {**values, "headline": headline}))
+        return clean_line(render(env, "email/digest/subject.txt", {**values, "headline": headline}))
 
-    room = SUBJECT_LENGTH - len(subject(""))
+    room = max(_SHORTEST_LEAD, SUBJECT_LENGTH - len(subject("")))
     leads = [section.articles[0].title for section in values["sections"]] or [""]
     lead = next((title for title in leads if len(title) <= room), leads[0])
     titles = [article.title for section in values["sections"] for article in section.articles]
     others = [title for title in titles if title != lead]
-    return subject(shortened(lead, room)), shortened(" · ".join(others or [lead]), PREHEADER_LENGTH)
+    return subject(clean_line(lead, room)), clean_line(" · ".join(others or [lead]), PREHEADER_LENGTH)
+
+
+def direction(language: str) -> str:
+    """``rtl`` or ``ltr``: the value of HTML's dir attribute for a BCP 47 tag."""
+    return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
 
 
 def _size(html: str) -> int:
@@ -248,7 +255,7 @@ def _size(html: str) -> int:
 
 
 def readable(colour: str, background: str) -> str:
-    """`colour` (#rrggbb), mixed with white or black as little as gives letters of it the contrast we want on `background`."""
+    """`colour` (#rrggbb), mixed with just enough white or black to be read on `background`."""
     towards = 0 if _luminance(_channels(background)) > 0.18 else 255
     for step in range(21):
         channels = [round(value + (towards - value) * step / 20) for value in _channels(colour)]

@@ -80,9 +80,9 @@ WEEKLY_ARTICLES = {
         article(
             "time-release",
             "Kyrgyzstan measures how long its goods wait at the border",
-            "A workshop on the Time Release Study showed officers where consignments lose hours: not at "
-            "the counter, as most had thought, but between the warehouse and the laboratory. The first full study runs until June, and "
-            "its figures will be published by border post.",
+            "A workshop on the Time Release Study showed officers where consignments lose hours: not at the counter, "
+            "as most had thought, but between the warehouse and the laboratory. The first full study runs until June, "
+            "and its figures will be published by border post.",
             topics=("trade-facilitation", "capacity-building"),
             day=1,
         ),
