@@ -1,1 +1,1 @@
-"""Which articles for whom, and the letter that brings them. Floor: a pure room above `topics`' foundations."""
+"""Which articles for whom, and the letter that brings them. Floor: a pure room."""
