@@ -6,11 +6,13 @@ both schemes: the accent is darkened or lightened in small steps until they do.
 
 from __future__ import annotations
 
+from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass, replace
 
 CONTRAST = 4.5
 _GLOW = 6.0  # in the dark scheme 4.5 is readable but dull
 _STEPS = 50
+_CALM = 0.5  # a colour far from the accent loses some of its saturation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,11 @@ _DARK = Scheme(paper="#13161a", panel="#1b1f24", rule="#2d3339", edge="#747c85",
 
 
 def light(accent: str) -> Scheme:
-    return _with_accent(_LIGHT, accent, pole="#000000", tint=0.09, wanted=CONTRAST)
+    return _with_accent(_LIGHT, accent, pole=0.0, tint=0.09, wanted=CONTRAST)
 
 
 def dark(accent: str) -> Scheme:
-    return _with_accent(_DARK, accent, pole="#ffffff", tint=0.2, wanted=_GLOW)
+    return _with_accent(_DARK, accent, pole=1.0, tint=0.2, wanted=_GLOW)
 
 
 def contrast(one: str, other: str) -> float:
@@ -53,20 +55,27 @@ def mix(one: str, other: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
-def _with_accent(scheme: Scheme, accent: str, *, pole: str, tint: float, wanted: float) -> Scheme:
-    """`tint` is the share of accent in the background of a chip, `pole` what makes the accent readable."""
+def _with_accent(scheme: Scheme, accent: str, *, pole: float, tint: float, wanted: float) -> Scheme:
+    """`tint` is the share of accent in the background of a chip, `pole` the lightness the accent is moved to."""
     chip = mix(scheme.paper, accent, tint)
     readable = _readable(accent, pole, (scheme.paper, scheme.panel, chip), wanted)
-    return replace(scheme, tint=chip, accent=readable, accent_strong=mix(readable, pole, 0.18))
+    return replace(scheme, tint=chip, accent=readable, accent_strong=_lit(readable, pole, 0.18))
 
 
-def _readable(accent: str, pole: str, surfaces: tuple[str, ...], wanted: float) -> str:
-    """The colour nearest to `accent` on the way to `pole` (black or white) with `wanted` contrast on `surfaces`."""
-    for step in range(_STEPS + 1):
-        colour = mix(accent, pole, step / _STEPS)
+def _readable(accent: str, pole: float, surfaces: tuple[str, ...], wanted: float) -> str:
+    """The colour nearest to `accent` on the way to `pole` with the `wanted` contrast on all `surfaces`."""
+    for step in range(_STEPS):
+        colour = _lit(accent, pole, step / _STEPS)
         if all(contrast(colour, surface) >= wanted for surface in surfaces):
             return colour
-    return pole
+    return _lit(accent, pole, 1)
+
+
+def _lit(colour: str, pole: float, share: float) -> str:
+    """`colour` with its lightness moved by `share` of the way to `pole` (0 black, 1 white); the hue stays."""
+    hue, lightness, saturation = rgb_to_hls(*(channel / 255 for channel in _channels(colour)))
+    channels = hls_to_rgb(hue, lightness + (pole - lightness) * share, saturation * (1 - _CALM * share))
+    return "#" + "".join(f"{round(channel * 255):02x}" for channel in channels)
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
