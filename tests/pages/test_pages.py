@@ -1,0 +1,261 @@
+"""The pages of the site: every link leads somewhere, nothing runs, the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import html
+
+from publisher.links import Links
+from publisher.model import (
+    Article,
+    Document,
+    FiledArticle,
+    Frequency,
+    Issue,
+    IssueState,
+    Topic,
+    TopicGroup,
+)
+from publisher.pages import Pages, PageSite, WebPages
+from publisher.templating import environment
+
+NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+ENV = environment(None, UTC)
+ENVIRONMENT = Topic("environment", "Environment", "Waste, plastics and wildlife.", TopicGroup.THEME)
+DIGITAL = Topic("digital-customs", "Digital customs", "Data and e-commerce.", TopicGroup.THEME)
+MENA = Topic("region-mena", "Near and Middle East", "Members of the region.", TopicGroup.REGION)
+SITE = PageSite(
+    title="Customs initiatives",
+    description="What is new, topic by topic.",
+    language="en",
+    accent="#0b5f8a",
+    links=Links("https://customs.example/news/"),
+    topics=(ENVIRONMENT, DIGITAL, MENA),
+    rights="Free to quote.",
+)
+
+
+def filed(number: int = 1, *topics: str, **changes: object) -> FiledArticle:
+    article = Article(
+        key=f"k{number}",
+        entry_id=f"tag:publisher.example,2026:{number}",
+        slug=f"plastic-waste-{number}",
+        title=f"Plastic waste rules {number}",
+        summary="Customs look at plastic waste.",
+        body="<p>Customs look at <em>plastic</em> waste.</p>",
+        text="Customs look at plastic waste.",
+        author=None,
+        language="en",
+        source_url="https://www.wcoomd.org/en/media/1",
+        published=NOW - timedelta(days=number),
+        first_seen=NOW,
+        updated=NOW,
+        revision=1,
+        stamp=number,
+    )
+    return FiledArticle(replace(article, **changes), topics or ("environment", "region-mena"))  # type: ignore[arg-type]
+
+
+def issue(number: int | None = 12) -> Issue:
+    return Issue(
+        id=1, frequency=Frequency.WEEKLY, number=number, slot=None, state=IssueState.FINISHED, composed=NOW, upto_seq=1
+    )
+
+
+def whole_site(site: PageSite = SITE) -> dict[str, bytes]:
+    pages, articles = Pages(ENV, site), [filed(1), filed(2, "digital-customs"), filed(3, "environment")]
+    documents = [pages.style(), pages.icon(), pages.not_found()]
+    documents += [pages.article(article) for article in articles]
+    documents += [pages.topic(topic, [a for a in articles if topic.slug in a.topics], 1) for topic in site.topics]
+    documents += [
+        pages.issue(issue(), [(ENVIRONMENT, articles[:1]), (DIGITAL, articles[1:2])], "Plastic waste and 1 more"),
+        pages.index(articles, {"all": 3, "environment": 2}, [issue()]),
+    ]
+    feeds = [
+        f"feeds/{slug}.{kind}" for slug in ("all", *(t.slug for t in site.topics)) for kind in ("atom", "rss", "json")
+    ]
+    return {document.path: document.content for document in documents} | dict.fromkeys([*feeds, "feeds.opml"], b"")
+
+
+def tree(document: Document | bytes) -> html.HtmlElement:
+    return html.document_fromstring(document.content if isinstance(document, Document) else document)
+
+
+def links_of(page: html.HtmlElement) -> Iterator[str]:
+    for element in page.iter():
+        for name in ("href", "src"):
+            if element.get(name):
+                yield element.get(name)
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_every_link_between_pages_leads_to_a_document_and_to_an_id_in_it(offline: bool) -> None:
+    documents = whole_site(replace(SITE, offline_links=offline))
+    pages = {path: tree(content) for path, content in documents.items() if path.endswith("index.html")}
+    followed = 0
+    for path, page in pages.items():
+        for href in links_of(page):
+            parts = urlsplit(href)
+            if parts.scheme:
+                continue
+            target = (
+                posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path))) if parts.path else path
+            )
+            if not offline and (parts.path.endswith("/") or target == "."):
+                target = posixpath.normpath(posixpath.join(target, "index.html"))
+            assert target in documents, f"{path} links to {href}"
+            if parts.fragment:
+                assert pages[target].get_element_by_id(parts.fragment) is not None
+            followed += 1
+    assert followed > 100
+
+
+def test_the_web_only_links_start_at_the_root_of_the_base_url() -> None:
+    for href in links_of(tree(Pages(ENV, SITE).not_found())):
+        if not href.startswith("#"):
+            assert urlsplit(href).path.startswith("/news/"), href
+
+
+@pytest.mark.parametrize("path", [path for path in whole_site() if path.endswith(".html")])
+def test_each_page_has_one_heading_landmarks_a_skip_link_and_unique_ids(path: str) -> None:
+    page = tree(whole_site()[path])
+    assert len(page.findall(".//h1")) == 1
+    assert [len(page.findall(f".//{name}")) for name in ("main", "body/footer")] == [1, 1]
+    assert page.find("body/a").get("href") == "#main"
+    ids = page.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    assert all(page.xpath(f"//*[@id='{label}']") for label in page.xpath("//@aria-labelledby | //label/@for"))
+    assert page.get("lang") == "en"
+    levels = [int(element.tag[1]) for element in page.iter("h1", "h2", "h3", "h4")]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("path", [path for path in whole_site() if path.endswith(".html")])
+def test_a_page_needs_nothing_that_a_strict_content_policy_forbids(path: str) -> None:
+    page = tree(whole_site()[path])
+    assert page.xpath("//script | //style | //@style | //iframe | //@*[starts-with(name(), 'on')]") == []
+    assert len(page.xpath("//link[@rel='stylesheet']")) == 1
+
+
+def test_the_style_is_linked_by_its_hash_so_that_a_new_one_is_fetched() -> None:
+    def version(accent: str) -> str:
+        page = tree(Pages(ENV, replace(SITE, accent=accent)).article(filed()))
+        (href,) = page.xpath("//link[@rel='stylesheet']/@href")
+        match = re.fullmatch(r"\.\./\.\./assets/style\.css\?v=([0-9a-f]{8})", href)
+        assert match
+        return match[1]
+
+    assert version("#0b5f8a") == version("#0b5f8a") != version("#802020")
+
+
+def test_feeds_are_announced_with_the_topics_atom_feed_first() -> None:
+    page = tree(Pages(ENV, SITE).topic(ENVIRONMENT, [], 0))
+    feeds = [(e.get("type"), e.get("title"), e.get("href")) for e in page.xpath("//link[@rel='alternate']")]
+    base = "https://customs.example/news/feeds/environment"
+    assert feeds == [
+        ("application/atom+xml", "Customs initiatives: Environment", f"{base}.atom"),
+        ("application/rss+xml", "Customs initiatives: Environment (RSS)", f"{base}.rss"),
+        ("application/feed+json", "Customs initiatives: Environment (JSON Feed)", f"{base}.json"),
+    ]
+    assert page.xpath("string(//textarea[@readonly])") == f"{base}.atom"
+    assert page.xpath("//link[@rel='canonical']/@href") == ["https://customs.example/news/topics/environment/"]
+
+
+HOSTILE = "</title></p><script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7*7 }} &amp;"
+
+
+def test_hostile_words_of_articles_and_config_stay_words() -> None:
+    topic = Topic("environment", HOSTILE, HOSTILE, TopicGroup.THEME)
+    site = replace(SITE, title=HOSTILE, description=HOSTILE, rights=HOSTILE, author=HOSTILE, topics=(topic,))
+    bad = filed(1, "environment", title=HOSTILE, summary=HOSTILE, author=HOSTILE, language=HOSTILE)
+    pages, web = Pages(ENV, site), WebPages(ENV, site)
+    for content in (
+        pages.article(bad).content,
+        pages.topic(topic, [bad], 1).content,
+        pages.index([bad], {"environment": 1}, []).content,
+        pages.issue(issue(), [(topic, [bad])], HOSTILE).content,
+        web.message(HOSTILE, HOSTILE, link=(HOSTILE, HOSTILE)),
+        web.sign_up(email=HOSTILE, problem=HOSTILE),
+    ):
+        page = tree(content)
+        assert page.xpath("//script | //img | //@onerror") == []
+        assert HOSTILE in page.text_content()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet=st.characters(exclude_categories=["C"]), max_size=60))
+def test_any_title_is_printed_as_it_is(title: str) -> None:
+    page = tree(Pages(ENV, SITE).article(filed(title=title)))
+    assert (page.findtext(".//h1") or "") == title
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//[", "ftp://a/b", "wcoomd.org", None])
+def test_only_web_addresses_are_linked_as_the_source(url: str | None) -> None:
+    page = Pages(ENV, SITE).article(filed(source_url=url)).content
+    assert b"Source:" not in page
+    assert b"Source:" in Pages(ENV, SITE).article(filed()).content
+
+
+def test_the_body_is_the_articles_own_markup_in_its_own_language_and_direction() -> None:
+    page = tree(Pages(ENV, SITE).article(filed(language="ar", body="<p>نص <em>مهم</em></p>")))
+    assert page.xpath("string(//article[@lang='ar']/div[@dir='auto']/p/em)") == "مهم"
+    assert tree(Pages(ENV, SITE).article(filed())).xpath("//article/@lang") == []
+
+
+def test_a_changed_article_says_when() -> None:
+    pages = Pages(ENV, SITE)
+    assert b"Changed" not in pages.article(filed()).content
+    assert b"1 March 2026, 09:30 UTC" in pages.article(filed(revision=2)).content
+
+
+def test_a_topic_that_left_the_config_leaves_the_pages() -> None:
+    assert b"gone" not in Pages(ENV, SITE).article(filed(1, "gone", "environment")).content
+
+
+def test_the_topic_page_names_the_other_topics_and_what_it_leaves_out() -> None:
+    page = tree(Pages(ENV, SITE).topic(ENVIRONMENT, [filed(1), filed(2)], 132))
+    assert page.xpath("//ul[@class='chips']/li/a/text()") == ["Near and Middle East"] * 2
+    assert "newest 2 of 132" in page.text_content()
+
+
+def test_empty_pages_say_so_and_what_to_do() -> None:
+    pages = Pages(ENV, SITE)
+    assert "No article is filed under this topic yet" in tree(pages.topic(MENA, [], 0)).text_content()
+    assert "No articles yet" in tree(pages.index([], {}, [])).text_content()
+    assert "no longer here" in tree(pages.issue(issue(), [], "Nothing left")).text_content()
+
+
+def test_the_index_counts_topics_and_lists_numbered_issues_only() -> None:
+    page = tree(Pages(ENV, SITE).index([filed()], {"environment": 7}, [issue(12), issue(None)]))
+    assert page.xpath("//nav[@id='topics']//span[@class='count']/text()") == ["7", "0", "0"]
+    assert page.xpath("//section[@id='issues']//a/@href") == ["issues/weekly-12/"]
+    assert tree(Pages(ENV, SITE).index([], {}, [])).xpath("//section[@id='issues']") == []
+
+
+def test_a_site_without_digests_shows_no_form() -> None:
+    pages = Pages(ENV, replace(SITE, frequencies=()))
+    for document in (pages.index([], {}, []), pages.topic(MENA, [], 0), pages.issue(issue(), [], "x")):
+        assert b"<form" not in document.content
+        assert b"#digest" not in document.content
+
+
+def test_the_form_posts_to_the_server_from_wherever_the_page_is_read() -> None:
+    def action(site: PageSite) -> str:
+        return str(tree(Pages(ENV, site).topic(MENA, [], 0)).xpath("//form/@action")[0])
+
+    assert action(SITE) == "../../subscribe"
+    assert action(replace(SITE, offline_links=True)) == "https://customs.example/news/subscribe"
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    assert whole_site() == whole_site()
