@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ _SEMANTICS = 1
 """Part of the fingerprint: raised when this code reads the same rules differently."""
 
 LEAD_WORDS = 60
-TITLE, LEAD, TEXT = 3.0, 1.5, 1.0
+TITLE, LEAD, TEXT = 3.0, 1.5, 0.7
 """How much a hit counts by its place: in the title, in the summary or the first `LEAD_WORDS`, further down."""
 
 USUAL_WORDS = 200
@@ -32,6 +33,11 @@ DENSITY = (0.6, 1.5)
 
 MAX_HITS = 3
 """Outside the title, one rule counts at most so many times: repeating a word does not make a second topic."""
+
+
+FURTHER_DOWN = 0.8
+"""What is neither in the title nor in the lead adds at most so much of a topic's threshold: a list of countries or a
+closing paragraph alone never files an article."""
 
 
 class Kind(StrEnum):
@@ -55,13 +61,14 @@ class Place(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A rule that matched: its `rule` as written in config.toml, the `words` as they stand in the article, and what
-    it adds to the score (`value`, 0 for an `unless`)."""
+    it adds to the score (`value`, 0 for an `unless`); `leading` if it stands in the title, the summary or the lead."""
 
     kind: Kind
     rule: str
     place: Place
     words: str
     value: float
+    leading: bool
 
     def __str__(self) -> str:
         where = f"{self.kind} {json.dumps(self.rule, ensure_ascii=False)} in the {self.place}"
@@ -188,17 +195,17 @@ class Classifier:
         for place, words in places:
             for found, shown in self._search(words):
                 value = _WEIGHT[found.rule.kind]
+                leading = place is not Place.TEXT or found.start < LEAD_WORDS
                 if place is Place.TITLE:
                     value *= TITLE
                 else:
                     counts[found.rule] = counts.get(found.rule, 0) + 1
-                    leading = place is Place.SUMMARY or found.start < LEAD_WORDS
                     value *= density * (LEAD if leading else TEXT) if counts[found.rule] <= MAX_HITS else 0.0
-                hits[found.rule.topic].append(Hit(found.rule.kind, found.rule.written, place, shown, value))
+                hits[found.rule.topic].append(Hit(found.rule.kind, found.rule.written, place, shown, value, leading))
         return self._judged(hits)
 
     def _judged(self, hits: list[list[Hit]]) -> tuple[Consideration, ...]:
-        scores = [sum(hit.value for hit in of_topic) for of_topic in hits]
+        scores = [_score(topic, of_topic) for topic, of_topic in zip(self._topics.values(), hits, strict=True)]
         best: dict[TopicGroup, float] = {}
         for topic, score in zip(self._topics.values(), scores, strict=True):
             best[topic.group] = max(score, best.get(topic.group, 0.0))
@@ -252,7 +259,12 @@ class Classifier:
 
 def _density(body: Words) -> float:
     low, high = DENSITY
-    return min(high, max(low, float(USUAL_WORDS / max(1, len(body.raws))) ** 0.5))
+    return min(high, max(low, math.sqrt(USUAL_WORDS / max(1, len(body.raws)))))
+
+
+def _score(topic: TopicSettings, hits: list[Hit]) -> float:
+    leading = sum(hit.value for hit in hits if hit.leading)
+    return leading + min(sum(hit.value for hit in hits if not hit.leading), FURTHER_DOWN * topic.threshold)
 
 
 def _considered(slug: str, topic: TopicSettings, score: float, best: float, hits: list[Hit]) -> Consideration:
