@@ -25,9 +25,10 @@ def address_key(email: str) -> str:
     """The same for all spellings of one mailbox: letter case, Unicode form, and the domain's two ways of writing.
 
     RFC 5321 lets a host tell `A@` from `a@`; none that readers use does, and two subscriptions for one person would
-    send every letter twice.
+    send every letter twice. Raises UsageError for a domain, or characters, that no address has.
     """
     local, _, domain = email.rpartition("@")
-    if not domain.isascii():
+    if not domain.isascii() or not email.isprintable():
+        checked_address(email)
         domain = validate_email(f"x@{domain}", check_deliverability=False).ascii_domain
     return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).casefold())}@{domain.lower()}"

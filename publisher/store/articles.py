@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from publisher.errors import NotFound, UsageError
 from publisher.model import ALL, Article, FiledArticle
-from publisher.store.columns import batches
+from publisher.store.columns import batches, storable
 from publisher.store.schema import article_identities, article_revisions, articles, filings
 
 MIN_PREFIX = 4
@@ -121,7 +121,7 @@ class Articles:
 
     def get(self, key: str) -> Article:
         """Raises NotFound."""
-        found = self._some(articles.c.key == key, limit=1)
+        found = self._some(articles.c.key == key, limit=1) if storable(key) else ()
         if not found:
             raise NotFound("article", key)
         return found[0]
@@ -131,13 +131,17 @@ class Articles:
 
         Raises NotFound, and UsageError when `name` fits several.
         """
-        for condition in (articles.c.key == name, articles.c.slug == name, articles.c.title == name):
-            if found := self._some(condition, limit=4):
+        wanted: Sequence[tuple[sa.ColumnElement[bool], ...]] = [
+            (articles.c.key == name,),
+            (articles.c.slug == name,),
+            (articles.c.title == name,),
+        ]
+        if len(name) >= MIN_PREFIX and name.isascii():
+            after = name[:-1] + chr(ord(name[-1]) + 1)
+            wanted = [*wanted, (articles.c.key >= name, articles.c.key < after)]
+        for conditions in wanted if storable(name) else ():
+            if found := self._some(*conditions, limit=4):
                 return _only(name, found)
-        if len(name) >= MIN_PREFIX and (
-            found := self._some(articles.c.key >= name, articles.c.key < name[:-1] + chr(ord(name[-1]) + 1), limit=4)
-        ):
-            return _only(name, found)
         raise NotFound("article", name, "`publisher articles list` shows keys and titles")
 
     def filed(self, keys: Collection[str]) -> dict[str, FiledArticle]:

