@@ -44,6 +44,7 @@ _OFTEN_MEANT = {
     "content_text": "text",
 }
 _LANGUAGE: TypeAdapter[str] = TypeAdapter(Language)
+_MAIL_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#\\\x00-\x20]\S*", re.IGNORECASE)
 
 
@@ -70,8 +71,8 @@ def check_keys(given: Iterable[str], known: frozenset[str]) -> None:
 
 
 def shown(value: object) -> str:
-    """A value of somebody's file in our own text: one line, short."""
-    return clean_line(str(value), 60)
+    """A value of somebody's file in our own text: one line, short, without a mail address."""
+    return clean_line(_MAIL_ADDRESS.sub("…@…", str(value)), 60)
 
 
 def text_of(fields: Mapping[str, object], key: str) -> str:

@@ -15,7 +15,8 @@ from publisher.sources.admission import Item, refused
 from publisher.sources.fields import KEYS, Inadmissible, check_keys, text_of
 from publisher.sources.lines import BadLine, read_lines, too_large
 
-_MARKDOWN = MarkdownIt("commonmark").enable("table")  # HTML passes here and is sanitised with the rest
+# HTML passes here and is sanitised with the rest; what is nested deeper than this the parser would drop unsaid.
+_MARKDOWN = MarkdownIt("commonmark", {"maxNesting": 100}).enable("table")
 _FENCE = "---"
 
 

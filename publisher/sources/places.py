@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from publisher.errors import SourceError
-from publisher.htmltext import clean_line, title_identity
+from publisher.htmltext import title_identity
 from publisher.model import Origin, RawArticle, Refusal
 from publisher.sources import jsonlines, markdown, plain
 from publisher.sources.admission import Admission, Item, admit
+from publisher.sources.fields import shown
 
 _HEAD = 8192
 _BLANKS = b" \t\r\n"
@@ -172,7 +173,7 @@ def _unique(results: Iterator[RawArticle | Refusal]) -> Iterator[RawArticle | Re
             by_id = result.external_id is not None
             identity = ("id", result.external_id or "") if by_id else ("title", title_identity(result.title))
             if earlier := first.get(identity):
-                what = f"the id {clean_line(identity[1], 60)!r}" if by_id else "the title"
+                what = f"the id {shown(identity[1])!r}" if by_id else "the title"
                 yield Refusal(
                     result.origin, f"{what} is that of {earlier}; give each article an id of its own", result.title
                 )

@@ -71,6 +71,7 @@ def markdown(front: str, body: str = "Text.") -> bytes:
         ("title: T\nsource: 'https://[x'", 4, "no web address"),
         ("title: T\nsource: ftp://example.org/", 4, "no web address"),
         ("title: T\nurl: https://me:secret@example.org/", 4, "holds a login"),
+        ("title: T\nsource: mailto:secret@example.org", 4, "no web address"),
         ("title: T\ndraft: true", 4, "draft"),
         ("- a\n- b", 3, "broken front matter"),
     ],

@@ -219,6 +219,11 @@ def test_every_key_of_json_comes_in_and_foreign_keys_are_passed_over() -> None:
     assert (article.published, article.external_id) == (datetime(2021, 1, 26, 14, tzinfo=UTC), "7")
 
 
+def test_deeply_nested_markdown_loses_no_text() -> None:
+    (article,) = read_bytes(b"# T\n\n" + b"> " * 60 + b"said")
+    assert article.text == "said"
+
+
 def test_a_date_without_a_time_is_midnight_where_the_newsroom_is() -> None:
     admission = Admission(now=ADMISSION.now, topics=frozenset(), zone=ZoneInfo("Asia/Tokyo"))
     (article,) = read_bytes(b"---\ndate: 2021-01-26\n---\n# T\n\nx", admission=admission)
