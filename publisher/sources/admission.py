@@ -24,7 +24,7 @@ class Admission:
     topics: frozenset[str]
     language: str = "en"
     zone: tzinfo = UTC
-    max_item_bytes: int = 1_000_000
+    max_item_bytes: int = 250_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

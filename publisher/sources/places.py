@@ -84,6 +84,21 @@ def _shown(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
+def files_of(place: Path, form: Format | None = None) -> Iterator[Path]:
+    """The files that `read` would read, in its order; those it cannot read are among them. Raises SourceError as it
+    does, and passes over folders that it cannot look into."""
+    if not place.is_dir():
+        try:
+            place.stat()
+        except (OSError, ValueError) as error:
+            raise _unreadable(place, error) from error
+        yield place
+        return
+    for parent, folders, files in os.walk(place):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (path for path in (Path(parent, name) for name in sorted(files)) if _wanted(path, form))
+
+
 def _from_folder(folder: Path, form: Format | None, admission: Admission) -> Iterator[RawArticle | Refusal]:
     closed: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=closed.append):
