@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -231,7 +232,7 @@ class Classifier:
             if first not in self._starts:
                 continue
             for term, rule in self._candidates(first, words.keys[start + 1 : start + 2]):
-                if free_from[rule.topic] <= start and (end := term.end(words, start)) is not None:
+                if free_from[rule.topic] <= start and (end := term.end(words, start)):
                     free_from[rule.topic] = end
                     found.append(_Found(rule, start, end))
         return found
@@ -245,12 +246,13 @@ class Classifier:
         """Hits of regular expressions on whole words that no term of the same topic has used."""
         used = {(one.rule.topic, place) for one in taken for place in range(one.start, one.end)}
         spans = words.spans()
+        starts, ends = [start for start, _ in spans], [end for _, end in spans]
         found: list[_Found] = []
         for offset, piece in pieces(words.text):
             for pattern, rule in self._patterns:
                 for match in pattern.finditer(piece):
                     low, high = offset + match.start(), offset + match.end()
-                    inside = [n for n, (start, end) in enumerate(spans) if start < high and end > low]
+                    inside = range(bisect_right(ends, low), bisect_left(starts, high))
                     if inside and not any((rule.topic, place) in used for place in inside):
                         used.update((rule.topic, place) for place in inside)
                         found.append(_Found(rule, inside[0], inside[-1] + 1))

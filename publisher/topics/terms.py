@@ -18,6 +18,7 @@ from publisher.topics.words import COMMA, STOP, Words, is_acronym, read
 
 GAP_WORDS = 8
 MAX_VARIANTS = 2000
+MAX_GAPS = 2
 _GROUP = re.compile(r"\(([^()]*)\)")
 _GAP = re.compile(r"\s*(?:\.\.\.|…)\s*")
 
@@ -51,9 +52,12 @@ class Term:
             return None
         if run + 1 == len(self.runs):
             return stop
+        following = self.runs[run + 1][0]
+        if following not in words.keys[stop : stop + GAP_WORDS * 2]:  # commas may stand between; the loop is exact
+            return None
         skipped = 0
-        for place in range(stop, len(words.keys)):
-            if (end := self._end(words, run + 1, place)) is not None:
+        for place in range(stop, min(stop + GAP_WORDS * 2, len(words.keys))):
+            if words.keys[place] == following and (end := self._end(words, run + 1, place)) is not None:
                 return end
             skipped += words.keys[place] != COMMA
             if words.keys[place] == STOP or skipped > GAP_WORDS:
@@ -85,7 +89,10 @@ def variants(rule: str) -> tuple[Term, ...]:
 def _term(written: str) -> Term:
     runs: list[tuple[str, ...]] = []
     capitals: list[tuple[int, int, str]] = []
-    for run, part in enumerate(_GAP.split(written)):
+    parts = _GAP.split(written)
+    if len(parts) > MAX_GAPS + 1:
+        raise ValueError(f"has more than {MAX_GAPS} gaps (...); make it two rules")
+    for run, part in enumerate(parts):
         words = read(part)
         if not any(raw[0].isalnum() for raw in words.raws):
             raise ValueError("is empty, or has no word before or after '...'")
