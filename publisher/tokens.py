@@ -17,6 +17,11 @@ from pathlib import Path
 
 from publisher.errors import ConfigError, TokenError
 
+UNSUBSCRIBE = "unsubscribe"
+PREFERENCES = "preferences"
+MESSAGE_ID = "message-id"
+"""The purposes of tokens."""
+
 KEY_BYTES = 32
 _ID_BYTES = 6
 _MAC_BYTES = 15  # 120 bits; with the id 21 bytes, which base64 writes as 28 characters without padding

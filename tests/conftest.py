@@ -16,7 +16,6 @@ import pytest
 import sqlalchemy as sa
 
 from publisher.store import Store
-from publisher.store.filings import SEQ
 from publisher.store.schema import counters, metadata
 
 INSTALLED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,11 +70,11 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgresql_url(migrated_postgresql: str) -> str:
-    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    tables = ", ".join(table.name for table in metadata.sorted_tables if table is not counters)
     engine = sa.create_engine(sa.make_url(migrated_postgresql).set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:
         connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-        connection.execute(sa.insert(counters).values(name=SEQ, value=0))
+        connection.execute(sa.update(counters).values(value=0))
     engine.dispose()
     return migrated_postgresql
 

@@ -55,6 +55,20 @@ class SiteFolder:
         self._root = root
         self._checked: set[Path] = set()
 
+    @property
+    def root(self) -> Path:
+        """The output folder itself; it need not exist before the first write."""
+        return self._root
+
+    def compare(
+        self, documents: Iterable[Document], known: Mapping[str, PublishedDocument], now: datetime
+    ) -> WriteReport:
+        """What `write` would report; nothing is touched."""
+        seen: set[str] = set()
+        jobs = [self._job(document, known, now, seen) for document in documents]
+        written = tuple(job.published for job in jobs if job is not None)
+        return WriteReport(written, len(jobs) - len(written))
+
     def write(
         self, documents: Iterable[Document], known: Mapping[str, PublishedDocument], now: datetime
     ) -> WriteReport:

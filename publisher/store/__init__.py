@@ -8,9 +8,11 @@ Rows never leave this room; what comes out are the frozen values of `publisher.m
 """
 
 from publisher.store.articles import KnownArticle, NewArticle
-from publisher.store.database import INSTALLED_AT, Store, Transaction
+from publisher.store.database import Store, Transaction, Transactions, Trial
 from publisher.store.deliveries import Job, Outcome
 from publisher.store.filings import NewFiling, WindowRow
+from publisher.store.issues import Rendering
+from publisher.store.meta import INSTALLED_AT
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
 
 __all__ = [
@@ -22,8 +24,11 @@ __all__ = [
     "NewFiling",
     "NewSubscriber",
     "Outcome",
+    "Rendering",
     "Store",
     "SubscriberEvent",
     "Transaction",
+    "Transactions",
+    "Trial",
     "WindowRow",
 ]

@@ -13,7 +13,11 @@ import sqlalchemy as sa
 from publisher.errors import NotFound, UsageError
 from publisher.model import ALL, Article, FiledArticle
 from publisher.store.columns import batches, storable
-from publisher.store.schema import article_identities, article_revisions, articles, filings
+from publisher.store.counters import TOUCHED, next_number
+from publisher.store.schema import article_identities, article_revisions, articles, counters, filings
+
+ID = "id:"
+"""How an identity begins that the source itself gave; see `flows.ingest`."""
 
 MIN_PREFIX = 4
 """Characters of a key that are enough to name an article, if no other key begins with them."""
@@ -28,20 +32,25 @@ FiledArticles = list[FiledArticle]  # `list` is a method below
 
 @dataclass(frozen=True, slots=True)
 class KnownArticle:
-    """What the store remembers under an identity; `withdrawn`: taken out by the operator, and to stay out."""
+    """What the store remembers under an identity. `origin`: where its content was read; `has_id`: its source gives it
+    an id of its own; `withdrawn`: taken out by the operator, and to stay out."""
 
     key: str
     fingerprint: str
+    origin: str = ""
+    has_id: bool = False
     withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NewArticle:
-    """An article that enters the store. `identities` are the names it is known by again, `fingerprint` its content."""
+    """An article that enters the store. `identities` are the names it is known by again (those given by its source
+    begin with ID), `fingerprint` stands for its content, `origin` for the place it was read at."""
 
     article: Article
     identities: tuple[str, ...]
     fingerprint: str
+    origin: str = ""
 
 
 class Articles:
@@ -57,19 +66,30 @@ class Articles:
         """Those of `identities` that stand for an article, withdrawn ones included."""
         found: dict[str, KnownArticle] = {}
         for batch in batches(identities):
+            own = article_identities.alias("own")
+            has_id = sa.exists().where(own.c.article_key == articles.c.key, own.c.identity.startswith(ID))
             query = (
-                sa.select(article_identities.c.identity, articles.c.key, articles.c.fingerprint, articles.c.withdrawn)
+                sa.select(
+                    article_identities.c.identity,
+                    articles.c.key,
+                    articles.c.fingerprint,
+                    articles.c.origin,
+                    has_id,
+                    articles.c.withdrawn.is_not(None),
+                )
                 .join_from(article_identities, articles)
                 .where(article_identities.c.identity.in_(batch))
             )
-            for identity, key, fingerprint, withdrawn in self._connection.execute(query):
-                found[identity] = KnownArticle(key, fingerprint, withdrawn is not None)
+            for identity, *facts in self._connection.execute(query):
+                found[identity] = KnownArticle(*facts)
         return found
 
     def add(self, items: Sequence[NewArticle]) -> None:
         """Put new articles in. A key, slug, stamp or identity that exists already is a bug of the caller."""
+        touched = next_number(self._connection, TOUCHED) if items else 0
         for batch in batches(items):
-            self._connection.execute(sa.insert(articles), [_row(item.article, item.fingerprint) for item in batch])
+            rows = [{**_row(item.article, item.fingerprint, item.origin), "touched": touched} for item in batch]
+            self._connection.execute(sa.insert(articles), rows)
             names = [
                 {"identity": identity, "article_key": item.article.key}
                 for item in batch
@@ -78,15 +98,18 @@ class Articles:
             if names:
                 self._connection.execute(sa.insert(article_identities), names)
 
-    def revise(self, article: Article, fingerprint: str) -> None:
-        """Keep the present content in `article_revisions` and put the content of `article` in its place."""
+    def revise(self, article: Article, fingerprint: str, origin: str = "") -> None:
+        """Put the content of `article` in the place of the present one, which is kept in `article_revisions` when the
+        number of the revision rises."""
         former = sa.select(articles.c.key, articles.c.revision, *(articles.c[name] for name in _KEPT))
         self._connection.execute(
             sa.insert(article_revisions).from_select(
-                ["article_key", "revision", *_KEPT], former.where(articles.c.key == article.key)
+                ["article_key", "revision", *_KEPT],
+                former.where(articles.c.key == article.key, articles.c.revision < article.revision),
             )
         )
-        row = _row(article, fingerprint)
+        row = _row(article, fingerprint, origin)
+        row["touched"] = next_number(self._connection, TOUCHED)
         fixed = {"key", "entry_id", "slug", "slug_base", "first_seen"}
         self._connection.execute(
             sa.update(articles)
@@ -112,7 +135,9 @@ class Articles:
         filing it again has no effect. It stays known, so that no import brings it back. False: it was out already.
         """
         done = self._connection.execute(
-            sa.update(articles).where(articles.c.key == key, _LIVE).values(withdrawn=now)
+            sa.update(articles)
+            .where(articles.c.key == key, _LIVE)
+            .values(withdrawn=now, touched=next_number(self._connection, TOUCHED))
         ).rowcount
         self._connection.execute(sa.delete(filings).where(filings.c.article_key == key))
         return bool(done)
@@ -196,6 +221,16 @@ class Articles:
         """Articles with a higher stamp, by rising stamp, read a few hundred at a time."""
         return self._stream(articles.c.stamp, stamp)
 
+    def touched_since(self, touched: int) -> Iterator[FiledArticle]:
+        """Articles whose content or filings changed since `last_touched` gave that number."""
+        for batch in batches(
+            self._connection.scalars(
+                sa.select(articles.c.key).where(articles.c.touched > touched, _LIVE).order_by(articles.c.key)
+            ).all(),
+            size=_STREAM,
+        ):
+            yield from self._filed(sa.select(*_COLUMNS).where(articles.c.key.in_(batch)).order_by(articles.c.key))
+
     def iterate(self) -> Iterator[FiledArticle]:
         """Every article by rising key; they may be revised on the way."""
         return self._stream(articles.c.key, "")
@@ -203,12 +238,13 @@ class Articles:
     # --- numbers ------------------------------------------------------------------------------------------------
 
     def count(self, topic: str | None = None) -> int:
-        query = sa.select(sa.func.count())
-        if topic is None or topic == ALL:
-            query = query.select_from(articles).where(_LIVE)
-        else:
-            query = query.select_from(filings).where(filings.c.topic == topic)
-        return self._connection.execute(query).scalar_one()
+        number = sa.select(sa.func.count())
+        if topic is not None and topic != ALL:
+            return self._connection.execute(number.select_from(filings).where(filings.c.topic == topic)).scalar_one()
+        # the difference of two counts, both from an index: to look at `withdrawn` of each would read every body
+        there: int = self._connection.execute(number.select_from(articles)).scalar_one()
+        out = number.select_from(articles).where(articles.c.withdrawn.is_not(None))
+        return there - self._connection.execute(out).scalar_one()
 
     def counts(self) -> dict[str, int]:
         """Articles of each topic that has any, and of `all`."""
@@ -218,6 +254,11 @@ class Articles:
     def last_stamp(self) -> int:
         """The highest stamp ever given, 0 in an empty store."""
         return self._connection.execute(sa.select(sa.func.max(articles.c.stamp))).scalar_one() or 0
+
+    def last_touched(self) -> int:
+        """Rises whenever the content or the filings of any article change."""
+        last: int = self._connection.execute(sa.select(counters.c.value).where(counters.c.name == TOUCHED)).scalar_one()
+        return last
 
     def used_slugs(self, bases: Collection[str]) -> set[str]:
         """Every slug in use that is one of `bases`, or one of them with "-" and a number."""
@@ -265,9 +306,9 @@ class Articles:
         return tuple(sorted(topics, key=lambda topic: (self._rank.get(topic, len(self._rank)), topic)))
 
 
-def _row(article: Article, fingerprint: str) -> dict[str, object]:
+def _row(article: Article, fingerprint: str, origin: str) -> dict[str, object]:
     row: dict[str, object] = {column.name: getattr(article, column.name) for column in _COLUMNS}
-    return {**row, "slug_base": re.sub(r"-[0-9]+$", "", article.slug), "fingerprint": fingerprint}
+    return {**row, "slug_base": re.sub(r"-[0-9]+$", "", article.slug), "fingerprint": fingerprint, "origin": origin}
 
 
 def _only(name: str, found: Sequence[Article]) -> Article:

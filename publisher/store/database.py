@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -17,13 +18,11 @@ from publisher.store.deliveries import Deliveries
 from publisher.store.documents import Documents
 from publisher.store.filings import Filings
 from publisher.store.issues import Issues
-from publisher.store.meta import Meta
+from publisher.store.meta import INSTALLED_AT, Meta
 from publisher.store.runs import Runs
 from publisher.store.schema import HEAD
+from publisher.store.source_files import SourceFiles
 from publisher.store.subscribers import Subscribers
-
-INSTALLED_AT = "installed_at"
-"""The fact (ISO 8601) that says when this store was first set up."""
 
 _REVISION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
@@ -34,12 +33,39 @@ class Transaction:
 
     articles: Articles
     filings: Filings
+    source_files: SourceFiles
     documents: Documents
     subscribers: Subscribers
     issues: Issues
     deliveries: Deliveries
     runs: Runs
     meta: Meta
+
+
+class Transactions(Protocol):
+    """What flows need of a store: the `Store` itself, or a `Trial` that will be undone."""
+
+    def write(self) -> AbstractContextManager[Transaction]: ...
+
+    def read(self) -> AbstractContextManager[Transaction]: ...
+
+
+class Trial:
+    """A store in which everything can be done for trial: it is one transaction, and it is undone at the end."""
+
+    def __init__(self, connection: sa.Connection, transaction: Transaction) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """As `Store.write`: what the block did is undone at once when it raises."""
+        with self._connection.begin_nested():
+            yield self._transaction
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        yield self._transaction
 
 
 class Store:
@@ -68,6 +94,18 @@ class Store:
         """A transaction that only looks; it sees one moment of the database throughout. Raises as `write` does."""
         with engines.translated(), self._reader.begin() as connection:
             yield self._transaction(connection)
+
+    @contextmanager
+    def trial(self) -> Iterator[Trial]:
+        """A store for trial: the block sees what it writes, and at its end nothing of it remains.
+
+        On SQLite it keeps other writers waiting while it lasts.
+        """
+        with engines.translated(), self._writer.connect() as connection, connection.begin() as undo:
+            try:
+                yield Trial(connection, self._transaction(connection))
+            finally:
+                undo.rollback()
 
     def is_new(self) -> bool:
         """Whether there is no table yet, so that `upgrade` is all it needs."""
@@ -99,6 +137,7 @@ class Store:
         return Transaction(
             articles=Articles(connection, self._rank),
             filings=Filings(connection),
+            source_files=SourceFiles(connection),
             documents=Documents(connection),
             subscribers=Subscribers(connection, self._rank),
             issues=Issues(connection),

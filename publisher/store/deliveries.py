@@ -6,9 +6,13 @@
        │                    └─ (reader left meanwhile, at the claim) ──> suppressed
        └──supersede, expire──> expired          retry: rejected, expired, uncertain ──> planned
 
+A waiting letter whose articles a later letter brings is never sent: `supersede` expires it as soon as that one is
+planned, and `claim` looks again, because the older one may have been in somebody's hands at that moment.
+
 Every arrow is a conditional update: it moves a row only out of the state it was decided on, so two processes never
 move the same row. The rows of an issue always sum up to what `plan` selected; `plan` alone adds rows, nothing
-removes one. A reader's watermark moves in the transaction that records `accepted`, and nowhere else here.
+removes one. A reader's watermark moves in the transaction that records `accepted`, and when an issue
+had nothing new for them.
 """
 
 from __future__ import annotations
@@ -32,6 +36,12 @@ PlannedRow = tuple[int, int | None, DeliveryState, str]
 _WAITING = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
 _HANDING_OVER = deliveries.c.state == DeliveryState.HANDING_OVER
 _OUTCOMES = frozenset(DeliveryState) - {DeliveryState.PLANNED, DeliveryState.HANDING_OVER}
+_newer = deliveries.alias("newer")
+_TAKEN_OVER = (subscribers.c.watermark >= issues.c.upto_seq) | sa.exists().where(
+    _newer.c.subscriber_id == deliveries.c.subscriber_id,
+    _newer.c.issue_id > deliveries.c.issue_id,
+    _newer.c.state.in_([*PENDING_STATES, DeliveryState.UNCERTAIN]),
+)
 _LEFT = {
     SubscriberState.PAUSED: "paused",
     SubscriberState.BOUNCED: "bounced",
@@ -112,6 +122,24 @@ class Deliveries(LedgerView):
             reason=f"taken over by {frequency}-{number}",
         )
 
+    def advance_idle(self, issue_id: int) -> int:
+        """Move the readers on for whom this issue had nothing (their row is suppressed): so readers who look back
+        equally far stay one class. Not those with an older letter still on the way. Returns how many."""
+        upto = sa.select(issues.c.upto_seq).where(issues.c.id == issue_id).scalar_subquery()
+        row = deliveries.alias("row")
+        idle = sa.select(row.c.subscriber_id).where(
+            row.c.issue_id == issue_id, row.c.state == DeliveryState.SUPPRESSED, row.c.edition_id.is_(None)
+        )
+        on_the_way = sa.exists().where(
+            deliveries.c.subscriber_id == subscribers.c.id,
+            deliveries.c.state.in_([*PENDING_STATES, DeliveryState.UNCERTAIN]),
+        )
+        return self._connection.execute(
+            sa.update(subscribers)
+            .where(subscribers.c.id.in_(idle), subscribers.c.watermark < upto, ~on_the_way)
+            .values(watermark=upto)
+        ).rowcount
+
     # --- delivering ---------------------------------------------------------------------------------------------
 
     def claim(
@@ -124,7 +152,8 @@ class Deliveries(LedgerView):
         issue_id: int | None = None,
     ) -> list[Job]:
         """Take up to `limit` letters that are due: uncertain ones, then deferred, then planned. They are `handing
-        over` from here on, until `claim_until`. A waiting letter whose reader left meanwhile becomes suppressed.
+        over` from here on, until `claim_until`. A waiting letter whose reader left meanwhile becomes suppressed, one
+        that a later letter took over expires.
 
         If this process dies, each of them is uncertain: claim no more than there are open connections.
         """
@@ -137,6 +166,36 @@ class Deliveries(LedgerView):
                     break
                 jobs += self._take(rows, now, claim_until)
         return jobs
+
+    def due(self, now: datetime, *, include_uncertain: bool) -> int:
+        """How many letters `claim` could take now, about: readers who left meanwhile are counted too."""
+        later = deliveries.c.next_attempt.is_(None) | (deliveries.c.next_attempt <= now)
+        retried = [DeliveryState.DEFERRED, *([DeliveryState.UNCERTAIN] if include_uncertain else [])]
+        ready = (deliveries.c.state == DeliveryState.PLANNED) | (deliveries.c.state.in_(retried) & later)
+        return self._connection.execute(sa.select(sa.func.count()).select_from(deliveries).where(ready)).scalar_one()
+
+    def finish_issues(self, now: datetime, *, include_uncertain: bool) -> int:
+        """Finish every issue in which nothing is pending any more; gives how many. `include_uncertain`: a letter in
+        doubt is going to be sent again, unless a later letter took it over."""
+        ours = deliveries.c.issue_id == issues.c.id
+        pending: sa.ColumnElement[bool] = sa.exists().where(ours, deliveries.c.state.in_(PENDING_STATES))
+        if include_uncertain:
+            doubtful = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+            pending |= (
+                sa.exists()
+                .select_from(doubtful)
+                .where(
+                    ours,
+                    deliveries.c.state == DeliveryState.UNCERTAIN,
+                    subscribers.c.state == SubscriberState.ACTIVE,
+                    sa.not_(_TAKEN_OVER),
+                )
+            )
+        return self._connection.execute(
+            sa.update(issues)
+            .where(issues.c.state == IssueState.SENDING, ~pending)
+            .values(state=IssueState.FINISHED, finished=now)
+        ).rowcount
 
     def record(self, outcomes: Sequence[Outcome], now: datetime) -> int:
         """Write down how claimed letters ended. A row that is not `handing over` any more is left alone. A reader
@@ -222,11 +281,14 @@ class Deliveries(LedgerView):
         if state is not DeliveryState.PLANNED:
             never = deliveries.c.next_attempt.is_(None)
             conditions.append(never | (deliveries.c.next_attempt <= now))
-        if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed
-            conditions.append(subscribers.c.state == SubscriberState.ACTIVE)
+        if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
+            conditions += [subscribers.c.state == SubscriberState.ACTIVE, sa.not_(_TAKEN_OVER)]
         query = (
-            sa.select(*FIELDS, subscribers.c.email, subscribers.c.state.label("reader"))
-            .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
+            sa.select(
+                *FIELDS, subscribers.c.email, subscribers.c.state.label("reader"), _TAKEN_OVER.label("taken_over")
+            )
+            .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
+            .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
             .where(*conditions)
             .order_by(deliveries.c.issue_id, deliveries.c.subscriber_id)
             .limit(limit)
@@ -236,17 +298,21 @@ class Deliveries(LedgerView):
 
     def _take(self, rows: Sequence[Sequence[Any]], now: datetime, claim_until: datetime) -> list[Job]:
         jobs: list[Job] = []
-        gone: defaultdict[tuple[int, str], list[int]] = defaultdict(list)
-        for *values, email, reader in rows:
+        over: defaultdict[tuple[int, DeliveryState, str], list[int]] = defaultdict(list)
+        for *values, email, reader, taken_over in rows:
             letter = delivery(values)
-            if reader is SubscriberState.ACTIVE:
-                claimed = replace(letter, state=DeliveryState.HANDING_OVER, attempts=letter.attempts + 1, changed=now)
-                jobs.append(Job(claimed, email))
+            if reader is not SubscriberState.ACTIVE:
+                over[letter.issue_id, DeliveryState.SUPPRESSED, _LEFT.get(reader, "left")].append(letter.subscriber_id)
+            elif taken_over:
+                over[letter.issue_id, DeliveryState.EXPIRED, "taken over by a later issue"].append(letter.subscriber_id)
             else:
-                gone[letter.issue_id, _LEFT.get(reader, "left")].append(letter.subscriber_id)
-        for (issue_id, reason), readers in gone.items():
+                attempts = letter.attempts + 1
+                jobs.append(
+                    Job(replace(letter, state=DeliveryState.HANDING_OVER, attempts=attempts, changed=now), email)
+                )
+        for (issue_id, state, reason), readers in over.items():
             of_these = (deliveries.c.issue_id == issue_id, deliveries.c.subscriber_id.in_(readers))
-            self._move(DeliveryState.SUPPRESSED, now, deliveries.c.state.in_(_WAITING), *of_these, reason=reason)
+            self._move(state, now, deliveries.c.state.in_(_WAITING), *of_these, reason=reason)
         for issue_id, some in _by_issue(jobs):
             self._connection.execute(
                 sa.update(deliveries)

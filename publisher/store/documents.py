@@ -32,6 +32,10 @@ class Documents:
             found.update(self._found(sa.select(*_FIELDS).where(documents.c.path.in_(batch))))
         return found
 
+    def outside(self, prefix: str) -> dict[str, PublishedDocument]:
+        """The documents whose path does not begin with `prefix`."""
+        return self._found(sa.select(*_FIELDS).where(~documents.c.path.startswith(prefix, autoescape=True)))
+
     def put(self, items: Sequence[PublishedDocument]) -> None:
         """Remember documents; what was known of the same paths is replaced."""
         insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert

@@ -14,10 +14,8 @@ import sqlalchemy as sa
 
 from publisher.model import Filing
 from publisher.store.columns import batches
+from publisher.store.counters import SEQ, TOUCHED, next_number
 from publisher.store.schema import articles, counters, filings
-
-SEQ = "filing seq"
-"""The name of the counter's row."""
 
 _FIELDS = (filings.c.article_key, filings.c.topic, filings.c.seq, filings.c.rule, filings.c.filed_at)
 
@@ -82,6 +80,7 @@ class Filings:
             self._connection.execute(sa.insert(filings), some)
         if added:
             self._connection.execute(sa.update(counters).where(counters.c.name == SEQ).values(value=last))
+            self._touch({filing.article_key: None for filing in added})
         return added
 
     def of(self, article_key: str) -> list[Filing]:
@@ -99,9 +98,18 @@ class Filings:
 
     def remove(self, article_key: str, topics: Collection[str]) -> int:
         """Take an article out of `topics`; their numbers are never used again. Returns how many there were."""
-        return self._connection.execute(
+        removed = self._connection.execute(
             sa.delete(filings).where(filings.c.article_key == article_key, filings.c.topic.in_(topics))
         ).rowcount
+        if removed:
+            self._touch([article_key])
+        return removed
+
+    def _touch(self, keys: Collection[str]) -> None:
+        """An article's page and entries name its topics."""
+        touched = next_number(self._connection, TOUCHED)
+        for batch in batches(keys):
+            self._connection.execute(sa.update(articles).where(articles.c.key.in_(batch)).values(touched=touched))
 
     def last_seq(self) -> int:
         """The highest number ever given, 0 in an empty store. Every filing up to it can be seen."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,6 +16,14 @@ from publisher.store.schema import edition_articles, editions, issues
 _FIELDS = [issues.c[name] for name in Issue.__dataclass_fields__]
 _EDITION = (editions.c.id, editions.c.issue_id, editions.c.language)
 IssueList = list[Issue]  # `list` is a method below
+
+
+class Rendering(NamedTuple):
+    """What the letters of an edition are made of; `text` and `html` hold slots for what differs per reader."""
+
+    subject: str
+    text: str
+    html: str
 
 
 class Issues:
@@ -89,6 +97,11 @@ class Issues:
             query = query.where(issues.c.state == state)
         return [_issue(row) for row in self._connection.execute(query)]
 
+    def numbered(self) -> IssueList:
+        """All that were sent or are being sent, the newest first."""
+        query = sa.select(*_FIELDS).where(issues.c.number.is_not(None)).order_by(issues.c.id.desc())
+        return [_issue(row) for row in self._connection.execute(query)]
+
     def set_state(self, issue_id: int, state: IssueState, *, now: datetime, reason: str = "") -> None:
         """`now` becomes the time it was finished unless it is being sent (again). Raises NotFound."""
         values = {"state": state, "reason": reason, "finished": None if state is IssueState.SENDING else now}
@@ -112,6 +125,26 @@ class Issues:
         return self._connection.execute(query).scalar_one_or_none() or {}
 
     # --- editions -----------------------------------------------------------------------------------------------
+
+    def last_id(self) -> int:
+        """The highest id of any issue, 0 if there is none."""
+        return self._connection.execute(sa.select(sa.func.max(issues.c.id))).scalar_one() or 0
+
+    def keep_rendering(self, edition_id: int, rendering: Rendering) -> None:
+        """Keep what an edition's letters are made of, so that each attempt sends the same bytes."""
+        self._connection.execute(
+            sa.update(editions)
+            .where(editions.c.id == edition_id)
+            .values(subject=rendering.subject, text=rendering.text, html=rendering.html)
+        )
+
+    def rendering(self, edition_id: int) -> Rendering:
+        """What `keep_rendering` kept. Raises NotFound."""
+        query = sa.select(editions.c.subject, editions.c.text, editions.c.html).where(editions.c.id == edition_id)
+        row = self._connection.execute(query).one_or_none()
+        if row is None or row.subject is None:
+            raise NotFound("edition", str(edition_id))
+        return Rendering(*row)
 
     def add_edition(self, issue_id: int, *, fingerprint: str, language: str, sections: Sequence[Section]) -> Edition:
         """`fingerprint` is one of its kind in an issue. A section without articles is not kept."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from publisher.store.schema import meta
+
+INSTALLED_AT = "installed_at"
+"""The fact (ISO 8601) that says when this store was first set up."""
 
 
 class Meta:
@@ -12,6 +17,12 @@ class Meta:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+
+    def installed_at(self) -> datetime:
+        """When this store was first set up."""
+        return datetime.fromisoformat(
+            self._connection.execute(sa.select(meta.c.value).where(meta.c.name == INSTALLED_AT)).scalar_one()
+        )
 
     def get(self, name: str) -> str | None:
         return self._connection.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar_one_or_none()

@@ -3,6 +3,8 @@
 `filings` repeats `stamp` and `published` of its article: the newest fifty of a topic are then one walk down the
 index (topic, stamp) instead of a sort of everything ever filed there. `Articles.revise` keeps the copies right.
 
+`touched` grows with whatever changes an article's page: its content (then `stamp` grows too), or where it is filed.
+
 Deliveries and events name a subscriber by number without a foreign key: a reader who asks to be forgotten leaves
 no address behind, and the sum of each issue stays right.
 """
@@ -57,8 +59,16 @@ articles = Table(
     Column("stamp", Number, nullable=False, unique=True),
     Column("explicit_topics", Slugs),
     Column("fingerprint", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("touched", Number, nullable=False, index=True),
     Column("withdrawn", UtcTime),
     Index("ix_articles_published", "published", "key"),
+    Index(
+        "ix_articles_withdrawn",
+        "withdrawn",
+        sqlite_where=text("withdrawn IS NOT NULL"),
+        postgresql_where=text("withdrawn IS NOT NULL"),
+    ),
 )
 
 article_revisions = Table(
@@ -100,6 +110,13 @@ filings = Table(
     sa.UniqueConstraint("article_key", "topic"),
     Index("ix_filings_topic_stamp", "topic", "stamp"),
     Index("ix_filings_topic_published", "topic", "published"),
+)
+
+source_files = Table(
+    "source_files",
+    metadata,
+    Column("place", Name, primary_key=True),
+    Column("mark", Text, nullable=False),
 )
 
 documents = Table(
@@ -171,6 +188,9 @@ editions = Table(
     Column("issue_id", Number, ForeignKey("issues.id"), nullable=False),
     Column("fingerprint", Text, nullable=False),
     Column("language", Text, nullable=False),
+    Column("subject", Text),
+    Column("text", Text),
+    Column("html", Text),
     sa.UniqueConstraint("issue_id", "fingerprint"),
     sqlite_autoincrement=True,
 )

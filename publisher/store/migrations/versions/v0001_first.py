@@ -40,7 +40,7 @@ def _facts() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_counters"),
     )
     counters = sa.table("counters", sa.column("name", TEXT), sa.column("value", NUMBER))
-    op.bulk_insert(counters, [{"name": "filing seq", "value": 0}])
+    op.bulk_insert(counters, [{"name": name, "value": 0} for name in ("filing seq", "articles touched")])
 
 
 def _articles() -> None:
@@ -64,6 +64,8 @@ def _articles() -> None:
         sa.Column("stamp", NUMBER, nullable=False),
         sa.Column("explicit_topics", TEXT),
         sa.Column("fingerprint", TEXT, nullable=False),
+        sa.Column("origin", TEXT, nullable=False),
+        sa.Column("touched", NUMBER, nullable=False),
         sa.Column("withdrawn", TIME),
         sa.PrimaryKeyConstraint("key", name="pk_articles"),
         sa.UniqueConstraint("entry_id", name="uq_articles_entry_id"),
@@ -71,8 +73,16 @@ def _articles() -> None:
         sa.UniqueConstraint("stamp", name="uq_articles_stamp"),
     )
     op.create_index("ix_articles_published", "articles", ["published", "key"])
+    op.create_index(
+        "ix_articles_withdrawn",
+        "articles",
+        ["withdrawn"],
+        sqlite_where=sa.text("withdrawn IS NOT NULL"),
+        postgresql_where=sa.text("withdrawn IS NOT NULL"),
+    )
     op.create_index("ix_articles_slug_base", "articles", ["slug_base"])
     op.create_index("ix_articles_updated", "articles", ["updated"])
+    op.create_index("ix_articles_touched", "articles", ["touched"])
 
 
 def _past_articles() -> None:
@@ -124,6 +134,12 @@ def _filings() -> None:
 
 
 def _documents() -> None:
+    op.create_table(
+        "source_files",
+        sa.Column("place", NAME, nullable=False),
+        sa.Column("mark", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("place", name="pk_source_files"),
+    )
     op.create_table(
         "documents",
         sa.Column("path", NAME, nullable=False),
@@ -198,6 +214,9 @@ def _issues() -> None:
         sa.Column("issue_id", NUMBER, nullable=False),
         sa.Column("fingerprint", TEXT, nullable=False),
         sa.Column("language", TEXT, nullable=False),
+        sa.Column("subject", TEXT),
+        sa.Column("text", TEXT),
+        sa.Column("html", TEXT),
         sa.ForeignKeyConstraint(["issue_id"], ["issues.id"], name="fk_editions_issue_id"),
         sa.PrimaryKeyConstraint("id", name="pk_editions"),
         sa.UniqueConstraint("issue_id", "fingerprint", name="uq_editions_issue_id_fingerprint"),

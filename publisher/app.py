@@ -1,0 +1,184 @@
+"""The composition root: settings -> `App`. Floor: above `flows`; the only place that makes doors."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from publisher import __version__, templating
+from publisher.clock import Clock, system_clock
+from publisher.config import Settings
+from publisher.digest.render import DigestSite
+from publisher.errors import UsageError
+from publisher.feeds.value import FeedSite, everything
+from publisher.flows.compose import Terms
+from publisher.flows.deliver import Post
+from publisher.flows.ingest import MintKey
+from publisher.flows.letters import Letters
+from publisher.flows.publish_site import Press
+from publisher.flows.run import Parts
+from publisher.links import Links
+from publisher.model import ALL, Topic
+from publisher.pages import Pages, PageSite, WebPages
+from publisher.site import SiteFolder
+from publisher.store import Store
+from publisher.tokens import Signer, load_or_make_key
+from publisher.topics import Classifier, compile_topics
+
+_KEY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads like another
+_KEY_LENGTH = 16  # 80 bits: never met twice
+
+
+def mint_key() -> str:
+    """A fresh article key."""
+    return "".join(secrets.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH))
+
+
+@dataclass(frozen=True)
+class App:
+    """The house: each part is made when it is first asked for, so that a small command starts fast."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    mint_key: MintKey
+
+    @cached_property
+    def links(self) -> Links:
+        return Links(self.settings.site.base_url)
+
+    @cached_property
+    def topic_order(self) -> tuple[str, ...]:
+        return tuple(self.settings.topics)
+
+    @cached_property
+    def everything(self) -> Topic:
+        return everything(self.feed_site)
+
+    @cached_property
+    def feed_site(self) -> FeedSite:
+        return FeedSite.of(self.settings.site)
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        return compile_topics(self.settings.topics)
+
+    @cached_property
+    def signer(self) -> Signer:
+        return Signer([load_or_make_key(self.settings.path(self.settings.store.secret_file))])
+
+    @cached_property
+    def templates(self) -> ImmutableSandboxedEnvironment:
+        return templating.environment(self.settings.path(self.settings.site.templates), self.settings.zone)
+
+    @cached_property
+    def folder(self) -> SiteFolder:
+        return SiteFolder(self.settings.path(self.settings.site.output))
+
+    @cached_property
+    def page_site(self) -> PageSite:
+        site = self.settings.site
+        return PageSite(
+            title=site.title,
+            description=site.description,
+            language=site.language,
+            accent=site.accent,
+            links=self.links,
+            topics=self.settings.topic_list,
+            frequencies=(),  # no sign-up form: readers are added by the operator
+            offline_links=site.offline_links,
+            author=site.author,
+            rights=site.rights,
+        )
+
+    @cached_property
+    def web_pages(self) -> WebPages:
+        return WebPages(self.templates, self.page_site)
+
+    @cached_property
+    def letters(self) -> Letters:
+        return Letters(self.templates, DigestSite.of(self.settings), self.signer)
+
+    @cached_property
+    def post(self) -> Post:
+        return Post(self.letters, self.settings.smtp, self.settings.path(self.settings.outbox.path))
+
+    @cached_property
+    def press(self) -> Press:
+        return Press(
+            site=self.feed_site,
+            pages=Pages(self.templates, self.page_site),
+            topics=self.settings.topic_list,
+            everything=self.everything,
+            entries=self.settings.feeds.entries,
+            fingerprint=_press_fingerprint(self.settings),
+        )
+
+    @cached_property
+    def terms(self) -> Terms:
+        days = self.settings.digest.hold_back_days
+        return Terms(topic_order=self.topic_order, hold_back=timedelta(days=days) if days else None)
+
+    @cached_property
+    def parts(self) -> Parts:
+        return Parts(
+            settings=self.settings,
+            store=self.store,
+            classifier=self.classifier,
+            press=self.press,
+            folder=self.folder,
+            terms=self.terms,
+            post=self.post,
+            clock=self.clock,
+            mint_key=self.mint_key,
+        )
+
+    def require_topic(self, slug: str) -> None:
+        """Raises UsageError unless `slug` is a topic of the config, or `all`."""
+        if slug != ALL and slug not in self.settings.topics:
+            known = ", ".join((*self.settings.topics, ALL))
+            raise UsageError(f"no topic {slug!r}; topics are {known}")
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def build(
+    settings: Settings, *, clock: Clock = system_clock, mint_key: MintKey = mint_key, upgrade: bool = False
+) -> App:
+    """The house of `settings`. A database that does not exist yet is made; one of another version is refused with
+    StoreOutdated, unless `upgrade` is asked for."""
+    store = Store(_store_url(settings), topic_order=tuple(settings.topics))
+    if upgrade or store.is_new():
+        store.upgrade(clock())
+    else:
+        store.check()
+    return App(settings, store, clock, mint_key)
+
+
+def _store_url(settings: Settings) -> str:
+    """The URL of the database, with the path of an SQLite file made absolute from the folder of config.toml."""
+    prefix = "sqlite:///"
+    url = settings.store.url
+    return prefix + str(settings.path(Path(url.removeprefix(prefix)))) if url.startswith(prefix) else url
+
+
+def _press_fingerprint(settings: Settings) -> str:
+    """Changes when anything changes that every document depends on: templates, settings that show, the program."""
+    shown = hashlib.sha256(__version__.encode())
+    shown.update(settings.model_dump_json(include={"site", "feeds", "topics"}).encode())
+    for folder in (templating.shipped("templates"), settings.path(settings.site.templates)):
+        for path in _templates(folder / "site"):
+            shown.update(path.name.encode() + b"\0" + path.read_bytes())
+    return shown.hexdigest()
+
+
+def _templates(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())

@@ -1,0 +1,91 @@
+"""`articles`. Floor: `cli`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, facts, moment, opened, table
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The articles of the store.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command()(show)
+    app.add_typer(group, name="articles")
+
+
+def list_(
+    topic: Annotated[str | None, typer.Option("--topic", "-t", help="Only articles filed under this topic.")] = None,
+    search: Annotated[str | None, typer.Option("--search", "-s", help="Only titles that contain this.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many, the newest first.")] = 50,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List articles, the newest first.
+
+    Example: publisher articles list --topic environment
+    """
+    with opened(config) as app:
+        if topic is not None:
+            app.require_topic(topic)
+        with app.store.read() as tx:
+            listed = tx.articles.list(topic=topic, limit=limit, query=search)
+    if as_json:
+        echo_json([{**_plain(filed.article), "topics": list(filed.topics)} for filed in listed])
+        return
+    table(
+        ["key", "published", "title", "topics"],
+        [
+            (filed.article.key, f"{filed.article.published:%Y-%m-%d}", filed.article.title, ", ".join(filed.topics))
+            for filed in listed
+        ],
+        empty="no articles; `publisher import PATH` brings some in",
+    )
+
+
+def show(
+    article: Annotated[str, typer.Argument(help="Key (or its beginning), page name or title.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show one article with its filings.
+
+    Example: publisher articles show 7k3m
+    """
+    with opened(config) as app:
+        with app.store.read() as tx:
+            found = tx.articles.resolve(article)
+            filings = tx.filings.of(found.key)
+        url = app.links.article(found.slug)
+    if as_json:
+        echo_json({**_plain(found), "text": found.text, "body": found.body, "filings": filings, "url": url})
+        return
+    facts(
+        [
+            ("title", found.title),
+            ("key", found.key),
+            ("id in feeds", found.entry_id),
+            ("page", url),
+            ("published", moment(found.published)),
+            ("first seen", moment(found.first_seen)),
+            ("updated", f"{moment(found.updated)} (revision {found.revision})"),
+            ("language", found.language),
+            ("author", found.author or ""),
+            ("source", found.source_url or ""),
+        ]
+    )
+    typer.echo()
+    table(["topic", "seq", "rule"], [(filing.topic, filing.seq, filing.rule) for filing in filings])
+    typer.echo()
+    typer.echo(found.text)
+
+
+def _plain(article: object) -> dict[str, object]:
+    from publisher.cli.show import as_plain
+
+    plain: dict[str, object] = as_plain(article)
+    for name in ("body", "text"):
+        plain.pop(name)
+    return plain

@@ -1,0 +1,125 @@
+"""`issues`. Floor: `cli`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, facts, moment, number, opened, table
+
+if TYPE_CHECKING:
+    from publisher.model import IssueSum
+
+IssueArgument = Annotated[str, typer.Argument(metavar="ISSUE", help="Its name, e.g. weekly-12.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The numbered sendings of the digests.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command()(show)
+    group.command()(retry)
+    app.add_typer(group, name="issues")
+
+
+def list_(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many, the newest first.")] = 30,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List issues, skipped slots included, the newest first.
+
+    Example: publisher issues list
+    """
+    from publisher.model import DeliveryState
+
+    with opened(config) as app, app.store.read() as tx:
+        listed = [(issue, tx.deliveries.sum(issue.id)) for issue in tx.issues.list(limit=limit)]
+    if as_json:
+        echo_json([{**_plain(issue), **_sum(total)} for issue, total in listed])
+        return
+    table(
+        ["issue", "state", "composed", "selected", "accepted", "pending", "reason"],
+        [
+            (
+                issue.name if issue.number is not None else issue.frequency,
+                issue.state,
+                moment(issue.composed),
+                total.selected,
+                total.states.get(DeliveryState.ACCEPTED, 0),
+                total.pending,
+                issue.reason,
+            )
+            for issue, total in listed
+        ],
+        empty="no issues yet; `publisher publish --digest weekly` makes one",
+    )
+
+
+def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show an issue: its editions, what happened to its letters, and whether the sum is right.
+
+    Example: publisher issues show weekly-12
+    """
+    from publisher.model import DeliveryState
+
+    with opened(config) as app:
+        with app.store.read() as tx:
+            found = tx.issues.by_name(issue)
+            total = tx.deliveries.sum(found.id)
+            editions = tx.issues.editions(found.id)
+            failed = [
+                delivery
+                for state in (DeliveryState.REJECTED, DeliveryState.DEFERRED, DeliveryState.UNCERTAIN)
+                for delivery in tx.deliveries.of_issue(found.id, state=state)
+            ]
+        url = app.links.issue(found.name)
+    if as_json:
+        echo_json({**_plain(found), **_sum(total), "editions": editions, "page": url, "troubled": failed})
+        return
+    facts(
+        [
+            ("issue", found.name),
+            ("state", found.state),
+            ("composed", moment(found.composed)),
+            ("slot", moment(found.slot) or "forced by hand"),
+            ("page", url),
+            ("editions", f"{len(editions)}, of {' / '.join(str(len(e.article_keys)) for e in editions)} articles"),
+            ("selected", total.selected),
+        ]
+    )
+    for state, count in total.states.items():
+        typer.echo(f"  {count:>8,}  {state}")
+    typer.echo("the sum is right" if total.balances else "THE SUM IS WRONG: some reader has no record of their letter")
+    if failed:
+        typer.echo()
+        table(
+            ["reader no.", "state", "attempts", "next attempt", "the relay said"],
+            [(d.subscriber_id, d.state, d.attempts, moment(d.next_attempt), d.reply or d.reason) for d in failed[:50]],
+        )
+
+
+def retry(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Plan the letters of an issue that were rejected, given up or left uncertain once more.
+
+    `publisher deliver` or the next run sends them. Example: publisher issues retry weekly-12
+    """
+    with opened(config) as app, app.store.write() as tx:
+        found = tx.issues.by_name(issue)
+        count = tx.deliveries.retry(found.id, app.clock())
+    if as_json:
+        echo_json({"issue": found.name, "planned": count})
+    else:
+        typer.echo(f"{number(count, 'letter')} planned again; `publisher deliver` sends them")
+
+
+def _plain(issue: object) -> dict[str, object]:
+    from publisher.cli.show import as_plain
+
+    plain: dict[str, object] = as_plain(issue)
+    return plain
+
+
+def _sum(total: IssueSum) -> dict[str, object]:
+    states = {str(state): count for state, count in total.states.items()}
+    return {"selected": total.selected, "states": states, "pending": total.pending, "balances": total.balances}

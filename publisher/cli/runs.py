@@ -1,0 +1,84 @@
+"""`runs`. Floor: `cli`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, facts, moment, opened, table
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The record of publish runs.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command()(show)
+    app.add_typer(group, name="runs")
+
+
+def list_(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many, the newest first.")] = 20,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List publish runs, the newest first.
+
+    Example: publisher runs list -n 5
+    """
+    with opened(config) as app, app.store.read() as tx:
+        runs = tx.runs.list(limit=limit)
+    if as_json:
+        echo_json(runs)
+        return
+    table(
+        ["run", "trigger", "state", "started", "finished", "what it did"],
+        [
+            (run.id, run.trigger, run.state, moment(run.started), moment(run.finished), _gist(run.report))
+            for run in runs
+        ],
+        empty="no runs yet; `publisher publish` makes one",
+    )
+
+
+def show(
+    run: Annotated[int, typer.Argument(help="Its number in `runs list`.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show one run with its whole report.
+
+    Example: publisher runs show 12
+    """
+    with opened(config) as app, app.store.read() as tx:
+        found = tx.runs.get(run)
+    if as_json:
+        echo_json(found)
+        return
+    facts(
+        [
+            ("run", found.id),
+            ("trigger", found.trigger),
+            ("state", found.state),
+            ("started", moment(found.started)),
+            ("finished", moment(found.finished)),
+            ("by", f"process {found.pid} on {found.host}"),
+        ]
+    )
+    typer.echo(json.dumps(dict(found.report), ensure_ascii=False, indent=2))
+
+
+def _gist(report: object) -> str:
+    """A few words on a run's report: ``3 new, 12 documents, weekly-4, 20 accepted``."""
+    if not isinstance(report, dict) or not report:
+        return ""
+    if "problem" in report:
+        return str(report["problem"])
+    words = [f"{report['ingest'][name]} {name}" for name in ("new", "changed") if report["ingest"].get(name)]
+    if report["ingest"].get("refused_count"):
+        words.append(f"{report['ingest']['refused_count']} refused")
+    if report["site"].get("written_count"):
+        words.append(f"{report['site']['written_count']} documents")
+    words += [issue["name"] or f"{issue['frequency']} skipped" for issue in report["issues"]]
+    words += [f"{count} {state}" for state, count in report["delivery"]["states"].items()]
+    return ", ".join(words) or "nothing new"

@@ -1,0 +1,102 @@
+"""`topics`. Floor: `cli`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, number, opened, table
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The topics and the rules that file articles under them.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command()(explain)
+    group.command()(refile)
+    app.add_typer(group, name="topics")
+
+
+def list_(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """List the topics with the number of their articles and the address of their feed.
+
+    Example: publisher topics list
+    """
+    with opened(config) as app:
+        with app.store.read() as tx:
+            counts = tx.articles.counts()
+        rows = [
+            {
+                "slug": topic.slug,
+                "label": topic.label,
+                "group": str(topic.group),
+                "description": topic.description,
+                "articles": counts.get(topic.slug, 0),
+                "feed": app.links.feed(topic.slug),
+            }
+            for topic in (*app.settings.topic_list, app.everything)
+        ]
+    if as_json:
+        echo_json(rows)
+        return
+    table(["topic", "label", "articles", "feed"], [(r["slug"], r["label"], r["articles"], r["feed"]) for r in rows])
+
+
+def explain(
+    article: Annotated[str, typer.Argument(help="Key (or its beginning), page name or title.")],
+    every: Annotated[bool, typer.Option("--all", help="Also topics in which no rule matched anything.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show which rule filed an article where, by the matched words, and what spoke against.
+
+    Example: publisher topics explain 7k3m
+    """
+    with opened(config) as app:
+        with app.store.read() as tx:
+            found = tx.articles.resolve(article)
+            filings = {filing.topic: filing for filing in tx.filings.of(found.key)}
+        considered = app.classifier.explain(found.title, found.text, found.summary)
+    if as_json:
+        echo_json({"key": found.key, "title": found.title, "filings": list(filings.values()), "rules": considered})
+        return
+    typer.echo(f"{found.title}  ({found.key})\n")
+    if found.explicit_topics is not None:
+        typer.echo(f"The article names its topics itself: {', '.join(found.explicit_topics) or 'none'}. They win.\n")
+    for consideration in considered:
+        if not (consideration.hits or every):
+            continue
+        filing = filings.get(consideration.topic)
+        typer.echo(f"{consideration.topic}: {'filed' if filing else 'not filed'}; {consideration.verdict}")
+        for hit in consideration.hits:
+            typer.echo(f"    {hit}")
+        for hit in consideration.held_back:
+            typer.echo(f"    held back: {hit}")
+
+
+def refile(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take articles out of topics whose rules no longer match.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """File all articles by today's rules: files what is new, reports what would leave.
+
+    Runs do the same by themselves when the rules changed. Example: publisher topics refile --remove
+    """
+    from publisher.flows.refile import refile as flow
+
+    with opened(config) as app:
+        report = flow(app.store, classifier=app.classifier, now=app.clock(), remove_leaving=remove)
+    filed = dict(sorted(report.filed.items()))
+    if as_json:
+        echo_json({"filed": filed, "leaving": report.leaving, "removed": remove})
+        return
+    table(["topic", "newly filed"], filed.items(), empty="nothing new to file")
+    if report.leaving:
+        verb = "removed" if remove else "would leave (kept; --remove takes them out)"
+        typer.echo(f"{number(len(report.leaving), 'filing')} {verb}:")
+        table(["topic", "key", "title", "rule that filed it"], [
+            (gone.topic, gone.article_key, gone.title, gone.rule) for gone in report.leaving
+        ])  # fmt: skip

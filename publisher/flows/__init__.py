@@ -1,0 +1,1 @@
+"""Flows: where decisions meet doors. Floor: above the doors, below `app`."""

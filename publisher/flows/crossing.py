@@ -1,0 +1,30 @@
+"""The one crossing between the asynchronous and the synchronous half of the house. Floor: `flows`.
+
+The store is synchronous, and feedgen sets the process's locale while it writes dates: so everything of that kind runs
+one after the other in one thread, and the event loop stays free for the wire and the web.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publisher-store")
+
+
+async def across(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `function` in the store's thread and give its result. A cancelled caller still waits for it to end, so that
+    no transaction goes on behind a caller who has left."""
+    future = asyncio.get_running_loop().run_in_executor(_thread, partial(function, *args, **kwargs))
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        if not future.done():
+            await asyncio.wait([future])
+        raise

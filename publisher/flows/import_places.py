@@ -1,0 +1,33 @@
+"""Import by hand: the places named on the command line -> store. Floor: `flows`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from publisher.errors import UsageError
+from publisher.flows.ingest import Ingest
+from publisher.flows.reports import IngestReport
+from publisher.flows.run import Parts
+from publisher.flows.source_files import admission_of
+from publisher.sources import Format, read
+
+AUTO = "auto"
+
+
+def import_places(parts: Parts, places: Sequence[str], form: str = AUTO) -> IngestReport:
+    """Read `places` (files, folders, "-") into the store. `form` is auto, text, markdown or jsonl.
+
+    Raises SourceError when a place cannot be read at all, before anything of any place is stored.
+    """
+    try:
+        wanted = None if form == AUTO else Format(form)
+    except ValueError:
+        raise UsageError(f"{form!r} is not a format; use {AUTO}, {', '.join(Format)}") from None
+    now = parts.clock()
+    admission = admission_of(parts.settings, now)
+    readers = [read("-" if place == "-" else Path(place), admission=admission, form=wanted) for place in places]
+    ingest = Ingest(parts.store, classifier=parts.classifier, settings=parts.settings, now=now, mint_key=parts.mint_key)
+    for items in readers:
+        ingest.take(items)
+    return ingest.report()

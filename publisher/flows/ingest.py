@@ -1,0 +1,333 @@
+"""Ingest: sources -> articles -> filings. Floor: `flows`.
+
+    read (source) -> refuse what is bad -> known? -> new | changed | unchanged -> classify -> file
+
+Safe to repeat: an item that says nothing new changes nothing. A chunk of items is one transaction, so a killed
+import leaves whole articles with their filings, and the next one brings the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from publisher import htmltext
+from publisher.config import Settings
+from publisher.feeds.value import mint_entry_id
+from publisher.flows.reports import Imported, IngestReport, Leaving
+from publisher.model import ALL, Article, ImportOutcome, Origin, RawArticle, Refusal
+from publisher.store import KnownArticle, NewArticle, NewFiling, Transaction, Transactions
+from publisher.topics import NAMED_BY_ARTICLE, Classifier, plan_refiling
+
+CHUNK = 2_000  # items compared, dated and written in one transaction: bounds memory and the time the lock is held
+EVERY_ARTICLE = "every article"
+
+MintKey = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    raw: RawArticle
+    identities: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    item: _Item
+    article: Article
+    outcome: ImportOutcome
+
+
+class Ingest:
+    """One import: `take` items from any source, `report` at the end.
+
+    `mint_key` gives a fresh article key; `in_sources` says whether a place is a
+    file that runs read by themselves (two of them must not fight over one article).
+    """
+
+    def __init__(
+        self,
+        store: Transactions,
+        *,
+        classifier: Classifier,
+        settings: Settings,
+        now: datetime,
+        mint_key: MintKey,
+        in_sources: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._transactions = store
+        self._classifier = classifier
+        self._settings = settings
+        self._now = now
+        self._mint_key = mint_key
+        self._in_sources = in_sources
+        self._seen: dict[str, tuple[Origin, str]] = {}
+        self._items: list[Imported] = []
+        self._refused: list[Refusal] = []
+        self._filed: Counter[str] = Counter()
+        self._leaving: list[Leaving] = []
+
+    def take(self, items: Iterable[RawArticle | Refusal]) -> None:
+        good = self._good(items)
+        while chunk := list(islice(good, CHUNK)):
+            with self._transactions.write() as tx:
+                self._store(tx, chunk)
+
+    def report(self, *, skipped_files: int = 0) -> IngestReport:
+        return IngestReport(
+            items=tuple(self._items),
+            refused=tuple(self._refused),
+            skipped_files=skipped_files,
+            filed=dict(self._filed),
+            leaving=tuple(self._leaving),
+        )
+
+    def refused_places(self) -> set[str]:
+        return {refusal.origin.place for refusal in self._refused}
+
+    def _good(self, items: Iterable[RawArticle | Refusal]) -> Iterator[_Item]:
+        for raw in items:
+            if isinstance(raw, Refusal):
+                self._refused.append(raw)
+                continue
+            item = _Item(raw, identities_of(raw), fingerprint_of(raw))
+            twin = self._seen.get(item.identities[0])
+            if twin is None:
+                self._seen[item.identities[0]] = (raw.origin, item.fingerprint)
+                yield item
+            elif twin[1] == item.fingerprint:
+                self._items.append(Imported(ImportOutcome.UNCHANGED, "", raw.title, raw.origin))
+            else:
+                self._refuse_twin(raw, str(twin[0]))
+
+    def _refuse_twin(self, raw: RawArticle, place: str) -> None:
+        what = f"id {raw.external_id!r}" if raw.external_id else "title"
+        reason = f"the same {what} as {place}, with other content: give one of the two an id of its own"
+        self._refused.append(Refusal(raw.origin, reason, raw.title))
+
+    def _store(self, tx: Transaction, chunk: Sequence[_Item]) -> None:
+        known = tx.articles.known({identity for item in chunk for identity in item.identities})
+        fresh: list[_Item] = []
+        changed: list[tuple[_Item, KnownArticle]] = []
+        for item in chunk:
+            match = _match(item, known)
+            if match is None:
+                fresh.append(item)
+            elif match.withdrawn or match.fingerprint == item.fingerprint:
+                self._note(ImportOutcome.UNCHANGED, match.key, item.raw)
+            elif match.origin != _absolute(item.raw.origin.place) and self._in_sources(match.origin):
+                self._refuse_twin(item.raw, match.origin)
+            else:
+                changed.append((item, match))
+        times = _free_seconds(tx, len(fresh) + len(changed), self._now)
+        changes = self._changes(tx, _oldest_first(fresh), changed, times)
+        self._write(tx, changes)
+        self._file(tx, changes)
+
+    def _changes(
+        self,
+        tx: Transaction,
+        fresh: Sequence[_Item],
+        changed: Sequence[tuple[_Item, KnownArticle]],
+        times: Sequence[datetime],
+    ) -> list[_Change]:
+        stamp = tx.articles.last_stamp()
+        slugs = _Slugs(tx, [item.raw.title for item in fresh])
+        changes = []
+        for number, item in enumerate(fresh):
+            stamp += 1
+            article = self._new_article(item.raw, slugs.mint(item.raw.title), stamp, times[number])
+            changes.append(_Change(item, article, ImportOutcome.NEW))
+        for (item, match), moment in zip(changed, times[len(fresh) :], strict=True):
+            stamp += 1
+            article = self._revised(tx.articles.get(match.key), item.raw, stamp, moment)
+            changes.append(_Change(item, article, ImportOutcome.CHANGED))
+        return changes
+
+    def _new_article(self, raw: RawArticle, slug: str, stamp: int, moment: datetime) -> Article:
+        site = self._settings.site
+        key = self._mint_key()
+        return Article(
+            key=key,
+            entry_id=mint_entry_id(site.tag_authority, site.tag_year, key),
+            slug=slug,
+            title=raw.title,
+            summary=raw.summary or htmltext.excerpt(raw.text),
+            body=raw.body,
+            text=raw.text,
+            author=raw.author,
+            language=raw.language or site.language,
+            source_url=raw.source_url,
+            published=raw.published or moment,
+            first_seen=moment,
+            updated=moment,
+            revision=1,
+            stamp=stamp,
+            explicit_topics=raw.topics,
+        )
+
+    def _revised(self, old: Article, raw: RawArticle, stamp: int, moment: datetime) -> Article:
+        new = replace(
+            old,
+            title=raw.title,
+            summary=raw.summary or htmltext.excerpt(raw.text),
+            body=raw.body,
+            text=raw.text,
+            author=raw.author,
+            language=raw.language or self._settings.site.language,
+            source_url=raw.source_url,
+            published=raw.published or old.published,
+            explicit_topics=raw.topics,
+        )
+        if replace(new, explicit_topics=old.explicit_topics) == old:
+            return new  # filed elsewhere, but it says what it said: no new date for readers
+        return replace(
+            new, updated=max(moment, old.updated + timedelta(seconds=1)), revision=old.revision + 1, stamp=stamp
+        )
+
+    def _write(self, tx: Transaction, changes: Sequence[_Change]) -> None:
+        tx.articles.add(
+            [
+                NewArticle(
+                    change.article,
+                    change.item.identities,
+                    change.item.fingerprint,
+                    _absolute(change.item.raw.origin.place),
+                )
+                for change in changes
+                if change.outcome is ImportOutcome.NEW
+            ]
+        )
+        for change in changes:
+            if change.outcome is ImportOutcome.CHANGED:
+                origin = _absolute(change.item.raw.origin.place)
+                tx.articles.revise(change.article, change.item.fingerprint, origin)
+                tx.articles.add_identities(change.article.key, change.item.identities)
+            self._note(change.outcome, change.article.key, change.item.raw)
+
+    def _file(self, tx: Transaction, changes: Sequence[_Change]) -> None:
+        filings, removals, leaving = file_articles(
+            tx, [change.article for change in changes], classifier=self._classifier, now=self._now
+        )
+        for key, topics in removals:
+            tx.filings.remove(key, topics)
+        for filing in tx.filings.add(filings):
+            self._filed[filing.topic] += 1
+        self._leaving.extend(leaving)
+
+    def _note(self, outcome: ImportOutcome, key: str, raw: RawArticle) -> None:
+        self._items.append(Imported(outcome, key, raw.title, raw.origin))
+
+
+def file_articles(
+    tx: Transaction, articles: Sequence[Article], *, classifier: Classifier, now: datetime
+) -> tuple[list[NewFiling], list[tuple[str, list[str]]], list[Leaving]]:
+    """What the rules, or the articles themselves, say of where `articles` belong now.
+
+    Gives the filings to add, the topics to take articles out of (only where the article itself names its topics,
+    and no longer this one), and the filings that the rules would not make again, which are only reported.
+    """
+    present = tx.filings.of_many([article.key for article in articles])
+    added: list[NewFiling] = []
+    removals: list[tuple[str, list[str]]] = []
+    leaving: list[Leaving] = []
+    for article in articles:
+        current = {filing.topic: filing.rule for filing in present.get(article.key, [])}
+        named = article.explicit_topics
+        matches = classifier.classify(article.title, article.text, article.summary) if named is None else ()
+        plan = plan_refiling(current, matches, named)
+        to_file = plan.to_file if ALL in current else (*plan.to_file, (ALL, EVERY_ARTICLE))
+        added.extend(NewFiling(article.key, topic, rule, now) for topic, rule in to_file)
+        gone = [topic for topic in plan.would_leave if named is not None or current[topic] == NAMED_BY_ARTICLE]
+        if gone:
+            removals.append((article.key, gone))
+        leaving.extend(
+            Leaving(article.key, article.title, topic, current[topic])
+            for topic in plan.would_leave
+            if topic not in gone
+        )
+    return added, removals, leaving
+
+
+def identities_of(raw: RawArticle) -> tuple[str, ...]:
+    """What the same article is recognised by next time: its id if the source gives one, else its title."""
+    title = "title:" + htmltext.title_identity(raw.title)
+    return (f"id:{raw.external_id}", title) if raw.external_id else (title,)
+
+
+def fingerprint_of(raw: RawArticle) -> str:
+    """SHA-256 over everything a source says of an article; another one means a new revision."""
+    published = raw.published.isoformat() if raw.published else None
+    said = [
+        raw.title, raw.body, raw.summary, published, raw.topics, raw.language, raw.author, raw.source_url,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+
+
+def _absolute(place: str) -> str:
+    """A place by one name, from whatever folder it was named; standard input has no other name."""
+    return place if place == "-" else os.path.abspath(place)  # noqa: PTH100  (pathlib would follow links)
+
+
+def _match(item: _Item, known: dict[str, KnownArticle]) -> KnownArticle | None:
+    """The stored article an item is. A title alone also finds an article that has an id; an item with an id of its
+    own takes over an article of the same title only if that one has none."""
+    first, *others = item.identities
+    if first in known:
+        return known[first]
+    for identity in others:
+        if identity in known and not known[identity].has_id:
+            return known[identity]
+    return None
+
+
+def _oldest_first(items: Sequence[_Item]) -> list[_Item]:
+    """The order in which new articles enter the store: by date; among undated ones, which a source lists newest
+    first, the last comes first. Undated items count as the newest."""
+    undated = [item for item in reversed(items) if item.raw.published is None]
+    dated = sorted((item for item in items if item.raw.published), key=lambda item: str(item.raw.published))
+    return dated + undated
+
+
+def _free_seconds(tx: Transaction, count: int, now: datetime) -> list[datetime]:
+    """The `count` latest seconds up to `now` that no article has as `updated` yet, ascending.
+
+    Two entries of one feed with the same `updated` make validators warn and readers shuffle them.
+    """
+    free: list[datetime] = []
+    end = now
+    while len(free) < count:
+        start = end - timedelta(seconds=max(count, 60))
+        taken = tx.articles.updated_times(start, end)
+        moment = end
+        while moment > start and len(free) < count:
+            if moment not in taken:
+                free.append(moment)
+            moment -= timedelta(seconds=1)
+        end = start
+    return free[::-1]
+
+
+class _Slugs:
+    """Mints page names that nobody has yet: ``title``, ``title-2``, ``title-3``."""
+
+    def __init__(self, tx: Transaction, titles: Iterable[str]) -> None:
+        self._used = tx.articles.used_slugs({htmltext.slugify(title) for title in titles})
+        self._next: dict[str, int] = {}
+
+    def mint(self, title: str) -> str:
+        base = slug = htmltext.slugify(title)
+        number = self._next.get(base, 2)
+        while slug in self._used:
+            slug = f"{base}-{number}"
+            number += 1
+        self._next[base] = number
+        self._used.add(slug)
+        return slug

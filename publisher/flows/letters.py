@@ -1,0 +1,61 @@
+"""Letters: a stored edition and a reader -> the bytes that go out. Floor: `flows`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import parseaddr
+from typing import Protocol
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from publisher.digest.letter import LetterForm, message_id
+from publisher.digest.render import DigestSite, RenderedEdition, render_edition
+from publisher.model import Edition, FiledArticle, Issue
+from publisher.tokens import MESSAGE_ID, PREFERENCES, UNSUBSCRIBE, Signer
+
+_SAMPLE = "reader@customs.example"
+
+
+class Rendering(Protocol):
+    """A rendered edition: fresh from `render`, or as the store keeps it."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+
+
+class Letters:
+    """Renders editions, and fills a rendered edition's slots for one reader.
+
+    The letter of an issue to a reader has the same bytes at every attempt, Message-ID included.
+    """
+
+    def __init__(self, env: ImmutableSandboxedEnvironment, site: DigestSite, signer: Signer) -> None:
+        self._env = env
+        self._site = site
+        self._signer = signer
+        self.sender = parseaddr(site.sender)[1]
+        self._domain = self.sender.rpartition("@")[2].lower()
+
+    def render(self, issue: Issue, edition: Edition, articles: Mapping[str, FiledArticle]) -> RenderedEdition:
+        return render_edition(self._env, self._site, issue, edition, articles)
+
+    def form(self, issue: Issue, edition: Edition, rendered: Rendering) -> LetterForm:
+        return LetterForm.of(
+            self._site, issue, edition, subject=rendered.subject, text=rendered.text, html=rendered.html
+        )
+
+    def letter(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str) -> bytes:
+        links = self._site.links
+        return form.for_reader(
+            email,
+            message_id(self._domain, self._signer.digest(MESSAGE_ID, issue.id, subscriber_id)),
+            links.unsubscribe(self._signer.token(UNSUBSCRIBE, subscriber_id)),
+            links.preferences(self._signer.token(PREFERENCES, subscriber_id)),
+        )
+
+    def size(self, issue: Issue, edition: Edition, rendered: Rendering) -> int:
+        return len(self.letter(self.form(issue, edition, rendered), issue, 1, _SAMPLE))

@@ -1,0 +1,106 @@
+"""Preview: the next digest as it would go out now, seen by one person, recorded nowhere. Floor: `flows`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from publisher.digest.choose import choose
+from publisher.digest.render import PREFERENCES, RECIPIENT, UNSUBSCRIBE, RenderedEdition
+from publisher.errors import NotFound, PublisherError
+from publisher.flows.compose import fresh_filings, starting_watermark
+from publisher.flows.run import Parts
+from publisher.model import ALL, Edition, Frequency, Issue, IssueState
+from publisher.readers.address import checked_address
+from publisher.smtp.session import open_session
+from publisher.store import Transaction
+
+SAMPLE_READER = "reader@customs.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a reader would see."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    issue: Issue
+    edition: Edition
+    rendered: RenderedEdition
+
+
+def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> Preview:
+    """The next digest of `frequency` for the reader `email`; without one, for a reader of everything.
+
+    Raises PublisherError when there is nothing new, NotFound when there is no such reader.
+    """
+    draft = _draft(parts, frequency, email)
+    home = parts.settings.site.base_url
+    values = {RECIPIENT: email or SAMPLE_READER, UNSUBSCRIBE: home, PREFERENCES: home}
+    return Preview(
+        subject=draft.rendered.subject,
+        text=_filled(draft.rendered.text, values),
+        html=_filled(draft.rendered.html, {slot: html.escape(value) for slot, value in values.items()}),
+    )
+
+
+async def send_test(parts: Parts, frequency: Frequency, to: str) -> str:
+    """Send the preview (as `to` would get it, if `to` is a reader) to one address; gives the relay's answer.
+
+    Nobody's place moves, and the links of the letter lead to the site, not to anybody's subscription.
+    """
+    address = checked_address(to)
+    with parts.store.read() as tx:
+        reader = tx.subscribers.find(address)
+    draft = _draft(parts, frequency, address if reader else None)
+    rendered = replace(draft.rendered, subject=f"[test] {draft.rendered.subject}")
+    letters = parts.post.letters
+    form = letters.form(draft.issue, draft.edition, rendered)
+    content = letters.letter(form, draft.issue, 0, address)
+    async with parts.post.endpoint() as endpoint, open_session(endpoint) as session:
+        reply = await session.hand_over(letters.sender, address, content)
+    kept = f", kept in {parts.post.outbox_path}" if parts.post.is_local else ""
+    return f"{reply}{kept}"
+
+
+def _filled(body: str, values: Mapping[str, str]) -> str:
+    for slot, value in values.items():
+        body = body.replace(slot, value)
+    return body
+
+
+def _draft(parts: Parts, frequency: Frequency, email: str | None) -> _Draft:
+    now = parts.clock()
+    with parts.store.read() as tx:
+        topics, watermark, language = _reader(tx, parts, frequency, email)
+        issue = Issue(
+            id=0,
+            frequency=frequency,
+            number=tx.issues.next_number(frequency),
+            slot=None,
+            state=IssueState.SENDING,
+            composed=now,
+            upto_seq=tx.filings.last_seq(),
+        )
+        window, _ = fresh_filings(tx, watermark, issue.upto_seq, parts.terms.hold_back)
+        sections = choose(window, topics, watermark, parts.terms.topic_order)
+        if not sections:
+            raise PublisherError(f"nothing new for the {frequency} digest; the next issue would be skipped")
+        edition = Edition(id=0, issue_id=0, language=language, sections=sections)
+        articles = tx.articles.filed(edition.article_keys)
+    return _Draft(issue, edition, parts.post.letters.render(issue, edition, articles))
+
+
+def _reader(tx: Transaction, parts: Parts, frequency: Frequency, email: str | None) -> tuple[tuple[str, ...], int, str]:
+    if email is None:
+        return (ALL,), starting_watermark(tx, frequency), parts.settings.site.language
+    reader = tx.subscribers.find(checked_address(email))
+    if reader is None:
+        raise NotFound("subscriber", email, "`publisher subscribers list` shows them")
+    return reader.topics, reader.watermark, reader.language

@@ -1,0 +1,81 @@
+"""What a flow did, as frozen values that commands, pages and the run's record show. Floor: `flows`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from publisher.model import DeliveryState, Frequency, ImportOutcome, Origin, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One item that came in, and what that meant for the store."""
+
+    outcome: ImportOutcome
+    key: str
+    title: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A filing that today's rules would not make again; it stays until somebody removes it."""
+
+    article_key: str
+    title: str
+    topic: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    items: tuple[Imported, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    skipped_files: int = 0  # unchanged since they were read last
+    filed: Mapping[str, int] = field(default_factory=dict)  # topic -> new filings
+    leaving: tuple[Leaving, ...] = ()
+
+    def count(self, outcome: ImportOutcome) -> int:
+        return sum(item.outcome is outcome for item in self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteReport:
+    written: tuple[str, ...] = ()  # paths whose bytes changed, in the order they were written
+    unchanged: int = 0  # documents rendered whose bytes were the same
+    removed: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # what was left out or kept at its last good version, by name and rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueReport:
+    """One composed (or skipped) issue. `letter_bytes` has the size of one letter per edition, in bytes."""
+
+    frequency: Frequency
+    name: str  # weekly-12, or "" when it was skipped
+    reason: str = ""  # why it was skipped
+    readers: int = 0
+    letters: int = 0
+    editions: int = 0
+    articles: int = 0
+    held_back: int = 0
+    letter_bytes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverReport:
+    """How many letters reached which state in this call, and what stopped it, if anything did."""
+
+    states: Mapping[DeliveryState, int] = field(default_factory=dict)
+    problem: str = ""
+    outbox: str = ""  # the folder the letters are in, when no relay is configured
+    waiting: int = 0  # deferred: a later `publisher deliver` tries them again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    ingest: IngestReport = IngestReport()
+    site: SiteReport = SiteReport()
+    issues: tuple[IssueReport, ...] = ()
+    delivery: DeliverReport = DeliverReport()

@@ -1,0 +1,233 @@
+"""The publish run: one flow behind the command, the timetable and the admin page. Floor: `flows`.
+
+    begin (one at a time) -> ingest sources -> refile if the rules changed -> publish feeds and pages
+        -> compose what is due -> publish the issues' pages -> deliver -> record the report
+
+Every step is safe to repeat, so a run that was killed is simply followed by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from publisher.clock import Clock
+from publisher.config import Settings
+from publisher.errors import PublisherError
+from publisher.flows.compose import Terms, compose
+from publisher.flows.crossing import across
+from publisher.flows.deliver import Post, deliver
+from publisher.flows.due import due
+from publisher.flows.ingest import Ingest, MintKey
+from publisher.flows.process import is_still_there
+from publisher.flows.publish_site import Press, publish_site
+from publisher.flows.records import as_json
+from publisher.flows.refile import refile, rules_changed
+from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport
+from publisher.flows.source_files import SourceFiles
+from publisher.model import Frequency, Run, RunState, RunTrigger
+from publisher.site import SiteFolder
+from publisher.store import Store, Transactions
+from publisher.topics import Classifier
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+HEARTBEAT_S = 10.0
+
+Progress = Callable[[str, int, int], None]
+"""Told of each step: its name, how much of it is done, and of how much (0: unknown)."""
+
+
+def silent(_step: str, _done: int, _total: int) -> None:
+    """The progress that nobody looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a run works with; `app.build` makes it from the settings."""
+
+    settings: Settings
+    store: Store
+    classifier: Classifier
+    press: Press
+    folder: SiteFolder
+    terms: Terms
+    post: Post
+    clock: Clock
+    mint_key: MintKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What kind of run is asked for. `forced`: these digests now, due or not; `digests` False: none at all."""
+
+    trigger: RunTrigger = RunTrigger.COMMAND
+    forced: tuple[Frequency, ...] = ()
+    digests: bool = True
+    rebuild: bool = False
+
+
+async def publish(
+    parts: Parts, order: Order, *, progress: Progress = silent, stop: asyncio.Event | None = None
+) -> tuple[Run, RunReport]:
+    """Do one publish run and record it. Raises RunInProgress when another one is under way.
+
+    `stop` ends it politely: the letters in hand are finished and recorded. What fails is recorded with the run, then
+    raised.
+    """
+    async with _recorded(parts, order.trigger) as record:
+        now = parts.clock()
+        progress("reading the sources", 0, 0)
+        ingested = await across(read_sources, parts, parts.store, now)
+        progress("publishing feeds and pages", 0, 0)
+        site = await across(_publish_site, parts, now, order.rebuild)
+        issues = await across(compose_due, parts, parts.store, order, now)
+        if any(issue.name for issue in issues):
+            progress("publishing the issues' pages", 0, 0)
+            site = _joined(site, await across(_publish_site, parts, now, False))
+        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=progress, stop=stop)
+        report = RunReport(ingest=ingested, site=site, issues=tuple(issues), delivery=delivery)
+        record.report = report
+        record.state = RunState.FAILED if delivery.problem else RunState.DONE
+    return record.run, report
+
+
+async def deliver_only(
+    parts: Parts, *, trigger: RunTrigger = RunTrigger.COMMAND, progress: Progress = silent,
+    stop: asyncio.Event | None = None,
+) -> tuple[Run, DeliverReport]:  # fmt: skip
+    """Finish what is still to be delivered; recorded as a run, and one at a time like every run."""
+    async with _recorded(parts, trigger) as record:
+        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=progress, stop=stop)
+        record.report = RunReport(delivery=delivery)
+        record.state = RunState.FAILED if delivery.problem else RunState.DONE
+    return record.run, delivery
+
+
+def plan(parts: Parts, order: Order) -> RunReport:
+    """What `publish` would do now, found by doing it in a transaction that is rolled back; nothing is changed."""
+    now = parts.clock()
+    with parts.store.trial() as trial:
+        ingested = read_sources(parts, trial, now)
+        issues = compose_due(parts, trial, order, now)
+        site = publish_site(trial, parts.folder, parts.press, now=now, rebuild=order.rebuild, dry_run=True)
+    return RunReport(ingest=ingested, site=site, issues=tuple(issues))
+
+
+def read_sources(parts: Parts, store: Transactions, now: datetime) -> IngestReport:
+    """Take in what is new or changed in the configured sources, and refile everything if the rules changed."""
+    files = SourceFiles(store, parts.settings, now)
+    ingest = Ingest(
+        store,
+        classifier=parts.classifier,
+        settings=parts.settings,
+        now=now,
+        mint_key=parts.mint_key,
+        in_sources=files.holds,
+    )
+    ingest.take(files.changed_items())
+    files.remember(except_places=ingest.refused_places())
+    report = ingest.report(skipped_files=files.skipped)
+    if not rules_changed(store, parts.classifier):
+        return report
+    refiled = refile(store, classifier=parts.classifier, now=now)
+    filed = dict(report.filed)
+    for topic, count in refiled.filed.items():
+        filed[topic] = filed.get(topic, 0) + count
+    return IngestReport(
+        items=report.items,
+        refused=report.refused,
+        skipped_files=report.skipped_files,
+        filed=filed,
+        leaving=refiled.leaving,
+    )
+
+
+def compose_due(parts: Parts, store: Transactions, order: Order, now: datetime) -> list[IssueReport]:
+    """Compose the forced digests, or else those whose time has come."""
+    if not order.digests:
+        return []
+    slots: Sequence[tuple[Frequency, datetime | None]] = [(frequency, None) for frequency in order.forced]
+    if not slots:
+        with store.read() as tx:
+            slots = due(tx, parts.settings, now)
+    return [
+        compose(store, frequency, slot=slot, now=now, terms=parts.terms, letters=parts.post.letters)
+        for frequency, slot in slots
+    ]
+
+
+def _publish_site(parts: Parts, now: datetime, rebuild: bool) -> SiteReport:
+    return publish_site(parts.store, parts.folder, parts.press, now=now, rebuild=rebuild)
+
+
+def _joined(first: SiteReport, second: SiteReport) -> SiteReport:
+    return SiteReport(
+        written=tuple(dict.fromkeys(first.written + second.written)),
+        unchanged=first.unchanged + second.unchanged,
+        removed=first.removed + second.removed,
+        problems=tuple(dict.fromkeys(first.problems + second.problems)),
+    )
+
+
+@dataclass(slots=True)
+class _Record:
+    run: Run
+    state: RunState = RunState.FAILED
+    report: RunReport = field(default_factory=RunReport)
+    problem: str = ""
+
+
+@asynccontextmanager
+async def _recorded(parts: Parts, trigger: RunTrigger) -> AsyncIterator[_Record]:
+    """Hold the run's lock, beat its heart, and write down how it ended."""
+    run = await across(_begin, parts, trigger)
+    record = _Record(run)
+    heart = asyncio.create_task(_beat(parts, run))
+    try:
+        yield record
+    except (PublisherError, OSError) as error:
+        record.problem = str(error)
+        raise
+    except asyncio.CancelledError:
+        record.state, record.problem = RunState.INTERRUPTED, "stopped"
+        raise
+    finally:
+        heart.cancel()
+        with suppress(asyncio.CancelledError):
+            await heart
+        record.run = await across(_finish, parts, record)
+
+
+def _begin(parts: Parts, trigger: RunTrigger) -> Run:
+    def is_alive(run: Run) -> bool:
+        return run.host == socket.gethostname() and is_still_there(run.pid, run.started)
+
+    with parts.store.write() as tx:
+        return tx.runs.begin(trigger, host=socket.gethostname(), pid=os.getpid(), now=parts.clock(), is_alive=is_alive)
+
+
+async def _beat(parts: Parts, run: Run) -> None:
+    def beat() -> None:
+        with parts.store.write() as tx:
+            tx.runs.beat(run.id, parts.clock())
+
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        await asyncio.to_thread(beat)  # a thread of its own: the store's may be busy for long
+
+
+def _finish(parts: Parts, record: _Record) -> Run:
+    report = as_json(record.report)
+    if record.problem:
+        report["problem"] = record.problem
+    with parts.store.write() as tx:
+        tx.runs.finish(record.run.id, record.state, report=report, now=parts.clock())
+        return tx.runs.get(record.run.id)

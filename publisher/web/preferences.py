@@ -1,0 +1,79 @@
+"""A reader's own settings by the link of a letter: topics, frequency, pause. Floor: `web`."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from publisher.app import App
+from publisher.errors import NotFound, TokenError, UsageError
+from publisher.flows.subscribe import Wishes, change_preferences
+from publisher.model import Frequency, Subscriber, SubscriberState
+from publisher.pages import WebPages
+from publisher.tokens import PREFERENCES, UNSUBSCRIBE
+from publisher.web.responses import MAX_FIELDS, page
+
+_BROKEN = "Part of the address is missing. Please open the link in the letter again, or copy it whole."
+_GONE = "There is no subscription behind this link any more."
+
+
+def routes(app: App, pages: WebPages) -> list[Route]:
+    def shown(reader: Subscriber, *, saved: bool = False, problem: str = "") -> bytes:
+        return pages.preferences(
+            topics=reader.topics,
+            frequency=reader.frequency,
+            paused=reader.state is SubscriberState.PAUSED,
+            unsubscribe=app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader.id)),
+            saved=saved,
+            problem=problem,
+        )
+
+    def load(reader_id: int) -> Subscriber:
+        with app.store.read() as tx:
+            return tx.subscribers.get(reader_id)
+
+    async def ask(request: Request) -> Response:
+        try:
+            reader = await run_in_threadpool(load, _reader(app, request))
+        except TokenError:
+            return page(pages.message("This link is incomplete", _BROKEN), 404)
+        except NotFound:
+            return page(pages.message("Nothing here any more", _GONE), 410)
+        if reader.state not in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
+            return page(pages.message("You get no letters", "This subscription has ended."), 410)
+        return page(shown(reader))
+
+    async def save(request: Request) -> Response:
+        try:
+            reader_id = _reader(app, request)
+            async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+                wishes = _wishes(form)
+            reader = await run_in_threadpool(
+                change_preferences, app.store, reader_id, wishes, topic_order=app.topic_order, now=app.clock()
+            )
+        except TokenError:
+            return page(pages.message("This link is incomplete", _BROKEN), 404)
+        except NotFound:
+            return page(pages.message("Nothing here any more", _GONE), 410)
+        except UsageError as error:
+            return page(shown(await run_in_threadpool(load, reader_id), problem=str(error)), 422)
+        return page(shown(reader, saved=True))
+
+    path = "/preferences/{token}"
+    return [Route(path, ask, methods=["GET", "HEAD"]), Route(path, save, methods=["POST"])]
+
+
+def _reader(app: App, request: Request) -> int:
+    return app.signer.subscriber_id(PREFERENCES, request.path_params["token"])
+
+
+def _wishes(form: FormData) -> Wishes:
+    try:
+        frequency = Frequency(str(form.get("frequency", "")))
+    except ValueError:
+        raise UsageError("Please choose how often the digest comes.") from None
+    topics = tuple(str(topic) for topic in form.getlist("topics"))
+    return Wishes(topics=topics, frequency=frequency, paused=form.get("paused") == "yes")

@@ -1,0 +1,23 @@
+"""How pages with a token in their address are answered: kept by nobody, followed by nobody. Floor: `web`."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+MAX_BODY = 64 * 1024  # bytes of a form
+MAX_FIELDS = 100
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+}
+
+
+def page(content: bytes, status: int = 200) -> Response:
+    return Response(content, status, HEADERS, media_type="text/html; charset=utf-8")

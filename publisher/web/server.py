@@ -1,0 +1,102 @@
+"""The web server of `publisher serve`. Floor: `web`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from publisher.app import App
+from publisher.errors import PublisherError
+from publisher.web import preferences, unsubscribe
+from publisher.web.site_files import SiteFiles
+
+SHUTDOWN_S = 10
+"""After a signal, requests in hand are finished within this time."""
+
+log = structlog.get_logger("publisher.serve")
+
+
+Beside = Callable[[], AbstractAsyncContextManager[object]]
+"""What lives as long as the server: the timetable."""
+
+
+def make_asgi(app: App, beside: Beside = nullcontext) -> FastAPI:
+    """The ASGI application: published files, leaving, preferences, health; with `beside` open while it runs."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with beside():
+            yield
+
+    site = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+
+    @site.get("/healthz")
+    async def health() -> Response:
+        def check() -> None:
+            with app.store.read() as tx:
+                tx.meta.installed_at()
+
+        try:
+            await run_in_threadpool(check)
+        except PublisherError as error:
+            return JSONResponse({"status": "failing", "problem": str(error)}, 503)
+        return JSONResponse({"status": "ok"})
+
+    for room in (unsubscribe, preferences):
+        site.router.routes.extend(room.routes(app, app.web_pages))
+    site.mount("/", SiteFiles(app.folder.root))
+
+    @site.exception_handler(PublisherError)
+    async def unavailable(_: Request, error: PublisherError) -> Response:
+        log.error("request.failed", problem=str(error))
+        page = app.web_pages.message("This does not work at the moment", "Please try again in some minutes.")
+        return Response(page, 503, {"Retry-After": "60"}, media_type="text/html; charset=utf-8")
+
+    return _below(site, urlsplit(app.settings.site.base_url).path.rstrip("/"))
+
+
+def _below(site: FastAPI, prefix: str) -> FastAPI:
+    """Serve under the path of the base URL as well, so that its links hold without a proxy that cuts the path."""
+    if not prefix:
+        return site
+    outer = FastAPI(lifespan=site.router.lifespan_context, openapi_url=None, docs_url=None, redoc_url=None)
+    outer.mount(prefix, site)
+    outer.mount("/", site)
+    return outer
+
+
+def run_server(app: App, beside: Beside, *, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    config = uvicorn.Config(
+        make_asgi(app, beside),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,  # tokens in addresses stay out of logs
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    _Server(config, app).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells on standard error where it listens, also when the port was chosen by the system."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        for server in self.servers:
+            for socket in server.sockets:
+                host, port = socket.getsockname()[:2]
+                log.info("serving", url=f"http://{host}:{port}/", site=str(self._app.folder.root))

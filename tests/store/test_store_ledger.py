@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+from store_samples import DAY, MINUTE, NOW, add_issue, add_reader, new
+
+from publisher.errors import NotFound
+from publisher.model import DeliveryState, Edition, Issue, IssueState, Section, Subscriber, SubscriberState
+from publisher.store import Job, Outcome, Store, Transaction
+
+D = DeliveryState
+LATER = NOW + 10 * MINUTE
+
+
+def planned(store: Store, *names: str) -> tuple[Issue, Edition, list[Subscriber]]:
+    """Issue weekly-1 with a letter planned for each name; it covers filings up to 5."""
+    with store.write() as tx:
+        tx.articles.add([new(1), new(2)])
+        issue, edition = add_issue(tx, 1, upto_seq=5)
+        readers = [add_reader(tx, name) for name in names]
+        tx.deliveries.plan(issue.id, [(reader.id, edition.id, D.PLANNED, "") for reader in readers], NOW)
+    return issue, edition, readers
+
+
+def claim(tx: Transaction, limit: int = 9, *, uncertain: bool = True, now: object = NOW) -> list[Job]:
+    return tx.deliveries.claim(NOW if now is NOW else now, limit, include_uncertain=uncertain, claim_until=LATER)  # type: ignore[arg-type]
+
+
+def outcome(job: Job, state: DeliveryState, **more: object) -> Outcome:
+    return Outcome(issue_id=job.issue_id, subscriber_id=job.subscriber_id, state=state, **more)  # type: ignore[arg-type]
+
+
+def states(tx: Transaction, issue: Issue) -> list[DeliveryState]:
+    assert tx.deliveries.sum(issue.id).balances
+    return [delivery.state for delivery in tx.deliveries.of_issue(issue.id)]
+
+
+def test_an_accepted_letter_moves_its_readers_watermark_and_no_other(store: Store) -> None:
+    issue, _, (alice, bob, charlie) = planned(store, "alice", "bob", "charlie")
+    with store.write() as tx:
+        jobs = claim(tx)
+        assert [(job.email.partition("@")[0], job.attempts) for job in jobs] == [
+            ("alice", 1),
+            ("bob", 1),
+            ("charlie", 1),
+        ]
+        assert states(tx, issue) == [D.HANDING_OVER] * 3
+        outcomes = [
+            outcome(jobs[0], D.ACCEPTED, reply="250 2.0.0 taken"),
+            outcome(jobs[1], D.REJECTED, reply="550 5.1.1 unknown", reason="no such mailbox"),
+            outcome(jobs[2], D.DEFERRED, reply="450 4.2.0 later", next_attempt=LATER),
+        ]
+        assert tx.deliveries.record(outcomes, NOW + MINUTE) == 3
+        assert states(tx, issue) == [D.ACCEPTED, D.REJECTED, D.DEFERRED]
+        assert [tx.subscribers.get(reader.id).watermark for reader in (alice, bob, charlie)] == [5, 0, 0]
+        (rejected,) = tx.deliveries.of_issue(issue.id, D.REJECTED)
+        assert (rejected.reply, rejected.reason, rejected.attempts) == ("550 5.1.1 unknown", "no such mailbox", 1)
+        assert rejected.changed == NOW + MINUTE
+        assert tx.deliveries.next_attempt() == LATER
+        assert (tx.deliveries.pending(issue.id), tx.deliveries.pending()) == (1, 1)
+
+
+def test_a_watermark_never_moves_back(store: Store) -> None:
+    _, _, (alice,) = planned(store, "alice")
+    with store.write() as tx:
+        (job,) = claim(tx)
+        tx.subscribers.raise_watermark(alice.id, 9)
+        tx.deliveries.record([outcome(job, D.ACCEPTED)], NOW)
+        assert tx.subscribers.get(alice.id).watermark == 9
+
+
+def test_only_a_letter_in_the_claimers_hands_can_be_recorded(store: Store) -> None:
+    issue, _, (alice, _bob) = planned(store, "alice", "bob")
+    with store.write() as tx:
+        (job,) = claim(tx, 1)
+        assert tx.deliveries.record([outcome(job, D.ACCEPTED), outcome(job, D.ACCEPTED)], NOW) == 1
+        assert tx.deliveries.record([outcome(job, D.REJECTED)], NOW) == 0
+        never_claimed = Outcome(issue_id=issue.id, subscriber_id=job.subscriber_id + 1, state=D.ACCEPTED)
+        assert tx.deliveries.record([never_claimed], NOW) == 0
+        assert states(tx, issue) == [D.ACCEPTED, D.PLANNED]
+        assert tx.subscribers.get(alice.id + 1).watermark == 0
+        (job,) = claim(tx, 1)
+        for state in (D.PLANNED, D.HANDING_OVER):
+            with pytest.raises(ValueError, match="no outcome"):
+                tx.deliveries.record([outcome(job, state)], NOW)
+
+
+def test_a_deferred_letter_is_claimed_when_its_time_has_come(store: Store) -> None:
+    planned(store, "alice")
+    with store.write() as tx:
+        tx.deliveries.record([outcome(claim(tx)[0], D.DEFERRED, next_attempt=LATER)], NOW)
+        assert claim(tx, now=LATER - timedelta(seconds=1)) == []
+        assert [job.attempts for job in claim(tx, now=LATER)] == [2]
+
+
+def test_uncertain_letters_come_first_and_only_if_they_are_to_be_sent_again(store: Store) -> None:
+    planned(store, "alice", "bob", "charlie")
+    with store.write() as tx:
+        _, bob = claim(tx, 2)[0], tx.deliveries.recover(NOW, force=True)
+        assert bob == 2
+        assert [job.subscriber_id for job in claim(tx, 9, uncertain=False)] == [3]
+        tx.deliveries.recover(NOW, force=True)
+        assert (tx.deliveries.pending(), tx.deliveries.pending(include_uncertain=True)) == (0, 3)
+    with store.write() as tx:
+        assert [job.subscriber_id for job in claim(tx, 2)] == [1, 2]
+
+
+def test_a_claim_that_ran_out_becomes_uncertain_and_one_that_holds_does_not(store: Store) -> None:
+    issue, _, _ = planned(store, "alice")
+    with store.write() as tx:
+        claim(tx)
+        assert tx.deliveries.recover(LATER - timedelta(seconds=1)) == 0
+        assert tx.deliveries.recover(LATER) == 1
+        assert states(tx, issue) == [D.UNCERTAIN]
+
+
+def test_a_released_letter_is_what_it_was(store: Store) -> None:
+    issue, _, _ = planned(store, "alice", "bob", "charlie")
+    with store.write() as tx:
+        first, second = claim(tx, 2)
+        tx.deliveries.record([outcome(first, D.DEFERRED, next_attempt=NOW), outcome(second, D.UNCERTAIN)], NOW)
+        before = tx.deliveries.of_issue(issue.id)
+        jobs = claim(tx, now=NOW + MINUTE)
+        assert [job.subscriber_id for job in jobs] == [2, 1, 3]
+        assert tx.deliveries.release(jobs, NOW + MINUTE) == 3
+        assert [(found.state, found.attempts, found.next_attempt) for found in tx.deliveries.of_issue(issue.id)] == [
+            (found.state, found.attempts, found.next_attempt) for found in before
+        ]
+        assert tx.deliveries.release(jobs, NOW) == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (SubscriberState.UNSUBSCRIBED, "left"),
+        (SubscriberState.PAUSED, "paused"),
+        (SubscriberState.BOUNCED, "bounced"),
+        (None, "left"),
+    ],
+)
+def test_a_reader_who_left_meanwhile_gets_no_letter(store: Store, state: SubscriberState | None, reason: str) -> None:
+    issue, _, (alice, bob) = planned(store, "alice", "bob")
+    with store.write() as tx:
+        if state is None:
+            tx.subscribers.remove(alice.id, NOW)
+        else:
+            tx.subscribers.set_state(alice.id, state, NOW, reason="test")
+        assert [job.subscriber_id for job in claim(tx, 1)] == [bob.id]
+        assert states(tx, issue) == [D.SUPPRESSED, D.HANDING_OVER]
+        assert tx.deliveries.of_subscriber(alice.id)[0].reason == reason
+
+
+def test_an_uncertain_letter_of_a_reader_who_left_stays_uncertain(store: Store) -> None:
+    issue, _, (alice,) = planned(store, "alice")
+    with store.write() as tx:
+        tx.deliveries.record([outcome(claim(tx)[0], D.UNCERTAIN)], NOW)
+        tx.subscribers.remove(alice.id, NOW)
+        assert claim(tx) == []
+        assert states(tx, issue) == [D.UNCERTAIN]
+
+
+def test_claims_can_be_kept_to_one_issue(store: Store) -> None:
+    _, _, (alice,) = planned(store, "alice")
+    with store.write() as tx:
+        second, edition = add_issue(tx, 2, upto_seq=9)
+        tx.deliveries.plan(second.id, [(alice.id, edition.id, D.PLANNED, "")], NOW)
+        jobs = tx.deliveries.claim(NOW, 9, include_uncertain=True, claim_until=LATER, issue_id=second.id)
+        assert [job.issue_id for job in jobs] == [second.id]
+
+
+def test_a_new_issue_takes_over_what_older_ones_still_owe_its_readers(store: Store) -> None:
+    first, edition, readers = planned(store, "alice", "bob", "charlie", "dora")
+    with store.write() as tx:
+        jobs = claim(tx, 2)
+        tx.deliveries.record([outcome(jobs[0], D.DEFERRED, next_attempt=LATER)], NOW)  # bob stays in our hands
+        second, edition = add_issue(tx, 2, upto_seq=9)
+        rows = [(reader.id, edition.id, D.PLANNED, "") for reader in readers[:3]]
+        tx.deliveries.plan(second.id, [*rows, (readers[3].id, None, D.SUPPRESSED, "nothing new")], NOW)
+        assert tx.deliveries.supersede(second.id, NOW) == 2
+        assert states(tx, first) == [D.EXPIRED, D.HANDING_OVER, D.EXPIRED, D.PLANNED]
+        assert tx.deliveries.of_subscriber(readers[0].id)[1].reason == "taken over by weekly-2"
+        assert tx.deliveries.of_subscriber(readers[0].id)[1].next_attempt is None
+        assert states(tx, second) == [D.PLANNED] * 3 + [D.SUPPRESSED]
+        assert tx.deliveries.supersede(second.id, NOW) == 0
+
+
+@pytest.mark.parametrize("back", ["deferred", "released"])
+def test_a_letter_that_was_in_our_hands_when_a_later_issue_took_it_over_is_not_sent_too(
+    store: Store, back: str
+) -> None:
+    first, _, (alice,) = planned(store, "alice")
+    with store.write() as tx:
+        (job,) = claim(tx)
+        second, edition = add_issue(tx, 2, upto_seq=9)
+        tx.deliveries.plan(second.id, [(alice.id, edition.id, D.PLANNED, "")], NOW)
+        tx.deliveries.supersede(second.id, NOW)
+        if back == "deferred":
+            tx.deliveries.record([outcome(job, D.DEFERRED, next_attempt=NOW)], NOW)
+        else:
+            tx.deliveries.release([job], NOW)
+        assert [job.issue_id for job in claim(tx)] == [second.id]
+        assert states(tx, first) == [D.EXPIRED]
+
+
+def test_a_letter_whose_articles_arrived_with_a_later_one_is_not_sent_again(store: Store) -> None:
+    first, _, (alice,) = planned(store, "alice")
+    with store.write() as tx:
+        tx.deliveries.record([outcome(claim(tx)[0], D.UNCERTAIN)], NOW)
+        second, edition = add_issue(tx, 2, upto_seq=9)
+        tx.deliveries.plan(second.id, [(alice.id, edition.id, D.PLANNED, "")], NOW)
+        (job,) = claim(tx)
+        assert job.issue_id == second.id
+        tx.deliveries.record([outcome(job, D.ACCEPTED)], NOW)
+        assert claim(tx) == []
+        assert states(tx, first) == [D.UNCERTAIN]
+
+
+def test_what_is_deferred_too_long_is_given_up(store: Store) -> None:
+    issue, _, _ = planned(store, "alice", "bob")
+    with store.write() as tx:
+        tx.deliveries.record([outcome(claim(tx, 1)[0], D.DEFERRED, next_attempt=LATER)], NOW)
+        assert tx.deliveries.expire(NOW, NOW + DAY) == 0
+        assert tx.deliveries.expire(NOW + MINUTE, NOW + DAY) == 1
+        assert states(tx, issue) == [D.EXPIRED, D.PLANNED]
+        assert tx.deliveries.next_attempt() is None
+
+
+def test_a_retry_plans_what_did_not_arrive_and_is_not_covered_by_a_later_letter(store: Store) -> None:
+    names = ("accepted", "rejected", "expired", "uncertain", "covered", "coming", "paused")
+    issue, _, readers = planned(store, *names)
+    ids = dict(zip(names, (reader.id for reader in readers), strict=True))
+    with store.write() as tx:
+        ends = {"accepted": D.ACCEPTED, "expired": D.EXPIRED, "uncertain": D.UNCERTAIN}
+        jobs = claim(tx)
+        tx.deliveries.record(
+            [outcome(job, ends.get(name, D.REJECTED)) for name, job in zip(names, jobs, strict=True)], NOW
+        )
+        tx.issues.set_state(issue.id, IssueState.FINISHED, now=NOW)
+        second, later = add_issue(tx, 2, upto_seq=9)
+        tx.deliveries.plan(second.id, [(ids[name], later.id, D.PLANNED, "") for name in ("covered", "coming")], NOW)
+        (covered,) = claim(tx, 1, uncertain=False)
+        tx.deliveries.record([outcome(covered, D.ACCEPTED)], NOW)
+        tx.subscribers.set_state(ids["paused"], SubscriberState.PAUSED, NOW, reason="asked")
+
+        assert tx.deliveries.retry(issue.id, NOW) == 3
+        again = [delivery.subscriber_id for delivery in tx.deliveries.of_issue(issue.id, D.PLANNED)]
+        assert again == [ids[name] for name in ("rejected", "expired", "uncertain")]
+        assert tx.issues.get(issue.id).state is IssueState.SENDING
+        assert tx.deliveries.sum(issue.id).balances
+        assert tx.deliveries.retry(issue.id, NOW) == 0
+
+
+def test_received_counts_what_arrived_or_may_have(store: Store) -> None:
+    _, _, readers = planned(store, "accepted", "uncertain", "rejected", "claimed", "waiting")
+    with store.write() as tx:
+        jobs = claim(tx, 4)
+        ends = (D.ACCEPTED, D.UNCERTAIN, D.REJECTED)
+        tx.deliveries.record([outcome(job, state) for job, state in zip(jobs, ends, strict=False)], NOW)
+        ids = [reader.id for reader in readers]
+        arrived = {(ids[0], "key000001"), (ids[1], "key000001"), (ids[3], "key000001")}
+        assert tx.deliveries.received(ids, ["key000001", "key000002"]) == arrived
+        assert tx.deliveries.received(ids[:1], ["key000002"]) == set()
+        assert tx.deliveries.received([], []) == set()
+
+
+def test_an_edition_with_several_articles_was_received_with_each_of_them(store: Store) -> None:
+    issue, _, _ = planned(store)
+    with store.write() as tx:
+        alice = add_reader(tx, "alice")
+        both = [Section("environment", ("key000001",)), Section("region-mena", ("key000002",))]
+        edition = tx.issues.add_edition(issue.id, fingerprint="both", language="en", sections=both)
+        tx.deliveries.plan(issue.id, [(alice.id, edition.id, D.PLANNED, "")], NOW)
+        tx.deliveries.record([outcome(claim(tx)[0], D.ACCEPTED)], NOW)
+        assert tx.deliveries.received([alice.id], ["key000001", "key000002"]) == {
+            (alice.id, "key000001"),
+            (alice.id, "key000002"),
+        }
+
+
+def test_the_sum_is_held_against_what_was_selected(store: Store) -> None:
+    issue, _, _ = planned(store, "alice", "bob")
+    with store.write() as tx:
+        assert tx.deliveries.sum(issue.id).selected == 2
+        empty, _ = add_issue(tx, 2, upto_seq=5)
+        assert set(tx.deliveries.sums()) == {issue.id, empty.id}
+        assert tx.deliveries.sums()[empty.id].balances
+        with pytest.raises(NotFound):
+            tx.deliveries.sum(99)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM deliveries WHERE subscriber_id = 1")
+    with store.read() as tx:
+        assert not tx.deliveries.sum(issue.id).balances  # a row that got lost is seen
+
+
+def test_a_reader_is_selected_once_in_an_issue_and_never_without_an_edition(store: Store) -> None:
+    issue, edition, (alice,) = planned(store, "alice")
+    for row in ((alice.id + 1, None, D.PLANNED, ""), (alice.id + 1, edition.id, D.ACCEPTED, "")):
+        with pytest.raises(ValueError), store.write() as tx:
+            tx.deliveries.plan(issue.id, [row], NOW)
+    with pytest.raises(IntegrityError), store.write() as tx:
+        tx.deliveries.plan(issue.id, [(alice.id, edition.id, D.PLANNED, "")], NOW)
+    with store.read() as tx:
+        assert tx.deliveries.sum(issue.id).selected == 1
+
+
+def test_no_letter_is_claimed_twice_by_workers_at_the_same_time(store: Store) -> None:
+    issue, _, _ = planned(store, *(f"reader{n}" for n in range(60)))
+    claimed: list[int] = []
+
+    def work() -> None:
+        while True:
+            with store.write() as tx:
+                jobs = claim(tx, 4)
+            if not jobs:
+                return
+            claimed.extend(job.subscriber_id for job in jobs)
+            with store.write() as tx:
+                assert tx.deliveries.record([outcome(job, D.ACCEPTED) for job in jobs], NOW) == len(jobs)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(claimed) == list(range(1, 61))
+    with store.read() as tx:
+        assert states(tx, issue) == [D.ACCEPTED] * 60
