@@ -30,6 +30,8 @@ class SiteFiles(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
+            if any(part.startswith(".") for part in path.split("/") if part != "."):
+                raise HTTPException(404)  # drafts of documents that are being written
             return await super().get_response(path, scope)
         except HTTPException as error:
             page = self._folder / NOT_FOUND
