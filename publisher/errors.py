@@ -13,6 +13,7 @@
     │   └── StoreOutdated           the schema is older or newer than this program
     ├── RunInProgress               another run holds the lock; `holder` says who
     ├── SiteError                   a document could not be written
+    ├── WebError                    the web server cannot listen
     ├── TokenError                  a link's token is forged, of another purpose, or too old
     └── DeliveryError               the relay or the way to it; `transient` says whether to try again
         ├── RelayUnavailable        no connection, no TLS, no login, or shut down in the middle: blames no reader
@@ -100,6 +101,10 @@ class RunInProgress(PublisherError):
 
 class SiteError(PublisherError, OSError):
     """A document could not be written; the old bytes are still in place."""
+
+
+class WebError(PublisherError, OSError):
+    """The web server cannot listen where it was told to."""
 
 
 class TokenError(PublisherError, ValueError):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from publisher.app import App
-from publisher.errors import PublisherError
+from publisher.errors import PublisherError, WebError
 from publisher.web import preferences, unsubscribe
 from publisher.web.site_files import SiteFiles
 
@@ -74,29 +77,43 @@ def _below(site: FastAPI, prefix: str) -> FastAPI:
 
 
 def run_server(app: App, beside: Beside, *, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM. Raises WebError when the address cannot be had."""
     config = uvicorn.Config(
         make_asgi(app, beside),
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,  # tokens in addresses stay out of logs
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    _Server(config, app).run()
+    with _listening(host, port) as listener:
+        name, actual = listener.getsockname()[:2]
+        shown = f"[{name}]" if ":" in name else name
+        log.info("serving", url=f"http://{shown}:{actual}/", site=str(app.folder.root))
+        asyncio.run(_Server(config).serve(sockets=[listener]))
+    log.info("stopped")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise WebError(
+            f"cannot listen on {host}, port {port}: {reason}; choose another with --host and --port"
+        ) from error
 
 
 class _Server(uvicorn.Server):
-    """Tells on standard error where it listens, also when the port was chosen by the system."""
+    """Stops cleanly when asked; uvicorn itself would send the signal once more when it is done."""
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
-        super().__init__(config)
-        self._app = app
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
-        for server in self.servers:
-            for socket in server.sockets:
-                host, port = socket.getsockname()[:2]
-                log.info("serving", url=f"http://{host}:{port}/", site=str(self._app.folder.root))
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self.handle_exit, name, None)
+        try:
+            yield
+        finally:
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -25,19 +25,27 @@ class SiteFiles(StaticFiles):
     """Serves the output folder; a path without a file gets the site's own page for that."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(directory=folder, html=True, check_dir=False)
+        folder.mkdir(parents=True, exist_ok=True)  # before the first run there is none
+        super().__init__(directory=folder, html=True)
         self._folder = folder
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        hidden = any(part.startswith(".") for part in path.split("/") if part != ".")
+        if hidden:  # drafts of documents that are being written
+            return self._not_found()
         try:
-            if any(part.startswith(".") for part in path.split("/") if part != "."):
-                raise HTTPException(404)  # drafts of documents that are being written
             return await super().get_response(path, scope)
         except HTTPException as error:
-            page = self._folder / NOT_FOUND
-            if error.status_code == 404 and page.is_file():
-                return FileResponse(page, status_code=404, headers={"Cache-Control": "no-cache"})
+            if error.status_code == 404:
+                return self._not_found()
             raise
+
+    def _not_found(self) -> Response:
+        page = self._folder / NOT_FOUND
+        headers = {"Cache-Control": "no-cache"}
+        if page.is_file():
+            return FileResponse(page, status_code=404, headers=headers)
+        return PlainTextResponse("Nothing is published here.", 404, headers)
 
     def file_response(
         self, full_path: PathLike[str] | str, stat_result: stat_result, scope: Scope, status_code: int = 200
