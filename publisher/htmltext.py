@@ -11,6 +11,7 @@ import html as entities
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
 
 import nh3
@@ -155,6 +156,7 @@ def sanitise(html: str, base_url: str | None = None) -> str:
     return from_text(to_plain(html))
 
 
+@lru_cache(maxsize=16)  # making one takes as long as cleaning an article
 def _cleaner(base_url: str | None) -> nh3.Cleaner:
     def cleaner(relative: nh3.UrlRelative) -> nh3.Cleaner:
         return nh3.Cleaner(
