@@ -12,16 +12,17 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Protocol, TypeVar
 
 from publisher import htmltext
 from publisher.config import Settings
 from publisher.feeds.value import mint_entry_id
 from publisher.flows.reports import Imported, IngestReport, Leaving
-from publisher.model import ALL, Article, ImportOutcome, Origin, RawArticle, Refusal
+from publisher.model import ALL, Article, ImportOutcome, RawArticle, Refusal
 from publisher.store import KnownArticle, NewArticle, NewFiling, Transaction, Transactions
 from publisher.topics import NAMED_BY_ARTICLE, Classifier, plan_refiling
 
@@ -31,11 +32,29 @@ EVERY_ARTICLE = "every article"
 MintKey = Callable[[], str]
 
 
+class _Identified(Protocol):
+    """What may turn out to be the article that an item is: in the store, or earlier in the same import."""
+
+    @property
+    def has_id(self) -> bool: ...
+
+
+Known = TypeVar("Known", bound=_Identified)
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     raw: RawArticle
     identities: tuple[str, ...]
     fingerprint: str
+
+    @property
+    def has_id(self) -> bool:
+        return self.raw.external_id is not None
+
+    @property
+    def place(self) -> str:
+        return _absolute(self.raw.origin.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +87,7 @@ class Ingest:
         self._now = now
         self._mint_key = mint_key
         self._in_sources = in_sources
-        self._seen: dict[str, tuple[Origin, str]] = {}
+        self._seen: dict[str, _Item] = {}
         self._items: list[Imported] = []
         self._refused: list[Refusal] = []
         self._filed: Counter[str] = Counter()
@@ -97,20 +116,28 @@ class Ingest:
             if isinstance(raw, Refusal):
                 self._refused.append(raw)
                 continue
-            item = _Item(raw, identities_of(raw), fingerprint_of(raw))
-            twin = self._seen.get(item.identities[0])
-            if twin is None:
-                self._seen[item.identities[0]] = (raw.origin, item.fingerprint)
-                yield item
-            elif twin[1] == item.fingerprint:
-                self._items.append(Imported(ImportOutcome.UNCHANGED, "", raw.title, raw.origin))
-            else:
-                self._refuse_twin(raw, str(twin[0]))
+            yield _Item(raw, identities_of(raw), fingerprint_of(raw))
 
-    def _refuse_twin(self, raw: RawArticle, place: str) -> None:
-        what = f"id {raw.external_id!r}" if raw.external_id else "title"
+    def _is_first(self, item: _Item, match: KnownArticle | None) -> bool:
+        """Whether no other item of this import is the same article; one that comes later is noted or refused here.
+        The place an article was read at before goes first, wherever in the sources it stands."""
+        if match and match.origin != item.place and not _nothing_new(item, match) and self._in_sources(match.origin):
+            self._refuse_twin(item, match, match.origin)
+            return False
+        twin = _match(item, self._seen)
+        if twin is None or (match and match.origin == item.place != twin.place):
+            self._seen.update(dict.fromkeys(item.identities, item))
+            return True
+        if twin.fingerprint == item.fingerprint:
+            self._items.append(Imported(ImportOutcome.UNCHANGED, "", item.raw.title, item.raw.origin))
+        else:
+            self._refuse_twin(item, twin, str(twin.raw.origin))
+        return False
+
+    def _refuse_twin(self, item: _Item, twin: _Identified, place: str) -> None:
+        what = f"id {item.raw.external_id!r}" if item.has_id and twin.has_id else "title"
         reason = f"the same {what} as {place}, with other content: give one of the two an id of its own"
-        self._refused.append(Refusal(raw.origin, reason, raw.title))
+        self._refused.append(Refusal(item.raw.origin, reason, item.raw.title))
 
     def _store(self, tx: Transaction, chunk: Sequence[_Item]) -> None:
         known = tx.articles.known({identity for item in chunk for identity in item.identities})
@@ -118,17 +145,17 @@ class Ingest:
         changed: list[tuple[_Item, KnownArticle]] = []
         for item in chunk:
             match = _match(item, known)
+            if not self._is_first(item, match):
+                continue
             if match is None:
                 fresh.append(item)
-            elif match.withdrawn or match.fingerprint == item.fingerprint:
+            elif _nothing_new(item, match):
                 self._note(ImportOutcome.UNCHANGED, match.key, item.raw)
-            elif match.origin != _absolute(item.raw.origin.place) and self._in_sources(match.origin):
-                self._refuse_twin(item.raw, match.origin)
             else:
                 changed.append((item, match))
         times = _free_seconds(tx, len(fresh) + len(changed), self._now)
         changes = self._changes(tx, _oldest_first(fresh), changed, times)
-        self._write(tx, changes)
+        self._write(tx, changes, set(known))
         self._file(tx, changes)
 
     def _changes(
@@ -192,12 +219,12 @@ class Ingest:
             new, updated=max(moment, old.updated + timedelta(seconds=1)), revision=old.revision + 1, stamp=stamp
         )
 
-    def _write(self, tx: Transaction, changes: Sequence[_Change]) -> None:
+    def _write(self, tx: Transaction, changes: Sequence[_Change], taken: set[str]) -> None:
         tx.articles.add(
             [
                 NewArticle(
                     change.article,
-                    change.item.identities,
+                    _free(change.item.identities, taken),
                     change.item.fingerprint,
                     _absolute(change.item.raw.origin.place),
                 )
@@ -276,8 +303,8 @@ def _absolute(place: str) -> str:
     return place if place == "-" else os.path.abspath(place)  # noqa: PTH100  (pathlib would follow links)
 
 
-def _match(item: _Item, known: dict[str, KnownArticle]) -> KnownArticle | None:
-    """The stored article an item is. A title alone also finds an article that has an id; an item with an id of its
+def _match(item: _Item, known: Mapping[str, Known]) -> Known | None:
+    """The known article an item is. A title alone also finds an article that has an id; an item with an id of its
     own takes over an article of the same title only if that one has none."""
     first, *others = item.identities
     if first in known:
@@ -286,6 +313,18 @@ def _match(item: _Item, known: dict[str, KnownArticle]) -> KnownArticle | None:
         if identity in known and not known[identity].has_id:
             return known[identity]
     return None
+
+
+def _free(identities: Sequence[str], taken: set[str]) -> tuple[str, ...]:
+    """Those names of a new article that no other has: of two with ids of their own and one title, the first is known
+    by the title too. They are `taken` from here on."""
+    free = tuple(identity for identity in identities if identity not in taken)
+    taken.update(free)
+    return free
+
+
+def _nothing_new(item: _Item, match: KnownArticle) -> bool:
+    return match.withdrawn or match.fingerprint == item.fingerprint
 
 
 def _oldest_first(items: Sequence[_Item]) -> list[_Item]:
