@@ -16,6 +16,32 @@ _MAX_DEPTH = 10
 _NULL = "tag:yaml.org,2002:null"
 
 
+class _Refused(Exception):
+    """What is not read although it is YAML; `line` counts from 0."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        self.reason = "broken front matter: " + reason
+        self.line = line
+        super().__init__(reason)
+
+
+class _Loader(yaml.SafeLoader):
+    """Looks at each node before it is made."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Refused("anchors (&) and aliases (*) are not read; quote the value", event.start_mark.line)
+        if isinstance(event, yaml.CollectionStartEvent) and self._depth == _MAX_DEPTH:
+            raise _Refused("nested too deeply", event.start_mark.line)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
 def parse(text: str, first_line: int) -> tuple[dict[str, object], dict[str, int]]:
     """The fields of `text`, whose first line is number `first_line` of its file, and the line of each.
 
@@ -24,8 +50,9 @@ def parse(text: str, first_line: int) -> tuple[dict[str, object], dict[str, int]
     if len(text.encode()) > MAX_BYTES:
         raise Inadmissible("the front matter is " + too_large(MAX_BYTES), line=first_line)
     try:
-        _check_events(text, first_line)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
+    except _Refused as problem:
+        raise Inadmissible(problem.reason, line=first_line + problem.line) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Inadmissible(_explained(error), line=first_line + (mark.line if mark else 0)) from None
@@ -43,22 +70,6 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "not YAML"
     hint = "; put the value in quotes if it holds a colon" if "mapping values" in problem else ""
     return f"broken front matter: {problem}{hint}"
-
-
-def _check_events(text: str, first_line: int) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = first_line + (event.start_mark.line if event.start_mark else 0)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise Inadmissible(
-                "broken front matter: anchors (&) and aliases (*) are not read; quote the value", line=line
-            )
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _MAX_DEPTH:
-            raise Inadmissible("broken front matter: nested too deeply", line=line)
 
 
 def _fields(root: yaml.MappingNode, first_line: int) -> tuple[dict[str, object], dict[str, int]]:
