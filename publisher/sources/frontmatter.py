@@ -19,9 +19,9 @@ _NULL = "tag:yaml.org,2002:null"
 class _Refused(Exception):
     """What is not read although it is YAML; `line` counts from 0."""
 
-    def __init__(self, reason: str, line: int) -> None:
+    def __init__(self, reason: str, event: yaml.Event) -> None:
         self.reason = "broken front matter: " + reason
-        self.line = line
+        self.line = event.start_mark.line if event.start_mark else 0
         super().__init__(reason)
 
 
@@ -33,9 +33,9 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Refused("anchors (&) and aliases (*) are not read; quote the value", event.start_mark.line)
+            raise _Refused("anchors (&) and aliases (*) are not read; quote the value", event)
         if isinstance(event, yaml.CollectionStartEvent) and self._depth == _MAX_DEPTH:
-            raise _Refused("nested too deeply", event.start_mark.line)
+            raise _Refused("nested too deeply", event)
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
