@@ -25,8 +25,6 @@ from html import escape
 from textwrap import wrap
 from typing import NamedTuple
 
-from email_validator import EmailNotValidError, validate_email
-
 from publisher.digest.render import PREFERENCES, RECIPIENT, SLOTS, UNSUBSCRIBE, DigestSite
 from publisher.errors import LetterError
 from publisher.model import Edition, Issue
@@ -57,6 +55,8 @@ def address(email: str) -> Address:
     """`email` as the wire takes it; raises LetterError where it is no address (the text does not show it)."""
     if len(email) <= 254 and _ASCII_ADDRESS.fullmatch(email) and "=?" not in email:
         return Address(email, False)
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  (late: rarely needed, slow to load)
+
     try:
         valid = validate_email(email, check_deliverability=False)
     except EmailNotValidError:

@@ -18,13 +18,14 @@ from datetime import UTC
 from email.parser import BytesHeaderParser
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import cast
-
-from aiosmtpd.smtp import SMTP, Envelope
-from aiosmtpd.smtp import Session as ServerSession
+from typing import TYPE_CHECKING, cast
 
 from publisher.errors import SiteError
 from publisher.smtp.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import SMTP, Envelope
+    from aiosmtpd.smtp import Session as ServerSession
 
 MAX_LETTER = 35 * 1024 * 1024
 """Bytes of the largest letter taken, offered as SIZE (RFC 1870)."""
@@ -37,6 +38,8 @@ async def outbox(folder: Path) -> AsyncIterator[Endpoint]:
 
     Raises SiteError if the folder cannot be made or no port can be had.
     """
+    from aiosmtpd.smtp import SMTP  # noqa: PLC0415  (late: most runs have no letter to send)
+
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # below that the server logs addresses
     loop = asyncio.get_running_loop()
     connections: list[SMTP] = []

@@ -20,7 +20,6 @@ from typing import NamedTuple, cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 from aiosmtplib.email import parse_address
-from email_validator import EmailNotValidError, validate_email
 
 from publisher.errors import DeliveryError, Refused, RelayUnavailable
 from publisher.mail.replies import Stage, enhanced_status, without_addresses
@@ -199,9 +198,11 @@ def _wire_address(address: str, stage: Stage, enhanced: str) -> str:
     null = not address and stage is Stage.MAIL  # the null reverse-path (RFC 5321 §4.5.5)
     try:
         if local.isascii() and not domain.isascii():
+            from email_validator import validate_email  # noqa: PLC0415  (late: rarely needed, and slow to load)
+
             return validate_email(address, check_deliverability=False).ascii_email or address
         plain = parse_address(address) == address and not any(ord(c) < 32 or ord(c) == 127 for c in address)
-    except (EmailNotValidError, ValueError):
+    except ValueError:  # validate_email's own error is one
         plain = False
     if not (null or (plain and local and domain)):
         raise Refused(stage, 553, enhanced, "this is no address that SMTP can carry")

@@ -14,7 +14,6 @@ from typing import BinaryIO
 from publisher.errors import SourceError
 from publisher.htmltext import title_identity
 from publisher.model import Origin, RawArticle, Refusal
-from publisher.sources import jsonlines, markdown, plain
 from publisher.sources.admission import Admission, Item, admit
 from publisher.sources.fields import shown
 
@@ -172,6 +171,8 @@ def _recognised(head: bytes) -> Format:
 
 
 def _parser(form: Format, head: bytes, place: str) -> Callable[[BinaryIO, str, int], Iterator[Item | Refusal]]:
+    from publisher.sources import jsonlines, markdown, plain  # noqa: PLC0415  (late: most runs find nothing to read)
+
     if form is Format.TEXT:
         return plain.parse
     if form is Format.MARKDOWN:
