@@ -12,15 +12,16 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from publisher.clock import Clock
 from publisher.config import SmtpSettings
 from publisher.digest.letter import LetterForm
-from publisher.errors import LetterError, RelayUnavailable
+from publisher.errors import LetterError, NotFound, RelayUnavailable
 from publisher.flows.crossing import across
 from publisher.flows.letters import Letters
 from publisher.flows.reports import DeliverReport
@@ -38,6 +39,8 @@ DOUBT = timedelta(minutes=10)
 """A letter whose reply was lost waits so long before it is sent again, byte for byte the same."""
 
 Progress = Callable[[str, int, int], None]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ async def deliver(
         except RelayUnavailable as error:
             problem = str(error)
         finally:
-            await across(desk.close)
+            await desk.close()
     return DeliverReport(
         states=dict(desk.states),
         problem=problem,
@@ -94,11 +97,26 @@ async def deliver(
     )
 
 
+@dataclass(slots=True)
+class _Tray:
+    """What came back and is not written down yet."""
+
+    results: list[Outcome] = field(default_factory=list)
+    given_back: list[Job] = field(default_factory=list)
+    bounced: list[tuple[int, str]] = field(default_factory=list)
+
+    def put_back(self, other: _Tray) -> None:
+        self.results[:0] = other.results
+        self.given_back[:0] = other.given_back
+        self.bounced[:0] = other.bounced
+
+
 class _Desk:
     """Stands between the ledger and the postman: hands out claimed letters, takes results back.
 
     The results that came in are written in the same transaction as the next claim, so a letter costs one commit, and
-    no connection gets its next letter before the outcome of its last one is durable.
+    no connection gets its next letter before the outcome of its last one is durable. Results are put on a tray in the
+    event loop alone, and the store's thread gets the whole tray: it never touches one that is still being filled.
     """
 
     def __init__(self, store: Store, post: Post, clock: Clock, progress: Progress) -> None:
@@ -107,9 +125,7 @@ class _Desk:
         self._clock = clock
         self._progress = progress
         self._resend = post.smtp.on_uncertain == "resend"
-        self._results: list[Outcome] = []
-        self._bounced: list[tuple[int, str]] = []
-        self._given_back: list[Job] = []
+        self._tray = _Tray()
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
         self.total = 0
         self.states: Counter[DeliveryState] = Counter()
@@ -125,7 +141,7 @@ class _Desk:
 
     async def letters(self) -> AsyncIterator[Letter[Job]]:
         while True:
-            jobs = await across(self._exchange)
+            jobs = await self._hand_in(self._exchange)
             if not jobs:
                 return
             for job in jobs:
@@ -140,7 +156,7 @@ class _Desk:
         job, verdict = handed.ref, handed.verdict
         state, when = verdict.state, None
         if state is DeliveryState.PLANNED:
-            self._given_back.append(job)
+            self._tray.given_back.append(job)
             return
         if state is DeliveryState.DEFERRED:
             when = next_attempt(
@@ -153,14 +169,17 @@ class _Desk:
         elif state is DeliveryState.UNCERTAIN:
             when = self._clock() + DOUBT
         if verdict.bounced:
-            self._bounced.append((job.subscriber_id, verdict.reason))
+            self._tray.bounced.append((job.subscriber_id, verdict.reason))
         self._note(job, state, reply=handed.reply, reason=verdict.reason, next_attempt=when)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Write the last results, and finish the issues that have nothing pending any more."""
+        await self._hand_in(self._finish)
+
+    def _finish(self, tray: _Tray) -> None:
         now = self._clock()
         with self._store.write() as tx:
-            self._write_results(tx, now)
+            _write_down(tx, tray, now)
             tx.deliveries.finish_issues(now, include_uncertain=self._resend)
 
     def waiting(self) -> int:
@@ -170,7 +189,7 @@ class _Desk:
     def _note(
         self, job: Job, state: DeliveryState, *, reply: str, reason: str, next_attempt: datetime | None = None
     ) -> None:
-        self._results.append(
+        self._tray.results.append(
             Outcome(
                 issue_id=job.issue_id,
                 subscriber_id=job.subscriber_id,
@@ -183,20 +202,20 @@ class _Desk:
         self.states[state] += 1
         self._progress("sending letters", self.states.total(), max(self.total, self.states.total()))
 
-    def _exchange(self) -> list[Job]:
+    async def _hand_in(self, write: Callable[[_Tray], T]) -> T:
+        """Let the store's thread `write` the tray; what could not be written stays for the next time."""
+        tray, self._tray = self._tray, _Tray()
+        try:
+            return await across(write, tray)
+        except BaseException:
+            self._tray.put_back(tray)
+            raise
+
+    def _exchange(self, tray: _Tray) -> list[Job]:
         now = self._clock()
         with self._store.write() as tx:
-            self._write_results(tx, now)
+            _write_down(tx, tray, now)
             return tx.deliveries.claim(now, 1, include_uncertain=self._resend, claim_until=now + CLAIM)
-
-    def _write_results(self, tx: Transaction, now: datetime) -> None:
-        tx.deliveries.record(self._results, now)
-        tx.deliveries.release(self._given_back, now)
-        for subscriber_id, reason in self._bounced:
-            tx.subscribers.set_state(subscriber_id, SubscriberState.BOUNCED, now, reason=reason)
-        self._given_back.clear()
-        self._results.clear()
-        self._bounced.clear()
 
     def _letter(self, job: Job) -> bytes:
         edition_id = job.edition_id
@@ -209,3 +228,12 @@ class _Desk:
             self._forms[edition_id] = (issue, self._post.letters.form(issue, edition, rendering))
         issue, form = self._forms[edition_id]
         return self._post.letters.letter(form, issue, job.subscriber_id, job.email)
+
+
+def _write_down(tx: Transaction, tray: _Tray, now: datetime) -> None:
+    tx.deliveries.record(tray.results, now)
+    tx.deliveries.release(tray.given_back, now)
+    for subscriber_id, reason in tray.bounced:
+        with suppress(NotFound):  # removed meanwhile
+            if tx.subscribers.get(subscriber_id).state is SubscriberState.ACTIVE:
+                tx.subscribers.set_state(subscriber_id, SubscriberState.BOUNCED, now, reason=reason)

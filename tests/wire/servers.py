@@ -16,6 +16,8 @@ from publisher.smtp.endpoint import Endpoint
 SENDER = "digest@publisher.example"
 DROP = "drop"
 """An answer of a `Relay` that closes the connection instead."""
+TAKEN_THEN_DROP = "taken, then drop"
+"""An answer to the content: the letter is taken, but its sender never learns it."""
 Answer = str | Callable[[], Awaitable[str] | str]
 
 
@@ -97,9 +99,12 @@ class _Handler:  # its methods have aiosmtpd's names
             given = answer()
             answer = given if isinstance(given, str) else await given
         if answer == DROP:
-            server.transport.abort()
-            await asyncio.sleep(3600)  # ended by the lost connection
+            await self._hang_up(server)
         return answer
+
+    async def _hang_up(self, server: Any) -> None:
+        server.transport.abort()
+        await asyncio.sleep(3600)  # ended by the lost connection
 
     async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
         if self._relay.per_connection is not None and server.letters >= self._relay.per_connection:
@@ -120,7 +125,7 @@ class _Handler:  # its methods have aiosmtpd's names
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         (recipient,) = envelope.rcpt_tos
         answer = await self._answer(server, self._relay.content, recipient, "250 2.0.0 taken")
-        if answer.startswith("2"):
+        if answer.startswith("2") or answer == TAKEN_THEN_DROP:
             server.letters += 1
             self._relay.taken.append(
                 Taken(
@@ -131,6 +136,8 @@ class _Handler:  # its methods have aiosmtpd's names
                     tuple(envelope.mail_options),
                 )
             )
+        if answer == TAKEN_THEN_DROP:
+            await self._hang_up(server)
         return answer
 
 
