@@ -4,14 +4,14 @@
 
 Safe to repeat: with nothing new nothing is rendered, and no byte changes. A change of templates, settings or of the
 program renders everything once; bytes that come out the same are still not written. A feed that breaks a rule of its
-format keeps its last good version, and the report names the article and the rule.
+format keeps its last good version, and the report of every run names the article and the rule until that is mended.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -57,11 +57,13 @@ class Press:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far the last publication came: which changes and issues are on the site, and made by what."""
+    """How far the last publication came: which changes and issues are on the site, and made by what. One that was not
+    `whole` left something out: its feeds are tried, and its problems told, again by every run until they are mended."""
 
     touched: int = -1
     issue_id: int = 0
     fingerprint: str = ""
+    whole: bool = True
 
     @classmethod
     def of(cls, tx: Transaction) -> _Progress:
@@ -69,10 +71,7 @@ class _Progress:
         return cls(**json.loads(kept)) if kept else cls()
 
     def save(self, tx: Transaction) -> None:
-        tx.meta.set(
-            PUBLISHED,
-            json.dumps({"touched": self.touched, "issue_id": self.issue_id, "fingerprint": self.fingerprint}),
-        )
+        tx.meta.set(PUBLISHED, json.dumps(asdict(self)))
 
 
 @dataclass(slots=True)
@@ -121,6 +120,7 @@ def publish_site(
     with store.write() as tx:
         if whole:
             _remove_stale(tx, folder, shared, tally, dry_run=dry_run)
+        after.whole = not tally.problems
         after.save(tx)
     return tally.report()
 

@@ -14,14 +14,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from wire.servers import Relay, Taken, relay_server
 
 from publisher.app import App, build
 from publisher.config import from_values
 from publisher.flows.reports import DeliverReport, RunReport
-from publisher.flows.run import Order, deliver_only, publish
+from publisher.flows.run import Order, deliver_only, plan, publish
 from publisher.flows.subscribe import add_subscriber
 from publisher.model import Delivery, Frequency, Issue, Run, Subscriber
+from publisher.store.engine import open_engine
+from publisher.store.schema import articles, metadata
 
 TOPICS = ("environment", "drugs", "data")
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday
@@ -118,7 +121,32 @@ class House:
     def deliver(self) -> DeliverReport:
         return asyncio.run(deliver_only(self.app.parts))[1]
 
+    def plan(self, order: Order = WEEKLY) -> RunReport:
+        return plan(self.app.parts, order)
+
+    def corrupt(self, title: str) -> None:
+        """Give a stored article a source that is no web address, which no feed may carry."""
+        engine = open_engine(self.store_url)
+        with engine.begin() as connection:
+            connection.execute(sa.update(articles).where(articles.c.title == title).values(source_url="nowhere"))
+        engine.dispose()
+
     # --- looking --------------------------------------------------------------------------------------------------
+
+    def key_of(self, title: str) -> str:
+        with self.app.store.read() as tx:
+            return tx.articles.resolve(title).key
+
+    def dump(self) -> dict[str, list[tuple[object, ...]]]:
+        """Every row of every table."""
+        engine = open_engine(self.store_url)
+        with engine.connect() as connection:
+            rows = {
+                table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+                for table in metadata.sorted_tables
+            }
+        engine.dispose()
+        return rows
 
     def issues(self) -> list[Issue]:
         """Skipped ones included, the oldest first."""
