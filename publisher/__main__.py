@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 
-def main() -> None:
+
+def main() -> int:
     from publisher.cli import run
 
-    run()
+    return run()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

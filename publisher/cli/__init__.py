@@ -1,22 +1,31 @@
 """The commands: parse, call a flow, show. Floor: below `__main__`, above everything else.
 
 Everything heavy is imported inside the commands, so that `publisher --help` answers at once.
-Exit codes: 0 done, 1 failed, 2 wrong use.
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped from the keyboard.
 """
 
 from __future__ import annotations
 
+import io
 import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
+from publisher import __version__
 from publisher.cli import articles, digest, issues, publish, runs, serve, site, subscribers, topics
 from publisher.cli.show import complain
 from publisher.errors import PublisherError, UsageError
 
+NAME = "publisher"
+STOPPED = 130  # what shells show for a program that Ctrl-C ended
+
 app = typer.Typer(
-    name="publisher",
-    help="Topic feeds and mail digests from a store of articles.",
+    name=NAME,
     epilog="First steps: `publisher demo`, then `publisher init my-site`.",
     no_args_is_help=True,
     add_completion=True,
@@ -27,22 +36,61 @@ for _commands in (site, publish, articles, topics, digest, subscribers, issues, 
     _commands.register(app)
 
 
-def run() -> None:
-    """Run the command line; no traceback reaches a user for anything that we know how to explain."""
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    """Topic feeds and mail digests from a store of articles."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and give its exit code.
+
+    What goes wrong is one clear line on standard error, never a traceback: what was wrong, where, and what to do.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still gets the rest
     try:
-        app()
-    except KeyboardInterrupt:
-        complain("stopped")
-        sys.exit(130)
+        return app(list(arguments) if arguments is not None else None, prog_name=NAME, standalone_mode=False) or 0
+    except TyperException as error:
+        return _wrong_use(error)
     except UsageError as error:
         complain(str(error))
-        sys.exit(2)
+        return 2
     except PublisherError as error:
         complain(str(error))
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+    except typer.Abort:
+        complain("stopped")
+        return STOPPED
     except OSError as error:
         complain(f"{error.filename or 'the system'}: {error.strerror or error}")
-        sys.exit(1)
+    except Exception as error:  # a mistake of ours: people get one line, we get the whole
+        complain(_kept(error))
+    return 1
+
+
+def _wrong_use(error: TyperException) -> int:
+    """Say in one line what the command line got wrong; a group without a command shows its help."""
+    context = getattr(error, "ctx", None)
+    text = error.format_message()
+    if context is None or text == context.get_help():
+        typer.echo(text, err=True)
+    else:
+        hint = f"`{context.command_path} --help` shows how it is used"
+        complain(f"{' '.join(text.split()).rstrip('.')}; {hint}")
+    return error.exit_code
+
+
+def _kept(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="publisher-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        traceback.print_exception(error, file=file)
+    return f"a mistake in the program itself ({type(error).__name__}); please report it with what {file.name} says"

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, facts, moment, opened, table
+from publisher.cli.show import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    as_plain,
+    echo_json,
+    facts,
+    moment,
+    opened,
+    paragraph,
+    table,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -50,9 +61,9 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Show one article with its filings.
+    """Show one article with its filings and its text.
 
-    Example: publisher articles show 7k3m
+    Example: publisher articles show saudi-customs-builds-smart-evaluation-on-wco-performance-measures
     """
     with opened(config) as app:
         with app.store.read() as tx:
@@ -72,19 +83,17 @@ def show(
             ("first seen", moment(found.first_seen)),
             ("updated", f"{moment(found.updated)} (revision {found.revision})"),
             ("language", found.language),
-            ("author", found.author or ""),
-            ("source", found.source_url or ""),
+            ("author", found.author),
+            ("source", found.source_url),
         ]
     )
     typer.echo()
     table(["topic", "seq", "rule"], [(filing.topic, filing.seq, filing.rule) for filing in filings])
     typer.echo()
-    typer.echo(found.text)
+    paragraph(found.text)
 
 
 def _plain(article: object) -> dict[str, object]:
-    from publisher.cli.show import as_plain
-
     plain: dict[str, object] = as_plain(article)
     for name in ("body", "text"):
         plain.pop(name)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, frequency_of, opened
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, frequency_of, opened
 
 
 def register(app: typer.Typer) -> None:
@@ -22,11 +22,15 @@ def preview(
     frequency: Annotated[str, typer.Argument(metavar="FREQ", help="daily, weekly or monthly.")],
     for_: Annotated[str | None, typer.Option("--for", metavar="EMAIL", help="As this reader would get it.")] = None,
     open_: Annotated[bool, typer.Option("--open", help="Show the HTML in a browser.")] = False,
+    as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Render the next digest as it would go out now: the HTML to a file, the text to the screen. Sends nothing.
+    """Show the next digest as it would go out now. Sends nothing.
 
-    Without --for: as a reader of everything would get it. Example: publisher digest preview weekly --open
+    The text goes to the screen, the HTML to a file under data/. Without --for it is the digest that a reader of
+    everything would get.
+
+    Example: publisher digest preview weekly --open
     """
     from publisher.flows.preview import preview as flow
 
@@ -35,9 +39,11 @@ def preview(
         target = app.settings.path(Path("data")) / f"preview-{frequency}.html"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(shown.html, encoding="utf-8")
-    typer.echo(f"Subject: {shown.subject}\n")
-    typer.echo(shown.text)
-    typer.echo(f"\nHTML: {target}", err=True)
+    if as_json:
+        echo_json(shown)
+    else:
+        typer.echo(f"Subject: {shown.subject}\n\n{shown.text}")
+        typer.echo(f"\nHTML: {target}", err=True)
     if open_:
         typer.launch(str(target))
 
@@ -47,7 +53,9 @@ def test(
     to: Annotated[str, typer.Option("--to", metavar="EMAIL", help="Where the test letter goes.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Send the next digest to one address as a test; no reader's place moves, nothing is recorded.
+    """Send the next digest to one address as a test.
+
+    Nothing is recorded, no reader's place moves.
 
     Example: publisher digest test weekly --to editor@customs.example
     """

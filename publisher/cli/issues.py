@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, facts, moment, number, opened, table
+from publisher.cli.show import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    as_plain,
+    complain,
+    echo_json,
+    facts,
+    moment,
+    number,
+    opened,
+    table,
+)
 
 if TYPE_CHECKING:
-    from publisher.model import IssueSum
+    from publisher.model import Edition, IssueSum
 
-IssueArgument = Annotated[str, typer.Argument(metavar="ISSUE", help="Its name, e.g. weekly-12.")]
+IssueArgument = Annotated[str, typer.Argument(metavar="ISSUE", help="Its name, e.g. weekly-1.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,15 +52,14 @@ def list_(
         echo_json([{**_plain(issue), **_sum(total)} for issue, total in listed])
         return
     table(
-        ["issue", "state", "composed", "selected", "accepted", "pending", "reason"],
+        ["issue", "state", "composed", "accepted", "pending", "reason"],
         [
             (
                 issue.name if issue.number is not None else issue.frequency,
                 issue.state,
                 moment(issue.composed),
-                total.selected,
-                total.states.get(DeliveryState.ACCEPTED, 0),
-                total.pending,
+                f"{total.states.get(DeliveryState.ACCEPTED, 0):,} of {total.selected:,}",
+                f"{total.pending:,}",
                 issue.reason,
             )
             for issue, total in listed
@@ -57,9 +69,11 @@ def list_(
 
 
 def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show an issue: its editions, what happened to its letters, and whether the sum is right.
+    """Show an issue and what happened to its letters.
 
-    Example: publisher issues show weekly-12
+    Its editions, the deliveries in each state, whether their sum is right, and the letters that met trouble.
+
+    Example: publisher issues show weekly-1
     """
     from publisher.model import DeliveryState
 
@@ -84,13 +98,13 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
             ("composed", moment(found.composed)),
             ("slot", moment(found.slot) or "forced by hand"),
             ("page", url),
-            ("editions", f"{len(editions)}, of {' / '.join(str(len(e.article_keys)) for e in editions)} articles"),
-            ("selected", total.selected),
+            ("editions", _editions(editions)),
+            ("reason", found.reason),
+            ("letters", _letters(total)),
         ]
     )
-    for state, count in total.states.items():
-        typer.echo(f"  {count:>8,}  {state}")
-    typer.echo("the sum is right" if total.balances else "THE SUM IS WRONG: some reader has no record of their letter")
+    if not total.balances:
+        complain(f"{found.name}: the sum is wrong, some reader has no record of their letter; please report it")
     if failed:
         typer.echo()
         table(
@@ -100,9 +114,11 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
 
 
 def retry(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Plan the letters of an issue that were rejected, given up or left uncertain once more.
+    """Plan an issue's failed letters once more.
 
-    `publisher deliver` or the next run sends them. Example: publisher issues retry weekly-12
+    Those that were rejected, given up or left uncertain. `publisher deliver` or the next run sends them.
+
+    Example: publisher issues retry weekly-1
     """
     with opened(config) as app, app.store.write() as tx:
         found = tx.issues.by_name(issue)
@@ -113,9 +129,19 @@ def retry(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOptio
         typer.echo(f"{number(count, 'letter')} planned again; `publisher deliver` sends them")
 
 
-def _plain(issue: object) -> dict[str, object]:
-    from publisher.cli.show import as_plain
+def _editions(editions: Sequence[Edition]) -> str:
+    sizes = sorted(len(edition.article_keys) for edition in editions)
+    if not sizes:
+        return "none"
+    return f"{len(sizes):,}, of {sizes[0]}" + (f" to {sizes[-1]}" if sizes[0] != sizes[-1] else "") + " articles"
 
+
+def _letters(total: IssueSum) -> str:
+    states = ", ".join(f"{count:,} {state}" for state, count in total.states.items()) or "none"
+    return f"{total.selected:,} selected = {states}"
+
+
+def _plain(issue: object) -> dict[str, object]:
     plain: dict[str, object] = as_plain(issue)
     return plain
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
+from publisher.cli.report import counts, tell_delivery, tell_refused, tell_run
 from publisher.cli.show import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -16,14 +17,10 @@ from publisher.cli.show import (
     complain,
     echo_json,
     frequency_of,
-    number,
     opened,
     progress_shown,
     table,
 )
-
-if TYPE_CHECKING:
-    from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport
 
 T = TypeVar("T")
 
@@ -35,20 +32,25 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    places: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders; - is standard input.")],
+    places: Annotated[list[str], typer.Argument(metavar="PATH", help="Files or folders; - is standard input.")],
     form: Annotated[str, typer.Option("--format", help="auto, text, markdown or jsonl.", metavar="FORMAT")] = "auto",
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Bring articles into the store; prints which are new, changed, unchanged or refused, and why.
+    """Bring articles from files or folders into the store.
 
-    Example: publisher import news/ notes.md initiatives.txt
+    Prints which are new, changed, unchanged or refused, and why. Exit code 1 when something was refused; what is good
+    is in the store nevertheless.
+
+    Example: publisher import data/articles
     """
     from publisher.flows.import_places import import_places
-    from publisher.model import ImportOutcome
+    from publisher.flows.records import as_json as record
+    from publisher.flows.reports import RunReport
 
     with opened(config) as app:
         report = import_places(app.parts, places, form)
+    ingest = record(RunReport(ingest=report))["ingest"]
     if as_json:
         echo_json([*report.items, *({"outcome": "refused", **as_plain(refusal)} for refusal in report.refused)])
     else:
@@ -56,9 +58,8 @@ def import_(
             ["outcome", "key", "title", "from"],
             [(item.outcome, item.key, item.title, item.origin) for item in report.items],
         )
-        counts = ", ".join(f"{report.count(outcome)} {outcome}" for outcome in ImportOutcome)
-        typer.echo(f"{counts}, {len(report.refused)} refused")
-    _tell_refused(report)
+        typer.echo(counts(ingest), err=True)
+    tell_refused(ingest)
     if report.refused:
         raise typer.Exit(1)
 
@@ -73,7 +74,9 @@ def publish(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """A manual publish run: read the sources, publish feeds and pages, send the digests that are due.
+    """Publish feeds and pages now, and send what is due.
+
+    A refused article is told on standard error and does not fail the run; letters that could not be sent do.
 
     Example: publisher publish --dry-run --digest weekly
     """
@@ -92,32 +95,40 @@ def publish(
     with opened(config) as app:
         if dry_run:
             report = plan(app.parts, order)
-            _show(report, as_json=as_json, extra={"dry_run": True}, plan=True, record=record(report))
-            return
-        with progress_shown(quiet=as_json) as progress:
-            done, report = asyncio.run(_stoppable(lambda stop: run(app.parts, order, progress=progress, stop=stop)))
-        extra = {"run": done.id, "state": str(done.state)}
-        _show(report, as_json=as_json, extra=extra, plan=False, record=record(report))
+            shown = {"dry_run": True, **record(report)}
+        else:
+            with progress_shown(quiet=as_json) as progress:
+                done, report = asyncio.run(_stoppable(lambda stop: run(app.parts, order, progress=progress, stop=stop)))
+            shown = {"run": done.id, "state": str(done.state), **record(report)}
+    if as_json:
+        echo_json(shown)
+        complain(report.delivery.problem)
+    else:
+        tell_run(shown, plan=dry_run)
     if report.delivery.problem:
         raise typer.Exit(1)
 
 
 def deliver(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Send what is still to be delivered: planned, deferred and due again, or interrupted letters.
+    """Send the letters that are still to be delivered.
+
+    Planned ones, deferred ones whose time has come, and those that an interrupted run left.
 
     Example: publisher deliver
     """
+    from publisher.flows.records import as_json as record
+    from publisher.flows.reports import RunReport
     from publisher.flows.run import deliver_only
 
     with opened(config) as app, progress_shown(quiet=as_json) as progress:
         _, report = asyncio.run(_stoppable(lambda stop: deliver_only(app.parts, progress=progress, stop=stop)))
+    shown = record(RunReport(delivery=report))["delivery"]
     if as_json:
-        echo_json(report)
+        echo_json(shown)
+        complain(report.problem)
     else:
-        _tell_delivery(report)
+        tell_delivery(shown)
     if report.problem:
-        if as_json:
-            complain(report.problem)
         raise typer.Exit(1)
 
 
@@ -134,80 +145,3 @@ async def _stoppable(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     finally:
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(name)
-
-
-def _show(report: RunReport, *, as_json: bool, extra: dict[str, object], plan: bool, record: dict[str, object]) -> None:
-    if as_json:
-        echo_json({**extra, **record})
-        return
-    _tell_ingest(report.ingest)
-    _tell_site(report.site, plan)
-    for issue in report.issues:
-        _tell_issue(issue, plan)
-    if not report.issues:
-        typer.echo("digests     none due")
-    if not plan:
-        _tell_delivery(report.delivery)
-
-
-def _tell_ingest(report: IngestReport) -> None:
-    from publisher.model import ImportOutcome
-
-    counts = [f"{report.count(outcome)} {outcome}" for outcome in ImportOutcome]
-    skipped = f", {number(report.skipped_files, 'file')} not changed since the last run" if report.skipped_files else ""
-    typer.echo(f"articles    {', '.join(counts)}, {len(report.refused)} refused{skipped}")
-    filed = {topic: count for topic, count in report.filed.items() if topic != "all"}
-    if filed:
-        listed = ", ".join(f"{topic} {count}" for topic, count in sorted(filed.items()))
-        typer.echo(f"filed       {listed}")
-    if report.leaving:
-        typer.echo(
-            f"leaving     {number(len(report.leaving), 'filing')} that the rules no longer make, kept; "
-            "`publisher topics refile` lists them"
-        )
-    _tell_refused(report)
-
-
-def _tell_refused(report: IngestReport) -> None:
-    for refusal in report.refused:
-        complain(f"refused: {refusal}")
-
-
-def _tell_site(report: SiteReport, plan: bool) -> None:
-    verb = "would change" if plan else "written"
-    removed = f", {len(report.removed)} removed" if report.removed else ""
-    typer.echo(f"site        {number(len(report.written), 'document')} {verb}, {report.unchanged} unchanged{removed}")
-    if plan:
-        for path in report.written[:20]:
-            typer.echo(f"              {path}")
-        if len(report.written) > 20:
-            typer.echo(f"              and {len(report.written) - 20} more")
-    for problem in report.problems:
-        complain(problem)
-
-
-def _tell_issue(issue: IssueReport, plan: bool) -> None:
-    if not issue.name:
-        typer.echo(f"{issue.frequency:<11} skipped: {issue.reason}")
-        return
-    sizes = issue.letter_bytes
-    size = (
-        f"{min(sizes) / 1000:.1f}" if min(sizes) == max(sizes) else f"{min(sizes) / 1000:.1f}-{max(sizes) / 1000:.1f}"
-    )
-    held = f"; {number(issue.held_back, 'article')} held back as old" if issue.held_back else ""
-    typer.echo(
-        f"{issue.name:<11} {number(issue.articles, 'article')} for {number(issue.letters, 'reader')}"
-        f" of {issue.readers}, {number(issue.editions, 'edition')}, {size} kB a letter{held}"
-        + (" (would be sent)" if plan else "")
-    )
-
-
-def _tell_delivery(report: DeliverReport) -> None:
-    states = ", ".join(f"{count} {state}" for state, count in report.states.items()) or "nothing to send"
-    typer.echo(f"letters     {states}")
-    if report.outbox and report.states:
-        typer.echo(f"outbox      {report.outbox}")
-    if report.waiting:
-        typer.echo(f"waiting     {number(report.waiting, 'letter')} deferred; `publisher deliver` tries again")
-    if report.problem:
-        complain(report.problem)

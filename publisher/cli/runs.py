@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from publisher.cli.report import tell_run
 from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, facts, moment, opened, table
+
+if TYPE_CHECKING:
+    from publisher.model import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -32,11 +35,8 @@ def list_(
         echo_json(runs)
         return
     table(
-        ["run", "trigger", "state", "started", "finished", "what it did"],
-        [
-            (run.id, run.trigger, run.state, moment(run.started), moment(run.finished), _gist(run.report))
-            for run in runs
-        ],
+        ["run", "trigger", "state", "started", "took", "what it did"],
+        [(run.id, run.trigger, run.state, moment(run.started), _took(run), _gist(run.report)) for run in runs],
         empty="no runs yet; `publisher publish` makes one",
     )
 
@@ -46,9 +46,9 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Show one run with its whole report.
+    """Show one run and what it did.
 
-    Example: publisher runs show 12
+    Example: publisher runs show 1
     """
     with opened(config) as app, app.store.read() as tx:
         found = tx.runs.get(run)
@@ -63,17 +63,23 @@ def show(
             ("started", moment(found.started)),
             ("finished", moment(found.finished)),
             ("by", f"process {found.pid} on {found.host}"),
+            ("problem", found.report.get("problem")),
         ]
     )
-    typer.echo(json.dumps(dict(found.report), ensure_ascii=False, indent=2))
+    if found.report:
+        typer.echo()
+        tell_run(found.report, aside=typer.echo)
+
+
+def _took(run: Run) -> str:
+    return "" if run.finished is None else f"{(run.finished - run.started).total_seconds():,.0f} s"
 
 
 def _gist(report: object) -> str:
     """A few words on a run's report: ``3 new, 12 documents, weekly-4, 20 accepted``."""
     if not isinstance(report, dict) or not report:
         return ""
-    if "problem" in report:
-        return str(report["problem"])
+    problem = report.get("problem") or report["delivery"]["problem"]
     words = [f"{report['ingest'][name]} {name}" for name in ("new", "changed") if report["ingest"].get(name)]
     if report["ingest"].get("refused_count"):
         words.append(f"{report['ingest']['refused_count']} refused")
@@ -81,4 +87,6 @@ def _gist(report: object) -> str:
         words.append(f"{report['site']['written_count']} documents")
     words += [issue["name"] or f"{issue['frequency']} skipped" for issue in report["issues"]]
     words += [f"{count} {state}" for state, count in report["delivery"]["states"].items()]
+    if problem:
+        words.append(str(problem))
     return ", ".join(words) or "nothing new"

@@ -18,7 +18,9 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", "-p", help="Listen on this port; default: web.port.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Serve the site, run by the timetable, answer unsubscribe links; Ctrl-C stops it cleanly.
+    """Serve the site and publish by the timetable.
+
+    Answers the links of letters, too. Ctrl-C stops it cleanly: letters in hand are finished.
 
     Example: publisher serve --port 8080
     """

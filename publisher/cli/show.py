@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sys
+import textwrap
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -24,11 +26,14 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DEFAULT_CONFIG = Path("config.toml")
+_SHORT = 20  # characters; a cell up to this length stays on one line
+_GAP = 2  # between two columns
+_EVERY_S = 30.0  # seconds between two lines of progress in a log
 
 
 def complain(text: str) -> None:
-    """One clear line (or one per problem) on standard error."""
-    for line in text.splitlines() or [""]:
+    """One clear line on standard error, or one per problem; nothing for an empty text."""
+    for line in text.splitlines():
         typer.echo(f"publisher: {line}", err=True)
 
 
@@ -66,38 +71,99 @@ def echo_json(value: Any) -> None:
     typer.echo(json.dumps(as_plain(value), ensure_ascii=False, indent=2))
 
 
-def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", empty: str = "nothing yet"
-) -> None:
-    """A table on standard output: drawn for a terminal, tab-separated lines for a pipe."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "") -> None:
+    """A table on standard output: drawn for a terminal, tab-separated lines with a head for a pipe.
+
+    `empty` is said on a terminal when there are no rows; a pipe then gets no line at all.
+    """
     listed = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in [list(columns), *listed] if listed else []:
-            typer.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
-        return
-    if not listed:
-        typer.echo(empty)
-        return
+            typer.echo("\t".join(" ".join(cell.split()) for cell in row))
+    elif not listed:
+        if empty:
+            typer.echo(empty)
+    elif widths := _widths(columns, listed, columns_of_terminal()):
+        _draw(columns, listed, widths)
+    else:
+        _cards(columns, listed)
+
+
+def columns_of_terminal() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The width of each column, or none if `room` is too narrow: short cells are not broken, long ones only between
+    their words; the widest column gives way first."""
+    cells = [[column, *(row[n] for row in rows)] for n, column in enumerate(columns)]
+    least = [max(map(_unbreakable, column)) for column in cells]
+    widths = [max(map(len, column)) for column in cells]
+    room -= _GAP * (len(columns) - 1)
+    if sum(least) > room:
+        return []
+    while sum(widths) > room:
+        widest = max((n for n in range(len(widths)) if widths[n] > least[n]), key=lambda n: widths[n])
+        widths[widest] -= 1
+    return widths
+
+
+def _unbreakable(cell: str) -> int:
+    return len(cell) if len(cell) <= _SHORT else max(map(len, cell.split()), default=0)
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, column in enumerate(columns):
-        numeric = all(row[number].replace(",", "").isdigit() for row in listed)
-        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in listed:
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    for n, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        numeric = all(row[n].replace(",", "").isdigit() for row in rows)
+        drawn.add_column(column, justify="right" if numeric else "left", width=width)
+    for row in rows:
         drawn.add_row(*[Text(cell) for cell in row])
-    Console().print(drawn)
+    Console(width=columns_of_terminal()).print(drawn)
+
+
+def _cards(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows one below the other, for a terminal that is too narrow for the table."""
+    for n, row in enumerate(rows):
+        if n:
+            typer.echo()
+        facts(zip(columns, row, strict=True))
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:
-    """Names and values, one to a line, the values aligned."""
-    shown = [(name, "" if value is None else str(value)) for name, value in pairs]
-    width = max((len(name) for name, _ in shown), default=0)
+    """Names and values, one to a line, the values aligned; what has no value is left out."""
+    shown = [(name, str(value)) for name, value in pairs if value is not None and str(value)]
+    width = max((len(name) for name, _ in shown), default=0) + 2
     for name, value in shown:
-        typer.echo(f"{name:<{width}}  {value}".rstrip())
+        say(name, value, width=width)
+
+
+def say(name: str, value: str, *, width: int = 12) -> None:
+    """One line `name  value`; on a terminal a long value goes on below its beginning. An address or a path is left
+    whole, so that it can be copied."""
+    line = f"{name:<{width}}{value}"
+    if " " in value:
+        paragraph(line, indent=width)
+    else:
+        typer.echo(line)
+
+
+def paragraph(text: str, *, indent: int = 0) -> None:
+    """`text`; on a terminal wrapped between words, lines after the first indented."""
+    for line in text.split("\n"):
+        if sys.stdout.isatty():
+            width = max(columns_of_terminal() - 1, indent + 20)
+            wrapped = textwrap.wrap(
+                line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+            )
+            typer.echo("\n".join(wrapped))
+        else:
+            typer.echo(line)
 
 
 def moment(value: datetime | None) -> str:
@@ -121,14 +187,17 @@ def frequency_of(name: str) -> Frequency:
 
 @contextmanager
 def progress_shown(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Shows a run's steps on standard error: a bar on a terminal, plain lines elsewhere, nothing when `quiet`."""
+    """Shows a run's steps on standard error: a bar on a terminal, nothing when `quiet`.
+
+    Elsewhere (a log, the mail of a cron job) a line once in half a minute, so that a short run says nothing at all.
+    """
     if quiet:
         yield lambda _step, _done, _total: None
-    elif sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+    elif sys.stderr.isatty():
         with _bar() as advance:
             yield advance
     else:
-        yield _lines()
+        yield _lines(time.monotonic)
 
 
 @contextmanager
@@ -136,29 +205,35 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
+    console = Console(stderr=True)
+    spinner = SpinnerColumn(), TextColumn("{task.description}")
+    shown: tuple[str, Progress] | None = None
 
-        def advance(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                for task in tasks.values():
-                    bar.stop_task(task)
-                tasks[step] = bar.add_task(step, total=total or None)
-            bar.update(tasks[step], completed=done, total=total or None)
+    def advance(step: str, done: int, total: int) -> None:
+        nonlocal shown
+        if shown is None or shown[0] != step:
+            if shown is not None:
+                shown[1].stop()
+            columns = (*spinner, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if total else spinner
+            shown = step, Progress(*columns, console=console, transient=True)
+            shown[1].add_task(step)
+            shown[1].start()
+        shown[1].update(shown[1].task_ids[0], completed=done, total=total or None)
 
+    try:
         yield advance
+    finally:
+        if shown is not None:
+            shown[1].stop()
 
 
-def _lines() -> Callable[[str, int, int], None]:
-    last: dict[str, int] = {}
+def _lines(seconds: Callable[[], float]) -> Callable[[str, int, int], None]:
+    last = seconds()
 
     def tell(step: str, done: int, total: int) -> None:
-        tenth = done * 10 // total if total else 0
-        if last.get(step) != tenth:
-            last[step] = tenth
-            typer.echo(f"{step}: {done} of {total}" if total else f"{step} …", err=True)
+        nonlocal last
+        if seconds() - last >= _EVERY_S:
+            last = seconds()
+            typer.echo(f"publisher: {step}: {done:,} of {total:,}" if total else f"publisher: {step}", err=True)
 
     return tell

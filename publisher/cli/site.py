@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, opened, table
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, facts, number, opened, table
+
+TO_EDIT = (
+    ("site.title", "the name of your site"),
+    ("site.base_url", "where readers will reach it"),
+    ("site.tag_authority", "your domain, in the id of every article; before the first publish, then never again"),
+    ("digest.sender", "the From of your letters"),
+    ("digest.list_id", "the name of the mailing list, under your domain"),
+    ("digest.postal_address", "at the foot of each letter; the law of many places asks for it"),
+    ("smtp.host", "your relay; until then letters are kept in data/outbox"),
+)
+"""The settings of a new site that nobody but its owner can know."""
 
 
 def register(app: typer.Typer) -> None:
@@ -22,18 +33,22 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", help="The scratch folder; emptied first.")] = Path("data/demo"),
     as_json: JsonOption = False,
 ) -> None:
-    """The whole path on ten initiatives in a scratch folder: articles in, feeds, site and digests out.
+    """Show the whole path on ten initiatives, in a scratch folder.
+
+    Articles in; feeds, a site and digests out. Nothing leaves the machine, no other folder is touched.
 
     Example: publisher demo
     """
     from publisher.demo import run_demo
 
-    made = run_demo(folder)
+    done = run_demo(folder)
     if as_json:
-        echo_json(made)
+        echo_json(done.made)
         return
-    table(["what", "how many", "open"], [(row.what, row.count, row.place) for row in made])
-    typer.echo(f"\nBrowse it: publisher serve --config {folder / 'config.toml'}")
+    table(["made", "how many", "where"], [(row.what, row.count, row.place) for row in done.made])
+    typer.echo("\nOpen")
+    facts((f"  {what}", path) for what, path in done.to_open)
+    typer.echo(f"\nOr serve it, with its timetable: publisher serve --config {folder / 'config.toml'}")
 
 
 def init(
@@ -42,21 +57,29 @@ def init(
 ) -> None:
     """Make a new site: config.toml, templates/ and data/articles/.
 
-    Files that are there already are left alone. Example: publisher init my-site
+    It works at once, without a network. Files that are there already are left alone.
+
+    Example: publisher init my-site
     """
     from publisher.flows.new_site import make_site
 
     made = make_site(directory, with_articles=not empty)
-    for path in made:
-        typer.echo(f"made {path}")
+    for name in ("config.toml", "templates", "data"):
+        below = [path for path in made if path.relative_to(directory).parts[0] == name]
+        if below:
+            typer.echo(
+                f"made {directory / name}" + ("" if name == "config.toml" else f" ({number(len(below), 'file')})")
+            )
     if not made:
-        typer.echo("everything is there already")
+        typer.echo("everything is there already, nothing was changed")
+    typer.echo(f"\nThe site works as it is. To make it yours, edit {directory / 'config.toml'}:")
+    facts((f"  {key}", why) for key, why in TO_EDIT)
     where = "" if directory == Path() else f"cd {directory} && "
-    typer.echo(f"\nNext: edit config.toml (base_url, sender, your domain), then: {where}publisher publish")
+    typer.echo(f"\nThen: {where}publisher publish && publisher serve")
 
 
 def upgrade(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Make the database, or bring its schema up to this version of the program.
+    """Make the database, or bring it up to this version.
 
     Example: publisher db upgrade
     """

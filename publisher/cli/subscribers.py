@@ -10,6 +10,7 @@ from publisher.cli.show import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    as_plain,
     echo_json,
     facts,
     frequency_of,
@@ -38,7 +39,9 @@ def add(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Add a reader, active at once: you vouch that they asked for it.
+    """Add a reader who is active at once.
+
+    You vouch that they asked for it: no confirmation letter is sent.
 
     Example: publisher subscribers add ann@customs.example --topics environment,region-europe --frequency daily
     """
@@ -73,7 +76,7 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List readers.
+    """List readers with their topics and frequency.
 
     Example: publisher subscribers list --topic environment --state active
     """
@@ -84,10 +87,12 @@ def list_(
         wanted = SubscriberState(state) if state else None
     except ValueError:
         raise UsageError(f"{state!r} is not a state; use {', '.join(SubscriberState)}") from None
-    with opened(config) as app, app.store.read() as tx:
-        readers = tx.subscribers.list(
-            state=wanted, frequency=frequency_of(frequency) if frequency else None, topic=topic, limit=limit
-        )
+    often = frequency_of(frequency) if frequency else None
+    with opened(config) as app:
+        if topic is not None:
+            app.require_topic(topic)
+        with app.store.read() as tx:
+            readers = tx.subscribers.list(state=wanted, frequency=often, topic=topic, limit=limit)
     if as_json:
         echo_json(readers)
         return
@@ -99,7 +104,7 @@ def list_(
 
 
 def show(email: EmailArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Show one reader, with the letters they got and what happened to their subscription.
+    """Show one reader, their letters and their history.
 
     Example: publisher subscribers show ann@customs.example
     """
@@ -135,21 +140,24 @@ def show(email: EmailArgument, as_json: JsonOption = False, config: ConfigOption
 
 
 def remove(email: EmailArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Unsubscribe a reader: no letter goes to them any more. The record of what they got stays.
+    """Unsubscribe a reader.
+
+    No letter goes to them any more, also none that is planned. The record of what they got stays.
 
     Example: publisher subscribers remove ann@customs.example
     """
     from publisher.flows.subscribe import find_subscriber, unsubscribe
+    from publisher.model import SubscriberState
 
     with opened(config) as app:
         with app.store.read() as tx:
             reader = find_subscriber(tx, email)
         unsubscribe(app.store, reader.id, now=app.clock(), reason="removed by the operator")
-    typer.echo("removed")
+    typer.echo(
+        "was unsubscribed already" if reader.state is SubscriberState.UNSUBSCRIBED else "removed: no letter goes there"
+    )
 
 
 def _plain(reader: object) -> dict[str, object]:
-    from publisher.cli.show import as_plain
-
     plain: dict[str, object] = as_plain(reader)
     return plain

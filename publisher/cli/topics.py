@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, number, opened, table
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, number, opened, paragraph, table
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """List the topics with the number of their articles and the address of their feed.
+    """List the topics, the number of their articles and their feeds.
 
     Example: publisher topics list
     """
@@ -39,7 +40,9 @@ def list_(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) ->
     if as_json:
         echo_json(rows)
         return
-    table(["topic", "label", "articles", "feed"], [(r["slug"], r["label"], r["articles"], r["feed"]) for r in rows])
+    table(["topic", "label", "group", "articles"], [(r["slug"], r["label"], r["group"], r["articles"]) for r in rows])
+    if sys.stdout.isatty():
+        typer.echo(f"\nFeeds: {app.links.feed('TOPIC')}, .rss and .json")
 
 
 def explain(
@@ -48,9 +51,9 @@ def explain(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Show which rule filed an article where, by the matched words, and what spoke against.
+    """Show which rules filed an article where, and why not elsewhere.
 
-    Example: publisher topics explain 7k3m
+    Example: publisher topics explain saudi-customs-builds-smart-evaluation-on-wco-performance-measures
     """
     with opened(config) as app:
         with app.store.read() as tx:
@@ -67,11 +70,12 @@ def explain(
         if not (consideration.hits or every):
             continue
         filing = filings.get(consideration.topic)
-        typer.echo(f"{consideration.topic}: {'filed' if filing else 'not filed'}; {consideration.verdict}")
+        kept = "; in this topic nevertheless" if filing and not consideration.filed else ""
+        paragraph(f"{consideration.topic}: {consideration.verdict}{kept}", indent=4)
         for hit in consideration.hits:
-            typer.echo(f"    {hit}")
+            paragraph(f"    {hit}", indent=6)
         for hit in consideration.held_back:
-            typer.echo(f"    held back: {hit}")
+            paragraph(f"    held back: {hit}", indent=6)
 
 
 def refile(
@@ -81,9 +85,12 @@ def refile(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """File all articles by today's rules: files what is new, reports what would leave.
+    """File all articles by today's rules.
 
-    Runs do the same by themselves when the rules changed. Example: publisher topics refile --remove
+    Files what is new and lists what would leave. Runs do the same by themselves when the rules changed; only this
+    command, with --remove, takes articles out of a topic.
+
+    Example: publisher topics refile --remove
     """
     from publisher.flows.refile import refile as flow
 

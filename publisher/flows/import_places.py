@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from publisher.errors import UsageError
 from publisher.flows.ingest import Ingest
@@ -23,10 +22,10 @@ def import_places(parts: Parts, places: Sequence[str], form: str = AUTO) -> Inge
     try:
         wanted = None if form == AUTO else Format(form)
     except ValueError:
-        raise UsageError(f"{form!r} is not a format; use {AUTO}, {', '.join(Format)}") from None
+        raise UsageError(f"{form!r} is not a format; use {AUTO}, text, markdown or jsonl") from None
     now = parts.clock()
     admission = admission_of(parts.settings, now)
-    readers = [read("-" if place == "-" else Path(place), admission=admission, form=wanted) for place in places]
+    readers = [read(place, admission=admission, form=wanted) for place in places]
     ingest = Ingest(parts.store, classifier=parts.classifier, settings=parts.settings, now=now, mint_key=parts.mint_key)
     for items in readers:
         ingest.take(items)

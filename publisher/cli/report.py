@@ -1,0 +1,108 @@
+"""A run's record as lines for people; the same for `publish`, `deliver` and `runs show`. Floor: `cli`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import typer
+
+from publisher.cli.show import complain, number, say
+
+Record = Mapping[str, Any]
+"""What `flows.records.as_json` makes of a RunReport: plain JSON values."""
+
+Aside = Callable[[str], None]
+"""Where a refusal or a problem is told."""
+
+_PATHS = 12  # documents named one by one in a plan
+
+
+def tell_run(record: Record, *, plan: bool = False, aside: Aside = complain) -> None:
+    """All of a run. `plan`: nothing has happened yet, this is what would. What went wrong is told to `aside`."""
+    _tell_ingest(record["ingest"], aside)
+    _tell_site(record["site"], plan, aside)
+    for issue in record["issues"]:
+        _tell_issue(issue, plan)
+    if not record["issues"]:
+        say("digests", "none due")
+    if not plan:
+        tell_delivery(record["delivery"], aside)
+
+
+def _tell_ingest(ingest: Record, aside: Aside) -> None:
+    say("articles", counts(ingest) + _unread(ingest["skipped_files"]))
+    filed = ", ".join(f"{topic} {count:,}" for topic, count in ingest["filed"].items() if topic != "all")
+    if filed:
+        say("filed", filed)
+    if ingest["leaving"]:
+        listed = number(len(ingest["leaving"]), "filing")
+        say("leaving", f"{listed} that the rules no longer make, kept; `publisher topics refile` lists them")
+    tell_refused(ingest, aside)
+
+
+def counts(ingest: Record) -> str:
+    """``2 new, 0 changed, 8 unchanged, 1 refused``."""
+    shown = (("new", "new"), ("changed", "changed"), ("unchanged", "unchanged"), ("refused_count", "refused"))
+    return ", ".join(f"{ingest[name]:,} {word}" for name, word in shown)
+
+
+def tell_refused(ingest: Record, aside: Aside = complain) -> None:
+    """Each refused item by file, line and reason."""
+    for refused in ingest["refused"]:
+        line = "" if refused["line"] is None else f":{refused['line']}"
+        place = "standard input" if refused["place"] == "-" else refused["place"]
+        aside(f"refused: {place}{line}: {refused['reason']}")
+    unnamed = ingest["refused_count"] - len(ingest["refused"])
+    if unnamed:
+        aside(f"refused: {unnamed:,} more")
+
+
+def tell_delivery(delivery: Record, aside: Aside = complain) -> None:
+    states = ", ".join(f"{count:,} {state}" for state, count in delivery["states"].items())
+    say("letters", states or ("none sent" if delivery["waiting"] else "nothing to send"))
+    if delivery["outbox"] and states:
+        say("outbox", delivery["outbox"])
+    if delivery["waiting"]:
+        say("waiting", f"{number(delivery['waiting'], 'letter')} still to be sent; `publisher deliver` tries again")
+    if delivery["problem"]:
+        aside(delivery["problem"])
+
+
+def _unread(files: int) -> str:
+    return f"; {number(files, 'file')} as read before" if files else ""
+
+
+def _tell_site(site: Record, plan: bool, aside: Aside) -> None:
+    verb = "would change" if plan else "written"
+    removed = f", {len(site['removed'])} {'would go' if plan else 'removed'}" if site["removed"] else ""
+    unchanged = f", {site['unchanged']:,} unchanged" if site["unchanged"] else ""
+    say("site", f"{number(site['written_count'], 'document')} {verb}{unchanged}{removed}")
+    if plan:
+        for path in site["written"][:_PATHS]:
+            typer.echo(f"              {path}")
+        if site["written_count"] > _PATHS:
+            typer.echo(f"              and {site['written_count'] - _PATHS:,} more")
+    for problem in site["problems"]:
+        aside(problem)
+
+
+def _tell_issue(issue: Record, plan: bool) -> None:
+    if not issue["name"]:
+        say(issue["frequency"], f"{'would be ' if plan else ''}skipped: {issue['reason']}")
+        return
+    parts = [
+        f"{number(issue['articles'], 'article')} for {issue['letters']:,} of {number(issue['readers'], 'reader')}",
+        number(issue["editions"], "edition"),
+        f"{_sizes(issue['letter_bytes'])} a letter",
+    ]
+    if issue["held_back"]:
+        parts.append(f"{number(issue['held_back'], 'article')} held back as old")
+    say(issue["name"], ", ".join(parts) + (" (would be sent)" if plan else ""))
+
+
+def _sizes(sizes: list[int]) -> str:
+    if not sizes:
+        return "no size"
+    least, most = f"{min(sizes) / 1000:.1f}", f"{max(sizes) / 1000:.1f}"
+    return f"{least} kB" if least == most else f"{least} to {most} kB"
