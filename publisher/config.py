@@ -25,6 +25,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -40,6 +41,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIX = "PUBLISHER_"
 NOT_SETTINGS = frozenset({"PUBLISHER_CONFIG"})
 _HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PLAIN_URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # the characters of RFC 3986
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")  # the subset of BCP 47 that people use
 
@@ -200,6 +202,30 @@ class WebSettings(Section):
     port: int = Field(8000, ge=0, le=65535, description="its port; 0: any free one")
 
 
+def _hub_list(value: object) -> object:
+    """A variable of the environment names several hubs with spaces between them."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def _hub(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment or not _PLAIN_URL.fullmatch(url):
+        raise ValueError("not a hub's address; use e.g. 'https://pubsubhubbub.appspot.com/'")
+    return url
+
+
+class WebSubSettings(Section):
+    """Feeds that are pushed instead of polled; docs/websub.md says what each setting means in practice."""
+
+    hubs: Annotated[tuple[Annotated[str, AfterValidator(_hub)], ...], BeforeValidator(_hub_list)] = Field(
+        (), max_length=10, description="hubs of others, told of each change"
+    )
+    builtin: bool = Field(False, description="true: `publisher serve` is a hub itself, at /websub")
+    allow_private: bool = Field(False, description="true: its subscribers may be in private networks, on any port")
+    lease_days: int = Field(10, ge=1, le=365, description="the longest subscription; readers renew it in time")
+    max_subscriptions: int = Field(10_000, ge=1, le=1_000_000, description="then it takes no further ones")
+
+
 class TopicSettings(Section):
     """A topic and the rules that file articles under it; docs/topics.md says how they are read."""
 
@@ -226,6 +252,7 @@ class Settings(Section):
     smtp: SmtpSettings = SmtpSettings()
     outbox: OutboxSettings = OutboxSettings()
     web: WebSettings = WebSettings()
+    websub: WebSubSettings = WebSubSettings()
     topics: dict[str, TopicSettings] = {}
     root: Path = Field(Path(), exclude=True)
     place: str = Field("config.toml", exclude=True)

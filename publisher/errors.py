@@ -14,6 +14,7 @@
     ├── RunInProgress               another run holds the lock; `holder` says who
     ├── SiteError                   a document could not be written
     ├── WebError                    the web server cannot listen
+    ├── HubError                    a request to the WebSub hub that is refused; `status` is the HTTP code
     ├── TokenError                  a link's token is forged, of another purpose, or too old
     └── DeliveryError               the relay or the way to it; `transient` says whether to try again
         ├── RelayUnavailable        no connection, no TLS, no login, or shut down in the middle: blames no reader
@@ -105,6 +106,14 @@ class SiteError(PublisherError, OSError):
 
 class WebError(PublisherError, OSError):
     """The web server cannot listen where it was told to."""
+
+
+class HubError(PublisherError, ValueError):
+    """The WebSub hub refuses a request: `status` is the HTTP code, the text the reason its sender is told."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        super().__init__(reason)
 
 
 class TokenError(PublisherError, ValueError):

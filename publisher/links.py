@@ -14,6 +14,9 @@ INDEX = "index.html"
 STYLE = "assets/style.css"
 OPML = "feeds.opml"
 HOME = INDEX
+BUILDER = "feeds/build"
+"""The page where people put a feed together; only `publisher serve` has it."""
+HUB = "websub"
 
 
 def article_path(slug: str) -> str:
@@ -27,6 +30,11 @@ def topic_path(slug: str) -> str:
 def issue_path(name: str) -> str:
     """`name` is Issue.name, e.g. ``weekly-12``."""
     return f"issues/{name}/{INDEX}"
+
+
+def private_feed_name(token: str) -> str:
+    """What stands in the place of a topic's slug in the path of a reader's own feed."""
+    return f"private/{token}"
 
 
 def feed_path(slug: str, extension: str = "atom") -> str:
@@ -61,6 +69,10 @@ class Links:
 
     def feed(self, slug: str, extension: str = "atom") -> str:
         return self.to(feed_path(slug, extension))
+
+    def hub(self) -> str:
+        """Where `publisher serve` is a WebSub hub."""
+        return self.base_url + HUB
 
     def unsubscribe(self, token: str) -> str:
         return f"{self.base_url}unsubscribe/{token}"
