@@ -147,6 +147,7 @@ subscriptions = Table(
     "subscriptions",
     metadata,
     Column("subscriber_id", Number, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("feed_renewals", Number, nullable=False, default=0),
     Column("topic", Name, primary_key=True),
     Index("ix_subscriptions_topic", "topic", "subscriber_id"),
 )

@@ -38,7 +38,7 @@ class NewSubscriber:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberEvent:
-    """What happened to a reader, when: added, state, topics, frequency, language or forgotten, with its detail."""
+    """What happened to a reader, when: added, state, topics, frequency, language, feed or forgotten, and its detail."""
 
     at: datetime
     event: str
@@ -150,6 +150,22 @@ class Subscribers:
             .where(subscribers.c.id == subscriber_id, subscribers.c.watermark < seq)
             .values(watermark=seq)
         )
+
+    def feed_renewals(self, subscriber_id: int) -> int:
+        """How often the reader's private feed got a new address. Raises NotFound."""
+        query = sa.select(subscribers.c.feed_renewals).where(subscribers.c.id == subscriber_id)
+        number: int | None = self._connection.execute(query).scalar_one_or_none()
+        if number is None:
+            raise NotFound("subscriber", str(subscriber_id))
+        return number
+
+    def renew_feed(self, subscriber_id: int, now: datetime) -> None:
+        """Give the private feed a new address; the old one holds no longer. Raises NotFound."""
+        number = self.feed_renewals(subscriber_id) + 1
+        self._connection.execute(
+            sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(feed_renewals=number)
+        )
+        self._note([(subscriber_id, "feed", "new address")], now)
 
     def remove(self, subscriber_id: int, now: datetime) -> None:
         """Forget the person: address, topics and settings go; the number stays in deliveries and events, which then

@@ -161,6 +161,7 @@ def _readers() -> None:
         sa.Column("language", TEXT, nullable=False),
         sa.Column("watermark", NUMBER, nullable=False),
         sa.Column("created", TIME, nullable=False),
+        sa.Column("feed_renewals", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_subscribers"),
         sa.UniqueConstraint("email_key", name="uq_subscribers_email_key"),
         sqlite_autoincrement=True,
