@@ -91,6 +91,12 @@ def check_language(tag: str) -> str:
     return tag
 
 
+def _store_url(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("not a database; use 'sqlite:///' and a path, or 'postgresql://user@host/name'")
+    return url
+
+
 def _accent(colour: str) -> str:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         raise ValueError("not a colour; use '#' and six hexadecimal digits, e.g. '#0b5f8a'")
@@ -103,6 +109,7 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Hostname = Annotated[str, AfterValidator(_hostname)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Language = Annotated[str, AfterValidator(check_language)]
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
 Accent = Annotated[str, AfterValidator(_accent)]
 SourceFormat = Literal["auto", "text", "markdown", "jsonl"]
 
@@ -128,14 +135,8 @@ class SiteSettings(Section):
 
 
 class StoreSettings(Section):
-    url: str = Field("sqlite:///data/publisher.db", description="SQLAlchemy URL of the database")
+    url: StoreUrl = Field("sqlite:///data/publisher.db", description="SQLAlchemy URL of the database")
     secret_file: Path = Field(Path("data/secret.key"), description="key that signs links; made when missing")
-
-    @model_validator(mode="after")
-    def _known_database(self) -> Self:
-        if not self.url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-            raise ValueError("url must start with 'sqlite:///' (then a path) or 'postgresql://'")
-        return self
 
 
 class SourceSettings(Section):
@@ -301,7 +302,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
             "", "no such file; `publisher init` makes one, or name it with --config PATH", place=str(path)
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("", f"cannot be read: {error}", place=str(path)) from error
+        raise ConfigError("", f"cannot be read: {_cause(error)}", place=str(path)) from error
     return from_values(values, os.environ if environ is None else environ, root=path.parent.absolute(), place=place)
 
 
@@ -312,15 +313,14 @@ def from_values(
     for name in ("root", "place"):
         if name in values:
             raise ConfigError(name, "unknown setting", place=place)
-    merged = _overridden(dict(values), environ)
+    merged, overridden = _overridden(dict(values), environ)
     try:
         return Settings(**merged, root=root, place=place)
     except ValidationError as error:
-        details = error.errors()
-        lines = [(_dotted(detail), _problem(detail)) for detail in details]
-        first, *rest = lines
-        text = "\n".join([first[1], *(f"{place}: {key}: {problem}" for key, problem in rest)])
-        raise ConfigError(first[0], text, place=place) from error
+        lines = [(*_where(_dotted(detail), overridden, place), _problem(detail)) for detail in error.errors()]
+        (first_place, first_key, first_problem), *rest = lines
+        text = "\n".join([first_problem, *(": ".join(line) for line in rest)])
+        raise ConfigError(first_key, text, place=first_place) from error
 
 
 def variables() -> Iterator[tuple[str, tuple[str, ...], bool]]:
@@ -340,12 +340,14 @@ def _variables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[
             yield PREFIX + "_".join((*path, name)).upper(), (*path, name), secret
 
 
-def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """`values` with the variables in place of what they override, and the variable of each dotted key that came so."""
     known: dict[str, tuple[tuple[str, ...], bool]] = {}
     for name, key, secret in variables():
         known[name] = (key, False)
         if secret:
             known[name + "_FILE"] = (key, True)
+    overridden: dict[str, str] = {}
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
@@ -353,14 +355,19 @@ def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str,
             raise ConfigError(name, "unknown setting" + _suggestion(name, known), place="environment")
         key, is_file = known[name]
         _put(values, key, _from_file(name, environ[name]) if is_file else environ[name])
-    return values
+        overridden[".".join(key)] = name
+    return values, overridden
 
 
 def _from_file(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(name, f"cannot be read: {error}", place="environment") from error
+        raise ConfigError(name, f"{path!r} cannot be read: {_cause(error)}", place="environment") from error
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
@@ -369,6 +376,14 @@ def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
         values[part] = dict(inner) if isinstance(inner, Mapping) else {}
         values = values[part]
     values[key[-1]] = value
+
+
+def _where(key: str, overridden: Mapping[str, str], place: str) -> tuple[str, str]:
+    """Where people find the value of `key`: the file and the key, or the environment and its variable."""
+    for name, variable in overridden.items():
+        if key == name or key.startswith(name + "."):
+            return "environment", variable
+    return place, key
 
 
 def _dotted(detail: ErrorDetails) -> str:
@@ -383,7 +398,7 @@ def _problem(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return "is missing"
     message = detail["msg"].removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
+    return (message[0].lower() + message[1:]).replace("input should be", "must be").partition(", unable to")[0]
 
 
 def _fields_at(parents: list[int | str]) -> list[str]:

@@ -7,10 +7,12 @@ Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped from the keyboard.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,6 +58,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     What goes wrong is one clear line on standard error, never a traceback: what was wrong, where, and what to do.
     """
+    if sys.stdout is None:  # closed by the caller: what would be shown goes nowhere
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (kept until the process ends)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still gets the rest
@@ -72,7 +76,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         complain("stopped")
         return STOPPED
     except OSError as error:
-        complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        complain(f"{error.filename or 'cannot read or write'}: {error.strerror or error}")
     except Exception as error:  # a mistake of ours: people get one line, we get the whole
         complain(_kept(error))
     return 1
