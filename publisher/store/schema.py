@@ -138,6 +138,7 @@ subscribers = Table(
     Column("frequency", Word(Frequency), nullable=False),
     Column("language", Text, nullable=False),
     Column("watermark", Number, nullable=False),
+    Column("feed_renewals", Number, nullable=False, default=0),
     Column("created", UtcTime, nullable=False),
     Index("ix_subscribers_audience", "frequency", "state", "id"),
     sqlite_autoincrement=True,  # links in old letters name the number: it must never be somebody else's
@@ -147,7 +148,6 @@ subscriptions = Table(
     "subscriptions",
     metadata,
     Column("subscriber_id", Number, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
-    Column("feed_renewals", Number, nullable=False, default=0),
     Column("topic", Name, primary_key=True),
     Index("ix_subscriptions_topic", "topic", "subscriber_id"),
 )
