@@ -120,7 +120,11 @@ class Section(BaseModel):
 
 class SiteSettings(Section):
     title: str = Field("Customs initiatives", min_length=1, max_length=100, description="name of the site")
-    description: str = Field("", max_length=300, description="one sentence under the title")
+    description: str = Field(
+        "What the World Customs Organization and its partners start, topic by topic.",
+        max_length=300,
+        description="one sentence under the title",
+    )
     base_url: BaseUrl = Field("http://127.0.0.1:8000/", description="where readers reach the site")
     language: Language = Field("en", description="language of site and articles, BCP 47")
     timezone: Zone = Field("UTC", description="zone of the timetable and of the dates people read")
