@@ -13,7 +13,8 @@ from importlib.resources import files
 
 from lxml import etree
 
-from publisher.feeds.value import EARLIEST_YEAR, LATEST, MAX_BYTES, Problem
+from publisher.feeds.check_texts import html_problem, read_xml
+from publisher.feeds.value import EARLIEST_YEAR, LATEST, Problem
 
 __all__ = ["Problem", "check_atom"]
 
@@ -27,15 +28,9 @@ def check_atom(content: bytes, *, self_url: str | None = None, now: datetime | N
     `self_url` is the address it will be served at; with `now` no date may lie more than a day after it. Beyond RFC
     4287 it refuses what readers stumble over: DOCTYPE, more than MAX_BYTES, an order that is not newest first.
     """
-    if len(content) > MAX_BYTES:
-        return [Problem("document size", f"{len(content):,} bytes are more than {MAX_BYTES:,}")]
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(content, parser)
-    except etree.XMLSyntaxError as error:
-        return [Problem("XML 1.0", f"not well-formed: {error.msg}")]
-    if root.getroottree().docinfo.internalDTD is not None:
-        return [Problem("RFC 4287, 2", "a DOCTYPE has no place in a feed")]
+    root = read_xml(content, "RFC 4287, 2")
+    if isinstance(root, Problem):
+        return [root]
     if root.tag != f"{_NS}feed":
         return [Problem("RFC 4287, 4.1.1", f"the document is no atom:feed but {root.tag}")]
     entries = root.findall(f"{_NS}entry")
@@ -119,6 +114,9 @@ def _content(entry: etree._Element) -> Iterator[Problem]:
             yield Problem("RFC 4287, 4.1.1.1", "neither content nor summary", _id(entry))
     elif summary is None and (content.get("src") is not None or _is_base64(content.get("type", "text"))):
         yield Problem("RFC 4287, 4.1.2", "content that is elsewhere or in base64 needs a summary", _id(entry))
+    for text in (content, summary):
+        if text is not None and text.get("type") == "html" and (problem := html_problem(text.text or "")):
+            yield Problem("RFC 4287, 8.1", problem, _id(entry))
 
 
 def _is_base64(kind: str) -> bool:

@@ -98,6 +98,8 @@ BROKEN = {
     "another document": ([("<feed ", "<rss "), ("</feed>", "</rss>")], [(HEAD, "")]),
     "a cut document": ([("</feed>", "")], [("XML 1.0", "")]),
     "a forbidden character": ([("Title a", "Title &#11;")], [("XML 1.0", "")]),
+    "HTML that acts by itself": ([("&lt;p&gt;Text a", "&lt;p onclick=x()&gt;Text a")], [("RFC 4287, 8.1", A)]),
+    "HTML with a relative address": ([("&lt;p&gt;Text a", "&lt;img src=/a.png&gt;Text a")], [("RFC 4287, 8.1", A)]),
     "a DOCTYPE": ([("<feed", "<!DOCTYPE feed><feed")], [("RFC 4287, 2", "")]),
 }
 
