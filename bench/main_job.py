@@ -87,7 +87,7 @@ class Bench:
 
     def _import(self, name: str) -> Cost:
         cost, printed = self._publisher(self._fresh_site(), "import", str(self._folder / name))
-        _expect(f"{self._articles} new" in printed, printed)
+        _expect(f"{self._articles:,} new" in printed, printed)
         return cost
 
     def _import_and_publish(self) -> tuple[Cost, Cost]:
