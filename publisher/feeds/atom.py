@@ -39,6 +39,8 @@ def render(feed: Feed) -> bytes:
         generator.rights(text_or_html(feed.rights)[1])
     generator.link({"href": feed.atom_url, "rel": "self", "type": MEDIA_TYPE})
     generator.link({"href": feed.home_url, "rel": "alternate", "type": "text/html", "hreflang": feed.language})
+    for hub in feed.hubs:
+        generator.link({"href": hub, "rel": "hub"})  # WebSub, 4
     generator.generator(GENERATOR)
     for entry in feed.entries:
         _add(generator, entry, feed)

@@ -25,6 +25,7 @@ def render(feed: Feed) -> bytes:
         "description": feed.subtitle,
         "authors": [{"name": feed.author}],
         "language": feed.language,
+        "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
         "items": [_item(entry, feed) for entry in feed.entries],
     }
     return (json.dumps(_told(document), ensure_ascii=False, indent=1) + "\n").encode("utf-8")

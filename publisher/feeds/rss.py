@@ -29,6 +29,7 @@ def render(feed: Feed, *, ttl_minutes: int | None = None) -> bytes:
     require_good(feed)
     generator = FeedGenerator()
     generator.register_extension("facts", _ChannelFacts, _ItemFacts, atom=False)
+    generator.facts.hubs = feed.hubs
     generator.title(text_or_html(feed.title)[1])
     generator.description(text_or_html(feed.subtitle or feed.title)[1])
     generator.link({"href": feed.rss_url, "rel": "self", "type": MEDIA_TYPE})
@@ -63,8 +64,19 @@ def _add(generator: FeedGenerator, entry: Entry, feed: Feed) -> None:
 
 
 class _ChannelFacts(BaseExtension):  # type: ignore[misc]
+    """The hubs: feedgen writes of all Atom links only the one to the feed itself."""
+
+    hubs: tuple[str, ...]
+
     def extend_ns(self) -> dict[str, str]:
         return {"dc": _DC}
+
+    def extend_rss(self, rss: etree._Element) -> etree._Element:
+        own = rss.find(f"channel/{{{_ATOM}}}link[@rel='self']")
+        assert own is not None
+        for hub in reversed(self.hubs):
+            own.addnext(etree.Element(f"{{{_ATOM}}}link", rel="hub", href=hub))
+        return rss
 
 
 class _ItemFacts(BaseEntryExtension):  # type: ignore[misc]

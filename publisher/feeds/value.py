@@ -43,7 +43,10 @@ _MARKUP = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSite:
     """What all feeds of a site share. `author` and `language` serve where an article has none of its own; ids are
-    tag URIs (RFC 4151) of `tag_authority` and `tag_year`, so that a moved `links.base_url` changes none of them."""
+    tag URIs (RFC 4151) of `tag_authority` and `tag_year`, so that a moved `links.base_url` changes none of them.
+
+    `hubs` are the WebSub hubs that are told when a published feed changes; `own_hub` knows that by itself, also of
+    feeds that are made when they are asked for."""
 
     links: Links
     title: str
@@ -53,9 +56,11 @@ class FeedSite:
     language: str
     tag_authority: str
     tag_year: int
+    hubs: tuple[str, ...] = ()
+    own_hub: str | None = None
 
     @classmethod
-    def of(cls, site: SiteSettings) -> FeedSite:
+    def of(cls, site: SiteSettings, *, hubs: tuple[str, ...] = (), own_hub: str | None = None) -> FeedSite:
         """From the section [site] of config.toml; an empty author becomes the site's title."""
         return cls(
             links=Links(site.base_url),
@@ -66,7 +71,13 @@ class FeedSite:
             language=site.language,
             tag_authority=site.tag_authority,
             tag_year=site.tag_year,
+            hubs=hubs,
+            own_hub=own_hub,
         )
+
+    @property
+    def own_hubs(self) -> tuple[str, ...]:
+        return (self.own_hub,) if self.own_hub else ()
 
     def tag(self, name: str) -> str:
         return f"tag:{self.tag_authority},{self.tag_year}:{name}"
@@ -116,6 +127,7 @@ class Feed:
     rss_url: str
     json_url: str
     entries: tuple[Entry, ...]
+    hubs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +176,7 @@ def build_feed(topic: Topic, articles: Sequence[FiledArticle], topics: Mapping[s
         rss_url=site.links.feed(topic.slug, "rss"),
         json_url=site.links.feed(topic.slug, "json"),
         entries=entries,
+        hubs=(*site.hubs, *site.own_hubs),
     )
 
 
