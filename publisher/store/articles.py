@@ -223,12 +223,9 @@ class Articles:
 
     def touched_since(self, touched: int) -> Iterator[FiledArticle]:
         """Articles whose content or filings changed since `last_touched` gave that number."""
-        for batch in batches(
-            self._connection.scalars(
-                sa.select(articles.c.key).where(articles.c.touched > touched, _LIVE).order_by(articles.c.key)
-            ).all(),
-            size=_STREAM,
-        ):
+        # sorted here: asked to sort, SQLite walks the index of keys instead and looks at every article there is
+        keys = sorted(self._connection.scalars(sa.select(articles.c.key).where(articles.c.touched > touched, _LIVE)))
+        for batch in batches(keys, size=_STREAM):
             yield from self._filed(sa.select(*_COLUMNS).where(articles.c.key.in_(batch)).order_by(articles.c.key))
 
     def iterate(self) -> Iterator[FiledArticle]:
