@@ -4,14 +4,12 @@
 
 A draft lies in a folder of its own below the output folder, so it is on the same disk, no half document ever has a
 published name, and what a killed process left behind is found without walking the site. A document that compresses
-well has a gzip sibling (``index.html.gz``), which any web server can send instead; it is renamed first.
+well has packed siblings (``index.html.gz``), which any web server can send instead; they are renamed first.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,12 +20,10 @@ from pathlib import Path
 from publisher.errors import SiteError
 from publisher.model import Document, PublishedDocument
 from publisher.site.drafts import Drafts, explained, sync_folder
+from publisher.site.packing import SUFFIXES, siblings, unpacks_to
 
 _BATCH = 256  # documents whose drafts wait for their renaming at the same time
 _THREADS = 8  # a sync is waiting, and the disk takes several at once
-_WORTH_PACKING = 860  # bytes; below that one packet carries it anyway
-_PACKABLE = (".html", ".atom", ".rss", ".json", ".opml", ".css", ".svg", ".xml", ".txt")
-_GZIP_LEVEL = 6
 _NAME_LIMIT = 255 - len(".gz")  # bytes in one name, on most file systems
 
 
@@ -106,7 +102,8 @@ class SiteFolder:
             self._check_folder(target.parent)
             with explained(target, "remove"):
                 target.unlink(missing_ok=True)
-                _sibling(target).unlink(missing_ok=True)
+                for suffix in SUFFIXES:
+                    _sibling(target, suffix).unlink(missing_ok=True)
             folders.add(target.parent)
         for folder in folders:
             stays = self._remove_empty(folder)
@@ -135,21 +132,22 @@ class SiteFolder:
     def _write_batch(self, jobs: Sequence[_Job], drafts: Drafts, pool: ThreadPoolExecutor) -> None:
         """Each draft is whole and on the disk before the first one gets its name, so a full disk changes nothing."""
 
-        def draft(job: _Job) -> tuple[Path, Path | None]:
+        def draft(job: _Job) -> tuple[Path, dict[str, Path]]:
             moment = job.published.first_written.timestamp()
             with explained(job.target, "write"):
                 self._check_folder(job.target.parent)
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-                plain = drafts.write(job.document.content, moment)
-                packed = drafts.write(_pack(job.document), moment) if _is_worth_packing(job.document) else None
-            return plain, packed
+                content = job.document.content
+                packed = {s: drafts.write(pack(content), moment) for s, pack in siblings(job.document).items()}
+                return drafts.write(content, moment), packed
 
         for job, (plain, packed) in zip(jobs, list(pool.map(draft, jobs)), strict=True):
             with explained(job.target, "write"):
-                if packed is None:
-                    _sibling(job.target).unlink(missing_ok=True)
-                else:
-                    packed.replace(_sibling(job.target))
+                for suffix in SUFFIXES:
+                    if suffix in packed:
+                        packed[suffix].replace(_sibling(job.target, suffix))
+                    else:
+                        _sibling(job.target, suffix).unlink(missing_ok=True)
                 plain.replace(job.target)
         folders = {job.target.parent for job in jobs}
         list(pool.map(sync_folder, folders | {folder.parent for folder in folders if folder != self._root}))
@@ -157,7 +155,7 @@ class SiteFolder:
     def _target(self, path: str) -> Path:
         """The file of a document's path; refuses whatever could lead out of the folder or hide in it."""
         parts = path.split("/")
-        if not all(_is_plain_name(part) for part in parts) or path.endswith(".gz"):
+        if not all(_is_plain_name(part) for part in parts) or path.endswith(SUFFIXES):
             raise SiteError(f"{path!r} is not a path for a document; use names of letters, digits, '-', '_' and '.'")
         return self._root.joinpath(*parts)
 
@@ -208,8 +206,8 @@ def _modified(path: Path) -> datetime | None:
 
 
 def _holds(target: Path, document: Document, first_written: datetime) -> bool:
-    """Whether file and sibling have these bytes. One with our time has (a plain one also by size), others are read."""
-    content, sibling = document.content, _sibling(target)
+    """Whether file and siblings have these bytes. One with our time has (a plain one also by size), others are read."""
+    content, wanted = document.content, siblings(document)
     ours = int(first_written.timestamp())
     try:
         status = target.stat()
@@ -217,24 +215,18 @@ def _holds(target: Path, document: Document, first_written: datetime) -> bool:
             return False
         if int(status.st_mtime) != ours and target.read_bytes() != content:
             return False
-        if not _is_worth_packing(document):
-            return not sibling.exists()
-        return int(sibling.stat().st_mtime) == ours or gzip.decompress(sibling.read_bytes()) == content
-    except (OSError, EOFError, zlib.error):
+        return all(
+            int(sibling.stat().st_mtime) == ours or unpacks_to(sibling, content)
+            if suffix in wanted
+            else not sibling.exists()
+            for suffix, sibling in ((suffix, _sibling(target, suffix)) for suffix in SUFFIXES)
+        )
+    except OSError:
         return False
 
 
-def _is_worth_packing(document: Document) -> bool:
-    return len(document.content) >= _WORTH_PACKING and document.path.endswith(_PACKABLE)
-
-
-def _pack(document: Document) -> bytes:
-    """The gzip sibling's bytes: no time, no name in it, so the same for the same content."""
-    return gzip.compress(document.content, _GZIP_LEVEL, mtime=0)
-
-
-def _sibling(target: Path) -> Path:
-    return target.with_name(target.name + ".gz")
+def _sibling(target: Path, suffix: str) -> Path:
+    return target.with_name(target.name + suffix)
 
 
 def _size(path: Path) -> int | None:

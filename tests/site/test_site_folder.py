@@ -8,6 +8,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import brotli
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,12 +31,13 @@ def state(root: Path) -> dict[str, tuple[int, int]]:
     return {str(path.relative_to(root)): (path.stat().st_mtime_ns, path.stat().st_ino) for path in files}
 
 
-def test_a_document_is_written_with_its_time_and_a_gzip_sibling(tmp_path: Path) -> None:
+def test_a_document_is_written_with_its_time_and_packed_siblings(tmp_path: Path) -> None:
     report = SiteFolder(tmp_path / "site").write([Document("topics/a/index.html", PAGE)], {}, NOW)
     file = tmp_path / "site/topics/a/index.html"
+    packed = [file.with_name("index.html.gz"), file.with_name("index.html.br")]
     assert file.read_bytes() == PAGE
-    assert gzip.decompress(file.with_name("index.html.gz").read_bytes()) == PAGE
-    assert datetime.fromtimestamp(file.stat().st_mtime, UTC) == NOW
+    assert [gzip.decompress(packed[0].read_bytes()), brotli.decompress(packed[1].read_bytes())] == [PAGE, PAGE]
+    assert all(datetime.fromtimestamp(each.stat().st_mtime, UTC) == NOW for each in (file, *packed))
     assert [(p.path, p.size, p.first_written) for p in report.written] == [("topics/a/index.html", len(PAGE), NOW)]
 
 
@@ -67,10 +69,34 @@ def test_only_the_changed_document_is_written_and_a_sibling_it_outgrew_goes(tmp_
     second = folder.write([Document("a.html", b"short"), Document("b.html", PAGE)], known(first), later)
     assert [(p.path, p.first_written) for p in second.written] == [("a.html", later)]
     assert second.unchanged == 1
-    assert not (tmp_path / "a.html.gz").exists()
-    assert {name: state(tmp_path)[name] for name in ("b.html", "b.html.gz")} == {
-        name: before[name] for name in ("b.html", "b.html.gz")
-    }
+    untouched = ("b.html", "b.html.gz", "b.html.br")
+    after = state(tmp_path)
+    assert set(after) == {"a.html", *untouched}
+    assert [after[name] for name in untouched] == [before[name] for name in untouched]
+
+
+def test_a_sibling_that_is_gone_or_of_other_bytes_comes_back(tmp_path: Path) -> None:
+    folder = SiteFolder(tmp_path)
+    first = folder.write([Document("a.html", PAGE)], {}, NOW)
+    (tmp_path / "a.html.br").unlink()
+    assert len(folder.write([Document("a.html", PAGE)], known(first), NOW).written) == 1
+    for broken in (gzip.compress(b"other"), b"no gzip at all", b""):
+        (tmp_path / "a.html.gz").write_bytes(broken)
+        assert len(folder.write([Document("a.html", PAGE)], known(first), NOW).written) == 1
+    assert gzip.decompress((tmp_path / "a.html.gz").read_bytes()) == PAGE
+
+
+def test_packed_siblings_are_the_same_at_any_time(tmp_path: Path) -> None:
+    for name, moment in (("one", NOW), ("two", NOW + timedelta(days=400))):
+        SiteFolder(tmp_path / name).write([Document("feeds/a.atom", PAGE)], {}, moment)
+    for name in ("a.atom.gz", "a.atom.br"):
+        one, two = (tmp_path / folder / "feeds" / name for folder in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_an_article_page_has_gzip_only(tmp_path: Path) -> None:
+    SiteFolder(tmp_path).write([Document("articles/a/index.html", PAGE)], {}, NOW)
+    assert sorted(state(tmp_path)) == ["articles/a/index.html", "articles/a/index.html.gz"]
 
 
 def test_the_time_of_a_path_rises_by_a_second_even_when_the_clock_stands_or_goes_back(tmp_path: Path) -> None:
@@ -117,7 +143,7 @@ def test_a_lost_or_cut_file_is_missing_and_comes_back_with_its_old_time(tmp_path
 def test_a_copied_site_whose_times_were_lost_is_not_written_again(tmp_path: Path) -> None:
     folder = SiteFolder(tmp_path)
     first = folder.write([Document("a.html", PAGE)], {}, NOW)
-    for name in ("a.html", "a.html.gz"):
+    for name in ("a.html", "a.html.gz", "a.html.br"):
         os.utime(tmp_path / name, (1, 1))
     assert folder.write([Document("a.html", PAGE)], known(first), NOW).unchanged == 1
 
@@ -134,7 +160,7 @@ def test_removing_takes_the_sibling_and_empty_folders_and_nothing_else(tmp_path:
 
 
 BAD_PATHS = ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", "a\\b", ".hidden", "a/.drafts/x", "a\0b", "a\nb",
-             "C:/x", "a/", "x.gz", "a" * 300]  # fmt: skip
+             "C:/x", "a/", "x.gz", "x.br", "a" * 300]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", BAD_PATHS)
