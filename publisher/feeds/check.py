@@ -9,15 +9,17 @@ import re
 from datetime import datetime
 from enum import StrEnum
 
+from publisher.errors import FeedError
 from publisher.feeds.check_json import check_json
 from publisher.feeds.check_opml import check_opml
 from publisher.feeds.check_rss import check_rss
 from publisher.feeds.grammar import check_atom
 from publisher.feeds.value import Problem
 
-__all__ = ["Kind", "Problem", "check", "kind_of"]
+__all__ = ["Kind", "Problem", "check", "kind_of", "require_sound"]
 
 _ROOT = re.compile(rb"<(?:\w+:)?(feed|rss|opml)[\s>]")
+_NAMED = 3  # problems that an error names; the rest is counted
 _SNIFFED = 4096  # bytes at the beginning that have to show what a document is
 
 
@@ -59,3 +61,12 @@ def check(name: str, content: bytes, *, self_url: str | None = None, now: dateti
             return check_opml(content, now=now)
         case None:
             return [Problem("kind of document", "neither Atom, RSS, JSON Feed nor OPML")]
+
+
+def require_sound(topic: str, path: str, content: bytes, *, self_url: str, now: datetime) -> None:
+    """Raise FeedError, naming the broken rules and the entries, unless `content` may be published at `path`."""
+    problems = check(path, content, self_url=self_url, now=now)
+    if problems:
+        more = len(problems) - _NAMED
+        text = "; ".join(map(str, problems[:_NAMED]))
+        raise FeedError(topic, f"{text}; and {more} more" if more > 0 else text)

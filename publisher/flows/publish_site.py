@@ -10,15 +10,17 @@ format keeps its last good version, and the report of every run names the articl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, opml, rss
-from publisher.feeds.grammar import check_atom
+from publisher.feeds.check import require_sound
 from publisher.feeds.value import Feed, FeedSite, build_feed, drop_bad_entries
+from publisher.flows.feed_versions import remember_versions
 from publisher.flows.reports import SiteReport
 from publisher.links import OPML, feed_path
 from publisher.model import ALL, Document, FiledArticle, Issue, PublishedDocument, Topic
@@ -155,7 +157,8 @@ class _Sheet:
         feeds = [self._feed(topic, newest[topic.slug]) for topic in self.press.feeds]
         for feed in feeds:
             yield from self._formats(feed)
-        yield Document(OPML, opml.render(self.press.topics, self.press.site, max(feed.updated for feed in feeds)))
+        updated = max(feed.updated for feed in feeds)
+        yield from self._sound(ALL, OPML, partial(opml.render, self.press.topics, self.press.site, updated))
 
     def _issue(self, issue: Issue) -> Document:
         """The page of an issue: each article that any edition brought, under the topic it came first in."""
@@ -182,16 +185,18 @@ class _Sheet:
 
     def _formats(self, feed: Feed) -> Iterator[Document]:
         for extension, render in FORMATS:
-            path = feed_path(feed.slug, extension)
-            self.tally.rendered.add(path)
-            try:
-                content = render(feed)
-                if extension == "atom" and (problems := check_atom(content, self_url=feed.atom_url, now=self.now)):
-                    raise FeedError(feed.slug, "; ".join(map(str, problems)))  # noqa: TRY301
-            except FeedError as error:
-                self.tally.problems.append(f"{path} keeps its last good version: {error}")
-            else:
-                yield Document(path, content)
+            yield from self._sound(feed.slug, feed_path(feed.slug, extension), partial(render, feed))
+
+    def _sound(self, topic: str, path: str, render: Callable[[], bytes]) -> Iterator[Document]:
+        """The document, if it passes the gate; else what is published stays, and the report says why."""
+        self.tally.rendered.add(path)
+        try:
+            content = render()
+            require_sound(topic, path, content, self_url=self.press.site.links.to(path), now=self.now)
+        except FeedError as error:
+            self.tally.problems.append(f"{path} keeps its last good version: {error}")
+        else:
+            yield Document(path, content)
 
 
 def _write(
@@ -208,6 +213,7 @@ def _write(
     report = folder.compare(batch, known, now) if dry_run else folder.write(batch, known, now)
     with store.write() as tx:
         tx.documents.put(report.written)
+        remember_versions(tx, batch, report.written)
     tally.rendered.update(document.path for document in batch)
     tally.written.extend(report.written)
     tally.unchanged += report.unchanged
