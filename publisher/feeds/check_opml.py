@@ -73,6 +73,8 @@ def _outline(outline: etree._Element) -> Iterator[Problem]:
         return
     if kind.lower() != "rss":
         yield Problem("OPML 2.0, outline", f"the type of a feed's outline is rss, not {kind}", name)
+    if not outline.get("title", "").strip():
+        yield Problem("OPML 2.0, title", "a feed's outline has no title", name)
     for attribute in ("xmlUrl", "htmlUrl"):
         if not is_web_address(outline.get(attribute, "")):
             yield Problem(f"OPML 2.0, {attribute}", f"not a web address: {outline.get(attribute)!r}", name)

@@ -11,8 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
-from publisher.errors import FeedError
-from publisher.feeds.grammar import check_atom
+from publisher.feeds.check import require_sound
 from publisher.feeds.selection import Match, Selection
 from publisher.feeds.value import Feed, build_feed, drop_bad_entries
 from publisher.flows.publish_site import FORMATS, Press
@@ -70,8 +69,8 @@ def render(feed: Feed, extension: str, *, now: datetime) -> bytes:
     """
     good, _ = drop_bad_entries(feed, now=now)
     content = _RENDER[extension](good)
-    if extension == "atom" and (problems := check_atom(content, self_url=feed.atom_url, now=now)):
-        raise FeedError(feed.slug, "; ".join(map(str, problems)))
+    own = {"atom": feed.atom_url, "rss": feed.rss_url, "json": feed.json_url}[extension]
+    require_sound(feed.slug, extension, content, self_url=own, now=now)
     return content
 
 

@@ -31,6 +31,7 @@ BROKEN = {
     "a feed without type": ([('type="rss" text="Environment"', 'text="Environment"')], [("outline", "Environment")]),
     "a feed of a type of its own": ([('type="rss" text="Env', 'type="atom" text="Env')], [("outline", "Environment")]),
     "a feed without address": ([(XML_URL, "")], [("xmlUrl", "Environment")]),
+    "a feed without title": ([('title="Environment" ', "")], [("title", "Environment")]),
     "a feed without page": ([(' htmlUrl="https://customs.example/"', "")], [("htmlUrl", "Customs initiatives")]),
     "a relative address": ([(XML_URL, 'xmlUrl="feeds/x.atom" ')], [("xmlUrl", "Environment")]),
     "one feed twice": ([("feeds/environment", "feeds/all")], [("xmlUrl", "")]),
