@@ -1,7 +1,7 @@
 """The publish run: one flow behind the command, the timetable and the admin page. Floor: `flows`.
 
     begin (one at a time) -> ingest sources -> refile if the rules changed -> publish feeds and pages
-        -> compose what is due -> publish the issues' pages -> deliver -> record the report
+        -> compose what is due -> publish the issues' pages -> tell the hubs -> deliver -> record the report
 
 Every step is safe to repeat, so a run that was killed is simply followed by the next one.
 """
@@ -19,18 +19,20 @@ from typing import TYPE_CHECKING
 
 from publisher.clock import Clock
 from publisher.config import Settings
-from publisher.errors import PublisherError
+from publisher.errors import PublisherError, StoreBusy
 from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, deliver
 from publisher.flows.due import due
 from publisher.flows.ingest import Ingest, MintKey
+from publisher.flows.pings import tell_hubs
 from publisher.flows.process import is_still_there
 from publisher.flows.publish_site import Press, publish_site
 from publisher.flows.records import as_json
 from publisher.flows.refile import refile, rules_changed
 from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport
 from publisher.flows.source_files import SourceFiles
+from publisher.hubs import HubClient
 from publisher.model import Frequency, Run, RunState, RunTrigger
 from publisher.site import SiteFolder
 from publisher.store import Store, Transactions
@@ -62,6 +64,7 @@ class Parts:
     post: Post
     clock: Clock
     mint_key: MintKey
+    hubs: HubClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +95,9 @@ async def publish(
         if any(issue.name for issue in issues):
             progress("publishing the issues' pages", 0, 0)
             site = _joined(site, await across(_publish_site, parts, now, False))
+        pings = await tell_hubs(parts.store, parts.hubs, parts.press, clock=parts.clock)
         delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=progress, stop=stop)
-        report = RunReport(ingest=ingested, site=site, issues=tuple(issues), delivery=delivery)
+        report = RunReport(ingest=ingested, site=site, pings=pings, issues=tuple(issues), delivery=delivery)
         record.report = report
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
     return record.run, report
@@ -221,7 +225,10 @@ async def _beat(parts: Parts, run: Run) -> None:
 
     while True:
         await asyncio.sleep(HEARTBEAT_S)
-        await asyncio.to_thread(beat)  # a thread of its own: the store's may be busy for long
+        with suppress(
+            StoreBusy
+        ):  # whoever keeps the store that busy is most likely this very run; the next beat counts
+            await asyncio.to_thread(beat)  # a thread of its own: the store's may be busy for long
 
 
 def _finish(parts: Parts, record: _Record) -> Run:
