@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-from email_validator import EmailNotValidError, validate_email
-
 from publisher.errors import UsageError
 
 
@@ -15,6 +13,8 @@ def checked_address(text: str) -> str:
     Only the form is checked, nobody is asked over the net. Raises UsageError with the reason; its text never repeats
     the address.
     """
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  (late: slow to load)
+
     try:
         return validate_email(text.strip(), check_deliverability=False).normalized
     except EmailNotValidError as error:
@@ -29,6 +29,8 @@ def address_key(email: str) -> str:
     """
     local, _, domain = email.rpartition("@")
     if not domain.isascii() or not email.isprintable():
+        from email_validator import validate_email  # noqa: PLC0415  (late: slow to load)
+
         checked_address(email)
         domain = validate_email(f"x@{domain}", check_deliverability=False).ascii_domain
     return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).casefold())}@{domain.lower()}"
