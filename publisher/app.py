@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -20,10 +21,12 @@ from publisher.errors import UsageError
 from publisher.feeds.value import FeedSite, everything
 from publisher.flows.compose import Terms
 from publisher.flows.deliver import Post
+from publisher.flows.hub_topics import HubTopics
 from publisher.flows.ingest import MintKey
 from publisher.flows.letters import Letters
 from publisher.flows.publish_site import Press
 from publisher.flows.run import Parts
+from publisher.hubs import HubClient
 from publisher.links import Links
 from publisher.model import ALL, Topic
 from publisher.pages import Pages, PageSite, WebPages
@@ -35,10 +38,21 @@ from publisher.topics import Classifier, compile_topics
 _KEY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads like another
 _KEY_LENGTH = 16  # 80 bits: never met twice
 
+if TYPE_CHECKING:
+    from publisher.flows.push import Hub
+
+# the settings that show in documents
+_SHOWN: Any = {"site": True, "feeds": True, "topics": True, "websub": {"hubs", "builtin"}}
+
 
 def mint_key() -> str:
     """A fresh article key."""
     return "".join(_KEY_ALPHABET[byte % 32] for byte in secrets.token_bytes(_KEY_LENGTH))
+
+
+def mint_challenge() -> str:
+    """What a subscriber has to say back: nobody can guess it."""
+    return secrets.token_urlsafe(32)
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,9 @@ class App:
 
     @cached_property
     def feed_site(self) -> FeedSite:
-        return FeedSite.of(self.settings.site)
+        websub = self.settings.websub
+        own_hub = self.links.hub() if websub.builtin else None
+        return FeedSite.of(self.settings.site, hubs=websub.hubs, own_hub=own_hub)
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -122,6 +138,24 @@ class App:
         )
 
     @cached_property
+    def hub_client(self) -> HubClient:
+        allow_private = self.settings.websub.allow_private
+        return HubClient(agent=f"publisher ({self.links.home()})", allow_private=allow_private)
+
+    @cached_property
+    def hub(self) -> Hub:
+        from publisher.flows.push import Hub  # noqa: PLC0415  (late: only the server needs it, and what it loads)
+
+        return Hub(
+            store=self.store,
+            topics=HubTopics(self.store, self.folder, self.press),
+            client=self.hub_client,
+            settings=self.settings.websub,
+            clock=self.clock,
+            mint_challenge=mint_challenge,
+        )
+
+    @cached_property
     def terms(self) -> Terms:
         days = self.settings.digest.hold_back_days
         return Terms(topic_order=self.topic_order, hold_back=timedelta(days=days) if days else None)
@@ -138,6 +172,7 @@ class App:
             post=self.post,
             clock=self.clock,
             mint_key=self.mint_key,
+            hubs=self.hub_client,
         )
 
     def require_topic(self, slug: str) -> None:
@@ -173,7 +208,7 @@ def _store_url(settings: Settings) -> str:
 def _press_fingerprint(settings: Settings) -> str:
     """Changes when anything changes that every document depends on: templates, settings that show, the program."""
     shown = hashlib.sha256(__version__.encode())
-    shown.update(settings.model_dump_json(include={"site", "feeds", "topics"}).encode())
+    shown.update(settings.model_dump_json(include=_SHOWN).encode())
     for folder in (templating.shipped("templates"), settings.path(settings.site.templates)):
         for path in _templates(folder / "site"):
             shown.update(path.name.encode() + b"\0" + path.read_bytes())

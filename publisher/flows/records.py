@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport
+from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, PingReport, RunReport, SiteReport
 from publisher.model import ImportOutcome
 
 LISTED = 1_000  # items named one by one in a record; counts are always whole
@@ -15,6 +15,7 @@ def as_json(report: RunReport) -> dict[str, Any]:
     return {
         "ingest": _ingest(report.ingest),
         "site": _site(report.site),
+        "pings": _pings(report.pings),
         "issues": [_issue(issue) for issue in report.issues],
         "delivery": _delivery(report.delivery),
     }
@@ -45,6 +46,10 @@ def _site(report: SiteReport) -> dict[str, Any]:
         "removed": list(report.removed),
         "problems": list(report.problems),
     }
+
+
+def _pings(report: PingReport) -> dict[str, Any]:
+    return {"accepted": report.accepted, "waiting": report.waiting, "problems": list(report.problems)}
 
 
 def _issue(report: IssueReport) -> dict[str, Any]:

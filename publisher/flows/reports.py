@@ -74,8 +74,18 @@ class DeliverReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PingReport:
+    """What the WebSub hubs of others were told. What waits is tried again by later runs and fails none."""
+
+    accepted: int = 0
+    waiting: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     ingest: IngestReport = IngestReport()
     site: SiteReport = SiteReport()
+    pings: PingReport = PingReport()
     issues: tuple[IssueReport, ...] = ()
     delivery: DeliverReport = DeliverReport()

@@ -11,6 +11,7 @@ from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.database import Store, Transaction, Transactions, Trial
 from publisher.store.filings import NewFiling, WindowRow
 from publisher.store.hand_over import Job, Outcome
+from publisher.store.hub import HubRequest, Ping, Push
 from publisher.store.issues import Rendering
 from publisher.store.meta import INSTALLED_AT
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
@@ -18,12 +19,15 @@ from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEv
 __all__ = [
     "INSTALLED_AT",
     "AudienceRow",
+    "HubRequest",
     "Job",
     "KnownArticle",
     "NewArticle",
     "NewFiling",
     "NewSubscriber",
     "Outcome",
+    "Ping",
+    "Push",
     "Rendering",
     "Store",
     "SubscriberEvent",

@@ -17,6 +17,7 @@ from publisher.store.articles import Articles
 from publisher.store.deliveries import Deliveries
 from publisher.store.documents import Documents
 from publisher.store.filings import Filings
+from publisher.store.hub import Hub
 from publisher.store.issues import Issues
 from publisher.store.meta import INSTALLED_AT, Meta
 from publisher.store.runs import Runs
@@ -39,6 +40,7 @@ class Transaction:
     issues: Issues
     deliveries: Deliveries
     runs: Runs
+    hub: Hub
     meta: Meta
 
 
@@ -143,5 +145,6 @@ class Store:
             issues=Issues(connection),
             deliveries=Deliveries(connection),
             runs=Runs(connection),
+            hub=Hub(connection),
             meta=Meta(connection),
         )

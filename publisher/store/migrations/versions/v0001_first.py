@@ -24,6 +24,7 @@ def upgrade() -> None:
     _issues()
     _deliveries()
     _runs()
+    _hub()
 
 
 def _facts() -> None:
@@ -288,4 +289,63 @@ def _runs() -> None:
         unique=True,
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
+    )
+
+
+def _hub() -> None:
+    op.create_table(
+        "hub_requests",
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("mode", TEXT, nullable=False),
+        sa.Column("callback", NAME, nullable=False),
+        sa.Column("host", NAME, nullable=False),
+        sa.Column("topic", NAME, nullable=False),
+        sa.Column("lease_s", NUMBER, nullable=False),
+        sa.Column("secret", TEXT),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.Column("asked", TIME, nullable=False),
+        sa.Column("due", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_hub_requests"),
+        sa.UniqueConstraint("callback", "topic", name="uq_hub_requests_callback_topic"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "hub_subscriptions",
+        sa.Column("id", NUMBER, nullable=False),
+        sa.Column("callback", NAME, nullable=False),
+        sa.Column("host", NAME, nullable=False),
+        sa.Column("topic", NAME, nullable=False),
+        sa.Column("secret", TEXT),
+        sa.Column("expires", TIME, nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_hub_subscriptions"),
+        sa.UniqueConstraint("callback", "topic", name="uq_hub_subscriptions_callback_topic"),
+        sqlite_autoincrement=True,
+    )
+    for column in ("host", "topic", "expires"):
+        op.create_index(f"ix_hub_subscriptions_{column}", "hub_subscriptions", [column])
+    op.create_table(
+        "hub_deliveries",
+        sa.Column("subscription_id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.Column("attempts", NUMBER, nullable=False),
+        sa.Column("due", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["hub_subscriptions.id"],
+            name="fk_hub_deliveries_subscription_id",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("subscription_id", name="pk_hub_deliveries"),
+    )
+    op.create_index("ix_hub_deliveries_due", "hub_deliveries", ["due"])
+    op.create_table(
+        "hub_pings",
+        sa.Column("hub", NAME, nullable=False),
+        sa.Column("topic", NAME, nullable=False),
+        sa.Column("sha256", TEXT, nullable=False),
+        sa.Column("attempts", NUMBER, nullable=False),
+        sa.Column("since", TIME, nullable=False),
+        sa.Column("due", TIME),
+        sa.PrimaryKeyConstraint("hub", "topic", name="pk_hub_pings"),
     )
