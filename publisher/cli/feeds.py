@@ -1,0 +1,72 @@
+"""`feeds`. Floor: `cli`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, number, table
+
+if TYPE_CHECKING:
+    from publisher.flows.check_feeds import Checked
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="The published feeds.", no_args_is_help=True)
+    group.command()(check)
+    app.add_typer(group, name="feeds")
+
+
+def check(
+    places: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH|URL", help="Files, folders or addresses; default: the site.")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Check feeds as every run does before it publishes them, and as readers meet them.
+
+    Without PATH or URL the whole published site: every feed and archive, the list of feeds, and that what they link
+    to is there. An address is asked as a reader would: media type, compression, 304. Exit code 1 with findings.
+
+    Example: publisher feeds check https://customs.example/feeds/all.atom
+    """
+    checked = [one for place in places for one in _checked(place)] if places else _site(config)
+    findings = sum(len(one.findings) for one in checked)
+    if as_json:
+        echo_json(checked)
+    else:
+        table(["document", "result", "rule", "entry"], [row for one in checked for row in _rows(one)])
+        typer.echo(f"{number(len(checked), 'document')}, {number(findings, 'finding')}", err=True)
+    if findings:
+        raise typer.Exit(1)
+
+
+def _checked(place: str) -> list[Checked]:
+    from publisher.clock import system_clock
+
+    if place.startswith(("http://", "https://")):
+        from publisher.flows.check_address import check_address
+
+        return [check_address(place, now=system_clock())]
+    from publisher.flows.check_feeds import check_files
+
+    return check_files(Path(place), now=system_clock())
+
+
+def _site(config: Path) -> list[Checked]:
+    from publisher.clock import system_clock
+    from publisher.config import load
+    from publisher.flows.check_feeds import check_site
+    from publisher.links import Links
+
+    site = (settings := load(config)).site
+    return check_site(settings.path(site.output), Links(site.base_url), now=system_clock())
+
+
+def _rows(one: Checked) -> list[tuple[str, str, str, str]]:
+    if not one.findings:
+        return [(one.document, f"ok ({number(one.entries, 'entry', 'entries')})" if one.entries else "ok", "", "")]
+    return [(one.document, finding.text, finding.rule, finding.entry_id) for finding in one.findings]
