@@ -38,7 +38,8 @@ def combined_feed(tx: Transaction, selection: Selection, press: Press) -> Feed:
     label = selection.label
     topic = Topic(selection.name, label, f"New articles on {label}.", TopicGroup.THEME)
     feed = build_feed(topic, newest_in(tx, selection, press.entries), _topics(press), press.site)
-    return replace(feed, home_url=press.site.links.to(BUILDER) + "?" + builder_query(selection))
+    # no hub: it is told of published files only
+    return replace(feed, home_url=press.site.links.to(BUILDER) + "?" + builder_query(selection), hubs=())
 
 
 def private_feed(tx: Transaction, topics: Sequence[str], name: str, identity: str, press: Press) -> Feed:
@@ -59,6 +60,7 @@ def private_feed(tx: Transaction, topics: Sequence[str], name: str, identity: st
         feed_id=press.site.tag(f"feed/private/{identity}"),
         title=f"Your topics at {clean_line(press.site.title)}",
         home_url=press.site.links.home(),
+        hubs=(),  # nobody else may learn of the address
     )
 
 
@@ -70,7 +72,7 @@ def render(feed: Feed, extension: str, *, now: datetime) -> bytes:
     good, _ = drop_bad_entries(feed, now=now)
     content = _RENDER[extension](good)
     own = {"atom": feed.atom_url, "rss": feed.rss_url, "json": feed.json_url}[extension]
-    require_sound(feed.slug, extension, content, self_url=own, now=now)
+    require_sound(feed.slug, own, content, self_url=own, now=now)
     return content
 
 

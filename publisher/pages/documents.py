@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher import links
 from publisher.links import RelativeLinks
 from publisher.model import ALL, Document, FiledArticle, Issue, Topic
+from publisher.pages.feed_readers import reader_links
 from publisher.pages.frame import ICON, Frame, PageSite, issue_title, stylesheet, web_address
 from publisher.pages.web import WebPages
 from publisher.templating import render
@@ -68,11 +69,15 @@ class Pages:
         """The page of `topic` with its newest `articles`; `total` is how many are filed under it."""
         path = links.topic_path(topic.slug)
         frame = self._frame(path)
+        feeds = frame.feeds(topic.slug, topic.label)
         values = {
             "heading": topic.label,
             "summary": topic.description,
             "canonical": self._site.links.to(path),
-            "feeds": frame.feeds(topic.slug, topic.label),
+            "feeds": feeds,
+            "readers": reader_links(feeds[0].href),
+            "changed": max((filed.article.updated for filed in articles), default=None),
+            "narrower": frame.narrower(topic, articles),
             "topic": topic,
             "articles": [frame.article(filed, but=topic.slug) for filed in articles],
             "total": total,
@@ -87,6 +92,7 @@ class Pages:
             "summary": self._site.description,
             "canonical": self._site.links.home(),
             "feeds": frame.feeds(ALL),
+            "readers": reader_links(self._site.links.feed(ALL)),
             "articles": [frame.article(filed) for filed in articles],
             "counts": {topic.slug: counts.get(topic.slug, 0) for topic in self._site.topics},
             "total": counts.get(ALL, len(articles)),
@@ -117,11 +123,9 @@ class Pages:
         depth = path.count("/")
         if depth not in self._frames:
             relative = RelativeLinks(path, self._site.offline_links)
-            # a page read from disk has no server to post to, except the one at the base URL
-            subscribe = (
-                self._site.links.base_url + "subscribe" if self._site.offline_links else relative.to("subscribe")
-            )
-            self._frames[depth] = Frame(self._site, self._style, relative.to, subscribe)
+            # a page read from disk has no server to ask, except the one at the base URL
+            server = self._site.links.to if self._site.offline_links else relative.to
+            self._frames[depth] = Frame(self._site, self._style, relative.to, server)
         return self._frames[depth]
 
     def _document(self, path: str, template: str, values: Mapping[str, Any]) -> Document:

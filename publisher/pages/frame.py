@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ from publisher.pages import colours
 from publisher.templating import render
 
 ICON = "assets/icon.svg"
+_NARROWER = 6  # links to a topic's narrower feeds: its page is about the topic
 _FEED_TYPES = (
     ("atom", "application/atom+xml", ""),
     ("rss", "application/rss+xml", " (RSS)"),
@@ -33,7 +34,7 @@ _FEED_TYPES = (
 class PageSite:
     """What the pages know of the site. `topics` is in the order of config.toml and without `all`; `frequencies` are
     the digests a reader may choose from, and without any the pages show no sign-up form. `author` stands where an
-    article names none, `accent` is ``#rrggbb``."""
+    article names none, `accent` is ``#rrggbb``, `every_minutes` lie between two looks for news."""
 
     title: str
     description: str
@@ -42,6 +43,7 @@ class PageSite:
     links: Links
     topics: tuple[Topic, ...]
     frequencies: tuple[Frequency, ...] = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
+    every_minutes: int = 30
     offline_links: bool = False
     author: str = ""
     rights: str = ""
@@ -104,7 +106,11 @@ def stylesheet(env: ImmutableSandboxedEnvironment, accent: str) -> Style:
 class Frame:
     """The links of pages that share one way of linking: `to` turns the path of a published file into an href."""
 
-    def __init__(self, site: PageSite, style: Style, to: Callable[[str], str], subscribe: str) -> None:
+    def __init__(
+        self, site: PageSite, style: Style, to: Callable[[str], str], server: Callable[[str], str] | None = None
+    ) -> None:
+        """`server` turns the path of a page that only the server has into an href, where it is not `to` that does."""
+        server = server or to
         self._site = site
         self._to = to
         self._topics = {topic.slug: self._topic_link(topic) for topic in site.topics}
@@ -114,7 +120,9 @@ class Frame:
             "style": f"{to(links.STYLE)}?v={style.version}",
             "icon": to(ICON),
             "opml": to(links.OPML),
-            "subscribe": subscribe,
+            "subscribe": server("subscribe"),
+            "builder": server(links.BUILDER),
+            "how_often": how_often(site.every_minutes),
             "groups": self._groups(),
         }
 
@@ -145,6 +153,16 @@ class Frame:
             for extension, kind, suffix in _FEED_TYPES
         ]
 
+    def narrower(self, topic: Topic, articles: Iterable[FiledArticle]) -> list[TopicLink]:
+        """The regions (for a region: the themes) that `articles` of `topic` are filed under too, with links to the
+        page of the feed that has only those."""
+        also = {slug for filed in articles for slug in filed.topics}
+        return [
+            replace(link, href=f"{self.values['builder']}?topic={link.slug}&topic={topic.slug}&match=all")
+            for link in self._topics.values()
+            if link.slug in also and link.group != topic.group
+        ][:_NARROWER]
+
     def foreign(self, language: str) -> str:
         return "" if language == self._site.language else language
 
@@ -166,6 +184,12 @@ class Frame:
             for group, name, heading in headings
         ]
         return [group for group in groups if group[2]]
+
+
+def how_often(minutes: int) -> str:
+    """``every 30 minutes``, ``every hour``, ``every 2 hours``."""
+    count, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
 
 
 def issue_title(issue: Issue) -> str:

@@ -12,9 +12,10 @@ from urllib.parse import quote, urlsplit
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from publisher.links import INDEX
-from publisher.model import ALL, Frequency
-from publisher.pages.frame import Frame, PageSite, stylesheet
+from publisher.links import INDEX, private_feed_name
+from publisher.model import ALL, FiledArticle, Frequency
+from publisher.pages.feed_readers import reader_links
+from publisher.pages.frame import FeedLink, Frame, PageSite, stylesheet
 from publisher.templating import render
 
 
@@ -24,7 +25,7 @@ class WebPages:
     def __init__(self, env: ImmutableSandboxedEnvironment, site: PageSite) -> None:
         self._env = env
         self._root = urlsplit(site.links.base_url).path or "/"
-        self._frame = Frame(site, stylesheet(env, site.accent), self._to, self._to("subscribe"))
+        self._frame = Frame(site, stylesheet(env, site.accent), self._to)
 
     def message(self, title: str, text: str | Sequence[str], *, link: tuple[str, str] | None = None) -> bytes:
         """A receipt or an error: `text` is one or more paragraphs, `link` is (label, href) of what to do next."""
@@ -45,11 +46,56 @@ class WebPages:
         values = {"paragraphs": paragraphs, "button": "Unsubscribe", "preferences": preferences}
         return self._page("site/ask.html", "Leave the digest?", values)
 
-    def unsubscribed(self) -> bytes:
-        """The receipt: it says what has happened and how to come back."""
-        paragraphs = ["No more letters will be sent to you. A letter that is on its way already may still arrive."]
-        link = ("Subscribe again", self._to(INDEX) + "#digest")
-        return self.message("You have unsubscribed", paragraphs, link=link)
+    def unsubscribed(self, *, feed_token: str = "") -> bytes:
+        """The receipt: it says what has happened and how to come back, and where the reader's own feed goes on."""
+        values = {
+            "paragraphs": [
+                "No more letters will be sent to you. A letter that is on its way already may still arrive."
+            ],
+            "link": ("Subscribe again", self._to(INDEX) + "#digest"),
+            "own_feeds": self._own_feeds(feed_token),
+            "renewable": False,
+            "renewed": False,
+        }
+        return self._page("site/unsubscribed.html", "You have unsubscribed", values)
+
+    def no_letters(self, *, feed_token: str = "", renewed: bool = False) -> bytes:
+        """In the place of the settings of a reader who gets no letters: their feed, which they may take back."""
+        values = {
+            "paragraphs": ["This subscription has ended."],
+            "link": None,
+            "own_feeds": self._own_feeds(feed_token),
+            "renewable": True,
+            "renewed": renewed,
+        }
+        return self._page("site/unsubscribed.html", "You get no letters", values)
+
+    def feed_builder(
+        self,
+        *,
+        chosen: Collection[str] = (),
+        match: str = "any",
+        name: str = "",
+        label: str = "",
+        articles: Sequence[FiledArticle] = (),
+        problem: str = "",
+    ) -> bytes:
+        """The form in which people put a feed together, with the topics `chosen` and `match` (any or all).
+
+        With a `name`, which is what stands in its path for a topic's slug, the page of that feed: its address,
+        `label` and newest `articles`. Else the `problem` with the choice, if there is one.
+        """
+        values = {
+            "chosen": chosen,
+            "match": match,
+            "label": label,
+            "articles": [self._frame.article(filed) for filed in articles],
+            "problem": problem,
+        }
+        if name:
+            feeds = self._frame.feeds(name, "" if name == ALL else label)
+            values |= {"feeds": feeds, "readers": reader_links(feeds[0].href)}
+        return self._page("site/feed-builder.html", label or "Build your own feed", values)
 
     def sign_up(
         self, *, email: str = "", topics: Collection[str] = (), frequency: Frequency | None = None, problem: str = ""
@@ -65,19 +111,29 @@ class WebPages:
         frequency: Frequency,
         paused: bool,
         unsubscribe: str,
+        feed_token: str = "",
         saved: bool = False,
+        renewed: bool = False,
         problem: str = "",
     ) -> bytes:
-        """A reader's settings; posts `topics` (repeated), `frequency` and `paused` (``yes``) to its own address."""
+        """A reader's settings; posts `topics` (repeated), `frequency` and `paused` (``yes``) to its own address.
+
+        With a `feed_token` also the address of their own feed, and a button that posts `feed` (``new``) there.
+        """
         values = {
             "chosen": frozenset(topics),
             "frequency": frequency,
             "paused": paused,
             "unsubscribe": unsubscribe,
+            "own_feeds": self._own_feeds(feed_token),
             "saved": saved,
+            "renewed": renewed,
             "problem": problem,
         }
         return self._page("site/preferences.html", "Your digest", values)
+
+    def _own_feeds(self, token: str) -> list[FeedLink]:
+        return self._frame.feeds(private_feed_name(token)) if token else []
 
     def _page(self, template: str, title: str, values: dict[str, Any]) -> bytes:
         common = {"heading": title, "summary": "", "canonical": "", "feeds": self._frame.feeds(ALL)}

@@ -1,4 +1,7 @@
-"""A reader's own settings by the link of a letter: topics, frequency, pause. Floor: `web`."""
+"""A reader's own settings by the link of a letter: topics, frequency, pause, their own feed. Floor: `web`.
+
+Whoever gets no letters any more still finds their feed here, and can take its address back.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from starlette.routing import Route
 
 from publisher.app import App
 from publisher.errors import NotFound, TokenError, UsageError
+from publisher.flows.private_feed import feed_token, renew_feed
 from publisher.flows.subscribe import Wishes, change_preferences
-from publisher.model import Frequency, Subscriber, SubscriberState
+from publisher.model import Frequency, SubscriberState
 from publisher.pages import WebPages
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
 from publisher.web.responses import MAX_FIELDS, page
@@ -21,37 +25,42 @@ _GONE = "There is no subscription behind this link any more."
 
 
 def routes(app: App, pages: WebPages) -> list[Route]:
-    def shown(reader: Subscriber, *, saved: bool = False, problem: str = "") -> bytes:
-        return pages.preferences(
+    def shown(reader_id: int, *, saved: bool = False, renewed: bool = False, problem: str = "") -> Response:
+        with app.store.read() as tx:
+            reader = tx.subscribers.get(reader_id)
+            token = feed_token(tx, app.signer, reader_id)
+        if reader.state not in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
+            own = "" if reader.state is SubscriberState.PENDING else token
+            return page(pages.no_letters(feed_token=own, renewed=renewed), 200 if renewed else 410)
+        content = pages.preferences(
             topics=reader.topics,
             frequency=reader.frequency,
             paused=reader.state is SubscriberState.PAUSED,
             unsubscribe=app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader.id)),
+            feed_token=token,
             saved=saved,
+            renewed=renewed,
             problem=problem,
         )
-
-    def load(reader_id: int) -> Subscriber:
-        with app.store.read() as tx:
-            return tx.subscribers.get(reader_id)
+        return page(content, 422 if problem else 200)
 
     async def ask(request: Request) -> Response:
         try:
-            reader = await run_in_threadpool(load, _reader(app, request))
+            return await run_in_threadpool(shown, _reader(app, request))
         except TokenError:
             return page(pages.message("This link is incomplete", _BROKEN), 404)
         except NotFound:
             return page(pages.message("Nothing here any more", _GONE), 410)
-        if reader.state not in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
-            return page(pages.message("You get no letters", "This subscription has ended."), 410)
-        return page(shown(reader))
 
     async def save(request: Request) -> Response:
         try:
             reader_id = _reader(app, request)
             async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+                if form.get("feed") == "new":
+                    await run_in_threadpool(renew_feed, app.store, reader_id, now=app.clock())
+                    return await run_in_threadpool(shown, reader_id, renewed=True)
                 wishes = _wishes(form)
-            reader = await run_in_threadpool(
+            await run_in_threadpool(
                 change_preferences, app.store, reader_id, wishes, topic_order=app.topic_order, now=app.clock()
             )
         except TokenError:
@@ -59,8 +68,8 @@ def routes(app: App, pages: WebPages) -> list[Route]:
         except NotFound:
             return page(pages.message("Nothing here any more", _GONE), 410)
         except UsageError as error:
-            return page(shown(await run_in_threadpool(load, reader_id), problem=str(error)), 422)
-        return page(shown(reader, saved=True))
+            return await run_in_threadpool(shown, reader_id, problem=str(error))
+        return await run_in_threadpool(shown, reader_id, saved=True)
 
     path = "/preferences/{token}"
     return [Route(path, ask, methods=["GET", "HEAD"]), Route(path, save, methods=["POST"])]

@@ -1,7 +1,8 @@
 """Leaving by the link of a letter: a page with a button on GET, the act on POST (RFC 8058). Floor: `web`.
 
-The one-click POST of a mail provider comes without cookie, Origin or session and must not be redirected. Nothing
-tells whether a token stands for anybody: a good one and an old one get the same receipt.
+The one-click POST of a mail provider comes without cookie, Origin or session and must not be redirected. A
+token that was made up and one of a forgotten reader get the same receipt; a reader's own also says where their feed
+is, which goes on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from starlette.routing import Route
 
 from publisher.app import App
 from publisher.errors import TokenError
+from publisher.flows.private_feed import feed_token
 from publisher.flows.subscribe import unsubscribe
 from publisher.pages import WebPages
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
@@ -26,12 +28,17 @@ def routes(app: App, pages: WebPages) -> list[Route]:
             return page(pages.message("This link is incomplete", _BROKEN), 404)
         return page(pages.unsubscribe(app.links.preferences(app.signer.token(PREFERENCES, reader))))
 
+    def end(reader: int) -> str:
+        if not unsubscribe(app.store, reader, now=app.clock(), reason="by the link in a letter"):
+            return ""
+        with app.store.read() as tx:
+            return feed_token(tx, app.signer, reader)
+
     async def leave(request: Request) -> Response:
         await _drained(request)
         reader = _reader(app, request)
-        if reader is not None:
-            await run_in_threadpool(unsubscribe, app.store, reader, now=app.clock(), reason="by the link in a letter")
-        return page(pages.unsubscribed())
+        token = "" if reader is None else await run_in_threadpool(end, reader)
+        return page(pages.unsubscribed(feed_token=token))
 
     path = "/unsubscribe/{token}"
     return [Route(path, ask, methods=["GET", "HEAD"]), Route(path, leave, methods=["POST"])]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html
 
-from publisher.links import Links
+from publisher.links import BUILDER, Links
 from publisher.model import (
     Article,
     Document,
@@ -111,6 +111,8 @@ def test_every_link_between_pages_leads_to_a_document_and_to_an_id_in_it(offline
             target = (
                 posixpath.normpath(posixpath.join(posixpath.dirname(path), unquote(parts.path))) if parts.path else path
             )
+            if target == BUILDER:
+                continue  # a page of the server
             if not offline and (parts.path.endswith("/") or target == "."):
                 target = posixpath.normpath(posixpath.join(target, "index.html"))
             assert target in documents, f"{path} links to {href}"
@@ -186,6 +188,8 @@ def test_hostile_words_of_articles_and_config_stay_words() -> None:
         pages.issue(issue(), [(topic, [bad])], HOSTILE).content,
         web.message(HOSTILE, HOSTILE, link=(HOSTILE, HOSTILE)),
         web.sign_up(email=HOSTILE, problem=HOSTILE),
+        web.feed_builder(chosen=[HOSTILE], name="environment", label=HOSTILE, articles=[bad]),
+        web.feed_builder(chosen=[HOSTILE], match=HOSTILE, problem=HOSTILE),
     ):
         page = tree(content)
         assert page.xpath("//script | //img | //@onerror") == []
@@ -224,7 +228,7 @@ def test_a_topic_that_left_the_config_leaves_the_pages() -> None:
 
 def test_the_topic_page_names_the_other_topics_and_what_it_leaves_out() -> None:
     page = tree(Pages(ENV, SITE).topic(ENVIRONMENT, [filed(1), filed(2)], 132))
-    assert page.xpath("//ul[@class='chips']/li/a/text()") == ["Near and Middle East"] * 2
+    assert page.xpath("//ul[@aria-label='Topics']/li/a/text()") == ["Near and Middle East"] * 2
     assert "newest 2 of 132" in page.text_content()
 
 
@@ -242,10 +246,10 @@ def test_the_index_counts_topics_and_lists_numbered_issues_only() -> None:
     assert tree(Pages(ENV, SITE).index([], {}, [])).xpath("//section[@id='issues']") == []
 
 
-def test_a_site_without_digests_shows_no_form() -> None:
+def test_a_site_without_digests_has_no_form_to_sign_up() -> None:
     pages = Pages(ENV, replace(SITE, frequencies=()))
     for document in (pages.index([], {}, []), pages.topic(MENA, [], 0), pages.issue(issue(), [], "x")):
-        assert b"<form" not in document.content
+        assert tree(document).xpath("//form[@method='post']") == []
         assert b"#digest" not in document.content
 
 
@@ -255,6 +259,54 @@ def test_the_form_posts_to_the_server_from_wherever_the_page_is_read() -> None:
 
     assert action(SITE) == "../../subscribe"
     assert action(replace(SITE, offline_links=True)) == "https://customs.example/news/subscribe"
+
+
+def builder(site: PageSite = SITE) -> html.FormElement:
+    (form,) = tree(Pages(ENV, site).index([], {}, [])).xpath("//section[@id='build']//form")
+    return form
+
+
+def test_the_index_lets_people_build_a_feed_without_a_script() -> None:
+    form = builder()
+    assert (form.get("method"), form.get("action")) == ("get", BUILDER)
+    assert builder(replace(SITE, offline_links=True)).get("action") == f"https://customs.example/news/{BUILDER}"
+    assert form.xpath(".//input[@name='topic']/@value") == ["environment", "digital-customs", "region-mena"]
+    assert form.xpath(".//input[@name='match'][@checked]/@value") == ["any"]
+    assert tree(Pages(ENV, replace(SITE, topics=())).index([], {}, [])).xpath("//section[@id='build']") == []
+
+
+def test_the_topic_page_hands_its_feed_to_common_readers() -> None:
+    page = tree(Pages(ENV, SITE).topic(ENVIRONMENT, [], 0))
+    links = page.xpath("//ul[@aria-label='Feed readers']//a")
+    encoded = "https%3A%2F%2Fcustoms.example%2Fnews%2Ffeeds%2Fenvironment.atom"
+    assert links[0].get("href") == "feed:https://customs.example/news/feeds/environment.atom"
+    assert len(links) == 5
+    assert all(link.get("href").startswith("https://") and link.get("href").endswith(encoded) for link in links[1:])
+    assert {link.get("rel") for link in links} == {"noopener noreferrer"}
+
+
+def test_the_topic_page_says_when_its_feed_changed_last_and_how_often_it_may() -> None:
+    def told(*articles: FiledArticle, every_minutes: int = 30) -> str:
+        page = Pages(ENV, replace(SITE, every_minutes=every_minutes)).topic(ENVIRONMENT, articles, len(articles))
+        return " ".join(tree(page).xpath("//aside[@id='follow']")[0].text_content().split())
+
+    later = filed(2, updated=NOW + timedelta(days=3))
+    assert "Last change on 4 March 2026. We look for news every 30 minutes." in told(filed(1), later)
+    assert "Last change" not in told()
+    for minutes, words in ((1, "every minute"), (60, "every hour"), (90, "every 90 minutes"), (120, "every 2 hours")):
+        assert f"We look for news {words}." in told(every_minutes=minutes)
+
+
+def test_a_topic_page_leads_to_the_narrower_feeds_that_have_articles() -> None:
+    def narrower(topic: Topic, *articles: FiledArticle) -> list[tuple[str, str]]:
+        page = tree(Pages(ENV, SITE).topic(topic, articles, len(articles)))
+        return [(a.text, a.get("href")) for a in page.xpath("//section[@aria-labelledby='narrower']/ul//a")]
+
+    assert narrower(ENVIRONMENT, filed(1), filed(2, "environment", "digital-customs")) == [
+        ("Near and Middle East", f"../../{BUILDER}?topic=region-mena&topic=environment&match=all")
+    ]
+    assert [label for label, _ in narrower(MENA, filed(1))] == ["Environment"]
+    assert narrower(DIGITAL, filed(1, "digital-customs")) == []
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:

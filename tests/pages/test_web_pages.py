@@ -44,7 +44,14 @@ def test_leaving_asks_with_one_button_that_posts_to_its_own_address() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [WEB.unsubscribe(), WEB.unsubscribed(), WEB.not_found(), WEB.message("Done", "Yes.")]
+    "content",
+    [
+        WEB.unsubscribe(),
+        WEB.unsubscribed(feed_token="tok"),
+        WEB.no_letters(feed_token="tok"),
+        WEB.not_found(),
+        WEB.message("Done", "Yes."),
+    ],
 )
 def test_pages_with_tokens_in_their_address_keep_it_to_themselves(content: bytes) -> None:
     metas = {meta.get("name"): meta.get("content") for meta in page(content).findall(".//meta[@name]")}
@@ -59,6 +66,41 @@ def test_the_sign_up_form_comes_back_as_it_was_filled_in() -> None:
     assert form.xpath("//input[@checked]/@value") == ["region-mena", "daily"]
     assert form.xpath("//input[@type='email']/@value") == ["a@b"]
     assert form.xpath("//form/@action") == ["/subscribe"]
+
+
+def test_a_built_feed_is_shown_with_its_address_and_the_choice_that_made_it() -> None:
+    shown = page(WEB.feed_builder(chosen=["region-mena", "environment"], match="all", name="a/b", label="A in B"))
+    base = "https://customs.example/feeds/a/b"
+    assert shown.xpath("//textarea[@readonly]/text()") == [f"{base}.atom"]
+    assert [link.get("href") for link in shown.xpath("//link[@rel='alternate']")] == [
+        f"{base}.{kind}" for kind in ("atom", "rss", "json")
+    ]
+    assert shown.xpath("//form[@method='get']//input[@checked]/@value") == ["environment", "region-mena", "all"]
+    assert shown.xpath("//form[@method='post']//input[@name='topics']/@value") == ["region-mena", "environment"]
+    assert "Nothing yet" in shown.text_content()
+
+
+def test_before_the_choice_the_builder_has_no_address_to_show() -> None:
+    for content in (WEB.feed_builder(), WEB.feed_builder(chosen=["environment"], problem="One more, please.")):
+        assert page(content).xpath("//textarea") == []
+    assert page(content).xpath("//p[@role='alert']/text()") == ["One more, please."]
+
+
+def test_the_own_feed_stands_on_the_page_and_is_announced_to_nobody() -> None:
+    settings = WEB.preferences(
+        topics=[], frequency=Frequency.DAILY, paused=False, unsubscribe="/u", feed_token="tok", renewed=True
+    )
+    for content, buttons in (
+        (settings, 1),
+        (WEB.unsubscribed(feed_token="tok"), 0),
+        (WEB.no_letters(feed_token="tok"), 1),
+    ):
+        shown = page(content)
+        assert shown.xpath("//textarea/text()") == ["https://customs.example/feeds/private/tok.atom"]
+        assert not any("tok" in href for href in shown.xpath("//link/@href"))
+        assert len(shown.xpath("//input[@name='feed'][@value='new']")) == buttons
+    assert b"new address" in settings
+    assert page(WEB.unsubscribed()).xpath("//textarea") == []
 
 
 def test_preferences_show_what_is_chosen() -> None:
