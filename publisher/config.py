@@ -205,6 +205,8 @@ class OutboxSettings(Section):
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="address `publisher serve` listens on")
     port: int = Field(8000, ge=0, le=65535, description="its port; 0: any free one")
+    burst: int = Field(120, ge=0, le=100_000, description="requests of one address at once, then 429; 0: no limit")
+    rate: float = Field(1.0, gt=0, le=10_000, description="requests a second that it may send on and on")
 
 
 def _hub_list(value: object) -> object:
@@ -235,6 +237,7 @@ class TopicSettings(Section):
     """A topic and the rules that file articles under it; docs/topics.md says how they are read."""
 
     label: str = Field(min_length=1, max_length=60, description="what people read")
+    formerly: tuple[str, ...] = Field((), description="slugs it had before; their addresses lead to it for good")
     description: str = Field("", max_length=300, description="one sentence about what it covers")
     group: TopicGroup = Field(TopicGroup.THEME, description="theme or region")
     phrases: tuple[str, ...] = Field((), description="terms that say it plainly; each counts 2")
@@ -267,6 +270,12 @@ class Settings(Section):
         for slug in self.topics:
             if slug == ALL or not _SLUG.fullmatch(slug):
                 raise ValueError(f"topics.{slug}: a topic's name is lower-case words joined by '-', and not '{ALL}'")
+        taken = {slug: slug for slug in (*self.topics, ALL)}
+        for slug, topic in self.topics.items():
+            for former in topic.formerly:
+                if former in taken:
+                    raise ValueError(f"topics.{slug}.formerly: '{former}' is a name of topic '{taken[former]}' already")
+                taken[former] = slug
         return self
 
     def path(self, path: Path) -> Path:
@@ -276,6 +285,11 @@ class Settings(Section):
     @cached_property
     def topic_list(self) -> tuple[Topic, ...]:
         return tuple(Topic(slug, topic.label, topic.description, topic.group) for slug, topic in self.topics.items())
+
+    @cached_property
+    def renamed_topics(self) -> dict[str, str]:
+        """The present slug of each former one."""
+        return {former: slug for slug, topic in self.topics.items() for former in topic.formerly}
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -117,6 +117,12 @@ class Timetable:
         """When each job fires next."""
         return {job.id: job.next_run_time for job in self._scheduler.get_jobs()}
 
+    def next_run(self) -> datetime | None:
+        """When published documents may change next: the present while a run is under way."""
+        if self._running.locked():
+            return datetime.now(UTC)
+        return min((moment for moment in self.next_times().values() if moment is not None), default=None)
+
     async def close(self, within_s: float) -> None:
         """Fire nothing more, and wait for the work in hand, but not longer than this."""
         self._scheduler.pause()

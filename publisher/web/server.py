@@ -7,6 +7,8 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from datetime import datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
@@ -15,11 +17,13 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from publisher.app import App
 from publisher.errors import PublisherError, WebError
-from publisher.web import preferences, unsubscribe
-from publisher.web.site_files import SiteFiles
+from publisher.web import combined_feeds, hub, preferences, private_feeds, unsubscribe
+from publisher.web.on_demand import OnDemand
+from publisher.web.published import Published
 
 SHUTDOWN_S = 10
 """After a signal, requests in hand are finished within this time."""
@@ -27,16 +31,25 @@ SHUTDOWN_S = 10
 log = structlog.get_logger("publisher.serve")
 
 
-Beside = Callable[[], AbstractAsyncContextManager[object]]
+class Upcoming(Protocol):
+    """What knows when documents may change next (see `freshness.NextRun`)."""
+
+    def next_run(self) -> datetime | None: ...
+
+
+Beside = Callable[[], AbstractAsyncContextManager[Upcoming | None]]
 """What lives as long as the server: the timetable."""
 
 
-def make_asgi(app: App, beside: Beside = nullcontext) -> FastAPI:
+def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     """The ASGI application: published files, leaving, preferences, health; with `beside` open while it runs."""
+    published = Published(app, hub.link_headers(app))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with beside():
+        async with beside() as timetable, hub.running(app):
+            if timetable is not None:
+                published.freshness.follow(timetable.next_run)
             yield
 
     site = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
@@ -55,7 +68,11 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> FastAPI:
 
     for room in (unsubscribe, preferences):
         site.router.routes.extend(room.routes(app, app.web_pages))
-    site.mount("/", SiteFiles(app.folder.root))
+    site.router.routes.extend(hub.routes(app))
+    on_demand = OnDemand(app.store, app.clock)
+    for feeds in (private_feeds, combined_feeds):
+        site.router.routes.extend(feeds.routes(app, app.web_pages, on_demand))
+    site.mount("/", published.missing)
 
     @site.exception_handler(PublisherError)
     async def unavailable(_: Request, error: PublisherError) -> Response:
@@ -63,7 +80,8 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> FastAPI:
         page = app.web_pages.message("This does not work at the moment", "Please try again in some minutes.")
         return Response(page, 503, {"Retry-After": "60"}, media_type="text/html; charset=utf-8")
 
-    return _below(site, urlsplit(app.settings.site.base_url).path.rstrip("/"))
+    prefix = urlsplit(app.settings.site.base_url).path.rstrip("/")
+    return published.in_front_of(_below(site, prefix), prefix)
 
 
 def _below(site: FastAPI, prefix: str) -> FastAPI:
@@ -89,7 +107,8 @@ def run_server(app: App, beside: Beside, *, host: str, port: int) -> None:
         name, actual = listener.getsockname()[:2]
         shown = f"[{name}]" if ":" in name else name
         log.info("serving", url=f"http://{shown}:{actual}/", site=str(app.folder.root))
-        asyncio.run(_Server(config).serve(sockets=[listener]))
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_Server(config).serve(sockets=[listener]))
     log.info("stopped")
 
 

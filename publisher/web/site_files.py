@@ -1,68 +1,96 @@
-"""The published files over HTTP, with the media types that feed readers expect. Floor: `web`."""
+"""The published files over HTTP: what is a document is answered here, the rest goes to the app behind. Floor: `web`.
+
+    request -> is it a document? -> within the limit? -> 304, 206, 226 or 200 from memory
+            -> no: the app behind (forms, API, and in the end `missing`)
+
+It stands in front of all routing, because feed readers ask for little else, and they ask all day.
+"""
 
 from __future__ import annotations
 
-from os import PathLike, stat_result
-from pathlib import Path
-from typing import Any
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from publisher.web.documents import has_delta, is_frozen
+from publisher.web.feed_delta import FeedDelta
+from publisher.web.file_cache import FileCache, Kept
+from publisher.web.freshness import IMMUTABLE, Freshness
+from publisher.web.limits import FULL, NOT_MODIFIED, Limits
+from publisher.web.negotiation import fields_of
+from publisher.web.representation import Answer, Representation, answer
 
-from publisher.pages import NOT_FOUND
-
-MEDIA_TYPES = {
-    ".atom": "application/atom+xml",  # RFC 4287, section 7
-    ".rss": "application/rss+xml",
-    ".json": "application/feed+json",
-    ".opml": "text/x-opml",
-}
+_VERSION = 8  # hex digits of its hash that a page names an asset with: assets/style.css?v=...
 
 
-class SiteFiles(StaticFiles):
-    """Serves the output folder; a path without a file gets the site's own page for that."""
+class SiteFiles:
+    """Serves the documents that `files` knows; `prefix` is the path of the base URL, under which they are found too."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)  # before the first run there is none
-        super().__init__(directory=folder, html=True)
-        self._folder = folder
+    def __init__(
+        self,
+        behind: ASGIApp,
+        files: FileCache,
+        *,
+        freshness: Freshness,
+        limits: Limits,
+        delta: FeedDelta,
+        prefix: str = "",
+    ) -> None:
+        self._behind = behind
+        self._files = files
+        self._freshness = freshness
+        self._limits = limits
+        self._delta = delta
+        self._prefix = prefix
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        hidden = any(part.startswith(".") for part in path.split("/") if part != ".")
-        if hidden:  # drafts of documents that are being written
-            return self._not_found()
-        try:
-            return await super().get_response(path, scope)
-        except HTTPException as error:
-            if error.status_code == 404:
-                return self._not_found()
-            raise
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+            return await self._behind(scope, receive, send)
+        kept = await self._found(scope["path"])
+        if kept is None:
+            return await self._behind(scope, receive, send)
+        head = scope["method"] == "HEAD"
+        refusal = self._limits.refusal(scope)
+        if refusal is not None:
+            return await refusal.send(send, head=head)
+        if kept.document is None:
+            self._limits.charge(scope, FULL)
+            headers = {"Cache-Control": self._freshness.cache_control().decode()}
+            return await FileResponse(kept.file, headers=headers)(scope, receive, send)
+        reply = await self._reply(kept, kept.document, scope)
+        self._limits.charge(scope, NOT_MODIFIED if reply.status == 304 else FULL)
+        return await reply.send(send, head=head)
 
-    def _not_found(self) -> Response:
-        page = self._folder / NOT_FOUND
-        headers = {"Cache-Control": "no-cache"}
-        if page.is_file():
-            return FileResponse(page, status_code=404, headers=headers)
-        return PlainTextResponse("Nothing is published here.", 404, headers)
+    async def _found(self, path: str) -> Kept | None:
+        if self._prefix and path.startswith(self._prefix + "/"):
+            path = path[len(self._prefix) :]
+        kept = self._files.get(path)
+        if kept is not None:
+            return kept
+        place = self._files.file_of(path)
+        if place is None:
+            return None
+        kept = await run_in_threadpool(self._files.load, *place)
+        if kept is not None:
+            self._files.keep(path, kept)
+        return kept
 
-    def file_response(
-        self, full_path: PathLike[str] | str, stat_result: stat_result, scope: Scope, status_code: int = 200
-    ) -> Response:
-        path = Path(full_path)
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        media_type = MEDIA_TYPES.get(path.suffix)
-        if media_type:
-            response.headers["Content-Type"] = f"{media_type}; charset=utf-8"
-            response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Cache-Control"] = "no-cache"  # ask again each time: the answer is mostly 304
-        return response
+    async def _reply(self, kept: Kept, document: Representation, scope: Scope) -> Answer:
+        fields = fields_of(scope["headers"])
+        if kept.gone:
+            whole = answer(document, {b"accept-encoding": fields.get(b"accept-encoding", b"")}, b"no-cache")
+            return Answer(410, whole.headers, whole.body)
+        reply = answer(document, fields, self._cache_control(kept.path, document, scope))
+        if reply.status == 200 and b"a-im" in fields and has_delta(kept.path):
+            return await self._delta.answer(kept.path, document, fields) or reply
+        return reply
 
-    def is_not_modified(self, response_headers: Any, request_headers: Any) -> bool:
-        """If-None-Match decides where it is sent; the date only where it is not (RFC 9110, section 13.2.2)."""
-        tags = request_headers.get("if-none-match")
-        if tags is not None:
-            own = response_headers.get("etag", "").removeprefix("W/")
-            return tags.strip() == "*" or own in [tag.strip().removeprefix("W/") for tag in tags.split(",")]
-        return super().is_not_modified(response_headers, request_headers)
+    def _cache_control(self, path: str, document: Representation, scope: Scope) -> bytes:
+        if is_frozen(path) or (path.startswith("assets/") and _names_version(scope["query_string"], document)):
+            return IMMUTABLE
+        return self._freshness.cache_control()
+
+
+def _names_version(query: bytes, document: Representation) -> bool:
+    """An address with another version than the present one must not be kept for ever with the wrong bytes."""
+    return query == b"v=" + document.sha256[:_VERSION].encode()

@@ -1,0 +1,150 @@
+"""A document as HTTP knows it: one variant per content coding, and the answer to a request for it. Floor: `web`; pure.
+
+Each variant has a strong entity tag made from its own bytes: the document's hash, and for a packed one its coding and
+the hash of the packed bytes. So the first digits of any tag say which version of the document it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from starlette.types import Send
+
+from publisher.web.conditions import Unsatisfiable, byte_range, fails, not_modified, tags
+from publisher.web.negotiation import IDENTITY, Fields, codings
+
+Header = tuple[bytes, bytes]
+
+_DIGEST = 32  # hex digits of SHA-256 in an entity tag
+_OURS = re.compile(rb'"([0-9a-f]{32})(?:-(?:gzip|br)-[0-9a-f]{8})?"')
+_CONDITIONS = (b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"range")
+_VARY = (b"vary", b"Accept-Encoding")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Sequence[Header]
+    body: bytes = b""
+
+    async def send(self, send: Send, *, head: bool = False) -> None:
+        """As ASGI messages; `head` leaves the body out and its length in the header."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One coding of a document. `headers` are those of a full answer, `brief` those of a 304; both without the
+    Cache-Control, which changes with the time."""
+
+    etag: bytes
+    body: bytes
+    headers: tuple[Header, ...]
+    brief: tuple[Header, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """A document at one moment. `modified`: seconds since 1970; `own`: its headers whatever the coding."""
+
+    sha256: str
+    modified: int
+    last_modified: bytes
+    own: tuple[Header, ...]
+    variants: Mapping[str, Variant]
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes in memory, about."""
+        return sum(len(variant.body) + 1000 for variant in self.variants.values())
+
+
+def represent(
+    content: bytes,
+    packed: Mapping[str, bytes],
+    *,
+    modified: int,
+    headers: Sequence[Header],
+    lasting: Sequence[Header] = (),
+) -> Representation:
+    """`packed` has the same content by coding. `headers` and `lasting` say what it is; `lasting` is in a 304 too."""
+    digest = hashlib.sha256(content).hexdigest()
+    last_modified = formatdate(modified, usegmt=True).encode()
+    variants = {}
+    for coding, body in {IDENTITY: content, **packed}.items():
+        etag = f'"{digest[:_DIGEST]}"'
+        encoding: tuple[Header, ...] = ()
+        if coding:
+            etag = f'"{digest[:_DIGEST]}-{coding}-{hashlib.sha256(body).hexdigest()[:8]}"'
+            encoding = ((b"content-encoding", coding.encode()),)
+        brief = ((b"etag", etag.encode()), (b"last-modified", last_modified), _VARY, *lasting)
+        full = (
+            *headers,
+            (b"content-length", str(len(body)).encode()),
+            (b"accept-ranges", b"bytes"),
+            *encoding,
+            *brief,
+        )
+        variants[coding] = Variant(etag.encode(), body, full, brief)
+    return Representation(digest, modified, last_modified, (*headers, *lasting), variants)
+
+
+def answer(document: Representation, fields: Fields, cache_control: bytes) -> Answer:
+    """The answer to a GET with these header fields; the one to HEAD is the same without its body."""
+    variants = document.variants
+    accepted = [coding for coding in codings(fields.get(b"accept-encoding")) if coding in variants]
+    if not accepted:
+        return text(406, "This document cannot be sent in an encoding that the request accepts.", _VARY)
+    chosen = variants[accepted[0]]
+    control = (b"cache-control", cache_control)
+    if any(name in fields for name in _CONDITIONS):
+        if fails(fields, chosen.etag, document.modified):
+            return text(412, "The document is not the version that the request names.", _VARY)
+        etags = [variants[coding].etag for coding in accepted]
+        current = not_modified(fields, etags, document.modified)
+        if current is not None:
+            variant = next(variants[coding] for coding in accepted if variants[coding].etag == current)
+            return Answer(304, (*variant.brief, control))
+        if b"range" in fields:
+            return _part(document, chosen, fields, control)
+    return Answer(200, (*chosen.headers, control), chosen.body)
+
+
+def known_versions(fields: Fields) -> list[str]:
+    """The first hex digits of the hash of each version that If-None-Match names; see `represent`."""
+    named = (_OURS.fullmatch(tag) for tag in tags(fields.get(b"if-none-match", b"")))
+    return [found[1].decode() for found in named if found]
+
+
+def text(status: int, message: str, *headers: Header) -> Answer:
+    """A short plain answer that nobody keeps."""
+    body = f"{message}\n".encode()
+    return Answer(
+        status,
+        (
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            *headers,
+        ),
+        body,
+    )
+
+
+def _part(document: Representation, chosen: Variant, fields: Fields, control: Header) -> Answer:
+    size = len(chosen.body)
+    try:
+        wanted = byte_range(fields, chosen.etag, document.last_modified, size)
+    except Unsatisfiable:
+        return text(416, "The range lies behind the end.", (b"content-range", f"bytes */{size}".encode()), _VARY)
+    if wanted is None:
+        return Answer(200, (*chosen.headers, control), chosen.body)
+    place = f"bytes {wanted.start}-{wanted.stop - 1}/{size}".encode()
+    headers = [header for header in chosen.headers if header[0] != b"content-length"]
+    headers += [(b"content-length", str(len(wanted)).encode()), (b"content-range", place), control]
+    return Answer(206, headers, chosen.body[wanted.start : wanted.stop])
