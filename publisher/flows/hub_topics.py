@@ -18,6 +18,7 @@ from publisher.links import feed_path
 from publisher.model import Topic
 from publisher.site import SiteFolder
 from publisher.store import Store
+from publisher.websub.exchange import link_header
 
 MEDIA_TYPES = {"atom": atom.MEDIA_TYPE, "rss": rss.MEDIA_TYPE, "json": jsonfeed.MEDIA_TYPE}
 
@@ -63,6 +64,12 @@ class HubTopics:
         """The hubs that learn of changes of this feed: only our own knows of feeds that no file holds."""
         site = self.press.site
         return (*site.hubs, *site.own_hubs) if self._is_file(path) else site.own_hubs
+
+    def link_header(self, path: str) -> str | None:
+        """The Link header of the feed at `path`; None for what is no feed that a hub learns of."""
+        url = self.url_of(path)
+        hubs = self.hubs_of(path)
+        return link_header(url, hubs) if hubs and self.path_of(url) == path else None
 
     def media_type(self, path: str) -> str:
         return f"{MEDIA_TYPES[path.rpartition('.')[2]]}; charset=utf-8"

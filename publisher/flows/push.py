@@ -25,7 +25,7 @@ from publisher.flows.hub_topics import HubTopics, Version
 from publisher.hubs import HubClient
 from publisher.store import HubRequest, Push, Store
 from publisher.websub.callback import Callback, parse_callback
-from publisher.websub.exchange import Answer, Taken, is_confirmed, is_given_up, link_header, signature, wait_after
+from publisher.websub.exchange import Answer, Taken, is_confirmed, is_given_up, signature, wait_after
 from publisher.websub.request import HubMode, Wish
 
 POLL_S = 2.0
@@ -144,10 +144,9 @@ class Hub:
         content = await asyncio.to_thread(self._topics.content, push.topic, version)
         if content is None or not await asyncio.to_thread(self._claim_push, push):
             return
-        headers = {
-            "Content-Type": self._topics.media_type(push.topic),
-            "Link": link_header(self._topics.url_of(push.topic), self._topics.hubs_of(push.topic)),
-        }
+        headers = {"Content-Type": self._topics.media_type(push.topic)}
+        if links := self._topics.link_header(push.topic):
+            headers["Link"] = links
         if push.secret is not None:
             headers["X-Hub-Signature"] = signature(push.secret, content)
         try:

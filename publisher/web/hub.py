@@ -6,6 +6,9 @@ itself has confirmed it, and only so many are taken per minute.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -20,6 +23,21 @@ FORM = "application/x-www-form-urlencoded"
 _EXPLANATION = (
     "This is the WebSub hub of {title}: feed readers subscribe here by POST to be sent new articles at once.\n"
 )
+
+
+def link_headers(app: App) -> Callable[[str], list[tuple[bytes, bytes]]]:
+    """What the answer with a feed says of its hubs, by the feed's path: where subscribers look first (WebSub, 4)."""
+
+    def headers(path: str) -> list[tuple[bytes, bytes]]:
+        links = app.hub_topics.link_header(path)
+        return [(b"link", links.encode("ascii"))] if links else []
+
+    return headers
+
+
+def running(app: App) -> AbstractAsyncContextManager[None]:
+    """The hub at work beside the server; nothing of it unless ``websub.builtin`` is set."""
+    return app.hub.running() if app.settings.websub.builtin else nullcontext()
 
 
 def routes(app: App) -> list[Route]:
