@@ -98,7 +98,8 @@ class RawArticle:
     """One good item as a source gave it; nothing in it has been compared with the store yet.
 
     `body` is sanitised HTML, `text` the same as plain text (paragraphs parted by a blank line), both non-empty.
-    `topics` is None where the source names none (rules then decide), else the slugs it names, which win.
+    `topics` is None where the source names none (rules then decide), else the slugs it names, which win. When it
+    changes an article, `correction` says what for, and `minor` that readers need not hear of it.
     """
 
     title: str
@@ -112,6 +113,8 @@ class RawArticle:
     author: str | None = None
     source_url: str | None = None
     external_id: str | None = None
+    correction: str = ""
+    minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,9 @@ class Article:
     `published` is the date the source gives, else the time first seen. `updated` moves only when the content
     changed, and no two articles share one second if it can be avoided. `stamp` grows with every such change in the
     whole store: feeds are cut by it, so that a back-dated or corrected article is never cut off unseen.
+
+    A correction moves `corrected` and may say in words what it mends (`correction`); a minor edit moves neither that
+    nor `updated` nor `stamp`. `withdrawn`: since when a notice with the reason `withdrawal` stands in its place.
     """
 
     key: str
@@ -158,6 +164,18 @@ class Article:
     revision: int
     stamp: int
     explicit_topics: tuple[str, ...] | None = None
+    corrected: datetime | None = None
+    correction: str = ""
+    withdrawn: datetime | None = None
+    withdrawal: str = ""
+
+
+class DepartureState(StrEnum):
+    """What a feed says of an article that left it."""
+
+    NOTICE = "notice"  # withdrawn: a notice stands in its place
+    TOMBSTONE = "tombstone"  # deleted (RFC 6721)
+    OVER = "over"  # nothing any more
 
 
 @dataclass(frozen=True, slots=True)

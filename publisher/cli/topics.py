@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_json, number, opened, paragraph, table
+from publisher.cli.show import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    echo_json,
+    number,
+    on_terminal,
+    opened,
+    paragraph,
+    table,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +34,7 @@ def list_(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) ->
     """
     with opened(config) as app:
         with app.store.read() as tx:
-            counts = tx.articles.counts()
+            counts = tx.feeds.counts()
         rows = [
             {
                 "slug": topic.slug,
@@ -41,7 +50,7 @@ def list_(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) ->
         echo_json(rows)
         return
     table(["topic", "label", "group", "articles"], [(r["slug"], r["label"], r["group"], r["articles"]) for r in rows])
-    if sys.stdout.isatty():
+    if on_terminal():
         typer.echo(f"\nFeeds: {app.links.feed('TOPIC')}, .rss and .json")
 
 

@@ -165,16 +165,14 @@ class Ingest:
         changed: Sequence[tuple[_Item, KnownArticle]],
         times: Sequence[datetime],
     ) -> list[_Change]:
-        stamp = tx.articles.last_stamp()
+        stamps = iter(tx.articles.next_stamps(len(fresh) + len(changed)))
         slugs = _Slugs(tx, [item.raw.title for item in fresh])
         changes = []
         for number, item in enumerate(fresh):
-            stamp += 1
-            article = self._new_article(item.raw, slugs.mint(item.raw.title), stamp, times[number])
+            article = self._new_article(item.raw, slugs.mint(item.raw.title), next(stamps), times[number])
             changes.append(_Change(item, article, ImportOutcome.NEW))
         for (item, match), moment in zip(changed, times[len(fresh) :], strict=True):
-            stamp += 1
-            article = self._revised(tx.articles.get(match.key), item.raw, stamp, moment)
+            article = self._revised(tx.articles.get(match.key), item.raw, next(stamps), moment)
             changes.append(_Change(item, article, ImportOutcome.CHANGED))
         return changes
 
@@ -214,9 +212,13 @@ class Ingest:
             explicit_topics=raw.topics,
         )
         if replace(new, explicit_topics=old.explicit_topics) == old:
-            return new  # filed elsewhere, but it says what it said: no new date for readers
+            # filed elsewhere, or a better note: it says what it said, so there is no new date for readers
+            return replace(new, correction=raw.correction or old.correction) if old.corrected else new
+        if raw.minor:
+            return replace(new, revision=old.revision + 1)
+        updated = max(moment, old.updated + timedelta(seconds=1))
         return replace(
-            new, updated=max(moment, old.updated + timedelta(seconds=1)), revision=old.revision + 1, stamp=stamp
+            new, updated=updated, revision=old.revision + 1, stamp=stamp, corrected=updated, correction=raw.correction
         )
 
     def _write(self, tx: Transaction, changes: Sequence[_Change], taken: set[str]) -> None:
@@ -244,7 +246,7 @@ class Ingest:
             tx, [change.article for change in changes], classifier=self._classifier, now=self._now
         )
         for key, topics in removals:
-            tx.filings.remove(key, topics)
+            tx.filings.remove(key, topics, self._now)
         for filing in tx.filings.add(filings):
             self._filed[filing.topic] += 1
         self._leaving.extend(leaving)
@@ -295,6 +297,8 @@ def fingerprint_of(raw: RawArticle) -> str:
     said = [
         raw.title, raw.body, raw.summary, published, raw.topics, raw.language, raw.author, raw.source_url,
     ]  # fmt: skip
+    if raw.correction:
+        said.append(raw.correction)
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
 

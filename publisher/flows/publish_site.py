@@ -141,7 +141,7 @@ class _Sheet:
         lists them. Feeds come last, so that what they link to is there."""
         tx, pages = self.tx, self.press.pages
         issues = tx.issues.numbered()
-        counts = tx.articles.counts()
+        counts = tx.feeds.counts()
         newest = {topic.slug: tx.articles.newest(topic.slug, self.press.entries) for topic in self.press.feeds}
         yield pages.style()
         yield pages.icon()

@@ -35,10 +35,10 @@ def refile(store: Transactions, *, classifier: Classifier, now: datetime, remove
         with store.write() as tx:
             filings, removals, going = file_articles(tx, chunk, classifier=classifier, now=now)
             for key, topics in removals:
-                tx.filings.remove(key, topics)
+                tx.filings.remove(key, topics, now)
             if remove_leaving:
                 for gone in going:
-                    tx.filings.remove(gone.article_key, [gone.topic])
+                    tx.filings.remove(gone.article_key, [gone.topic], now)
             for filing in tx.filings.add(filings):
                 filed[filing.topic] += 1
             leaving.extend(going)

@@ -77,4 +77,6 @@ def _admitted(item: Item, admission: Admission) -> RawArticle:
         author=clean_line(check.text_of(fields, "author"), check.MAX_AUTHOR) or None,
         source_url=source_url,
         external_id=check.id_of(check.text_of(fields, "id")),
+        correction=clean_line(check.text_of(fields, "correction"), check.MAX_CORRECTION),
+        minor=check.is_true(fields.get("minor")),
     )

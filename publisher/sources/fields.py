@@ -17,10 +17,11 @@ from publisher.model import ALL
 
 KEYS = frozenset(
     {"title", "date", "published", "topics", "language", "source", "url", "author", "summary", "id", "draft"}
-)
+) | {"correction", "minor"}
 MAX_TITLE = 300
 MAX_SUMMARY = 600
 MAX_AUTHOR = 200
+MAX_CORRECTION = 600
 MAX_ID = 200
 MAX_URL = 2000
 EARLIEST_YEAR = 1900
@@ -31,6 +32,8 @@ _OFTEN_MEANT = {
     "lang": "language",
     "headline": "title",
     "abstract": "summary",
+    "minor_edit": "minor",
+    "correction_note": "correction",
     "description": "summary",
     "guid": "id",
     "link": "url",
@@ -189,6 +192,10 @@ def id_of(text: str) -> str | None:
     return text or None
 
 
+def is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.strip().lower() in {"true", "yes", "on"})
+
+
 def refuse_draft(value: object) -> None:
-    if value is True or (isinstance(value, str) and value.strip().lower() in {"true", "yes", "on"}):
+    if is_true(value):
         raise Inadmissible("this is a draft; take the key out to publish it", key="draft")

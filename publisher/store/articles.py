@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from publisher.errors import NotFound, UsageError
 from publisher.model import ALL, Article, FiledArticle
+from publisher.store import feeds
 from publisher.store.columns import batches, storable
-from publisher.store.counters import TOUCHED, next_number
+from publisher.store.counters import STAMP, TOUCHED, next_number
 from publisher.store.schema import article_identities, article_revisions, articles, counters, filings
 
 ID = "id:"
@@ -109,18 +110,19 @@ class Articles:
             )
         )
         row = _row(article, fingerprint, origin)
-        row["touched"] = next_number(self._connection, TOUCHED)
-        fixed = {"key", "entry_id", "slug", "slug_base", "first_seen"}
+        fixed = {"key", "entry_id", "slug", "slug_base", "first_seen", "withdrawn", "withdrawal"}
         self._connection.execute(
             sa.update(articles)
             .where(articles.c.key == article.key)
             .values({name: value for name, value in row.items() if name not in fixed})
         )
+        moved = sa.case((filings.c.stamp > article.stamp, filings.c.stamp), else_=article.stamp)
         self._connection.execute(
             sa.update(filings)
             .where(filings.c.article_key == article.key)
-            .values(stamp=article.stamp, published=article.published)
+            .values(stamp=moved, published=article.published)
         )
+        feeds.touch(self._connection, [article.key])
 
     def add_identities(self, key: str, identities: Iterable[str]) -> None:
         """Further names of an article; those already taken, by whatever article, are left alone."""
@@ -129,18 +131,6 @@ class Articles:
         fresh = [{"identity": identity, "article_key": key} for identity in wanted if identity not in taken]
         if fresh:
             self._connection.execute(sa.insert(article_identities), fresh)
-
-    def withdraw(self, key: str, now: datetime) -> bool:
-        """Take an article out of everything that is published: its filings go, lists and feeds pass it over, and
-        filing it again has no effect. It stays known, so that no import brings it back. False: it was out already.
-        """
-        done = self._connection.execute(
-            sa.update(articles)
-            .where(articles.c.key == key, _LIVE)
-            .values(withdrawn=now, touched=next_number(self._connection, TOUCHED))
-        ).rowcount
-        self._connection.execute(sa.delete(filings).where(filings.c.article_key == key))
-        return bool(done)
 
     # --- one or a few -------------------------------------------------------------------------------------------
 
@@ -187,16 +177,17 @@ class Articles:
             )
         }
 
+    def is_withdrawn(self, slug: str) -> bool:
+        """Whether the operator took out the article whose page is named `slug`."""
+        query = sa.select(articles.c.key).where(articles.c.slug == slug, articles.c.withdrawn.is_not(None))
+        return storable(slug) and self._connection.execute(query).first() is not None
+
     # --- many ---------------------------------------------------------------------------------------------------
 
     def newest(self, topic: str, limit: int) -> FiledArticles:
-        """The articles of `topic` (or `all`) whose content changed last, by falling stamp: what a feed shows."""
-        query = sa.select(*_COLUMNS)
-        if topic == ALL:
-            query = query.where(_LIVE).order_by(articles.c.stamp.desc())
-        else:
-            query = query.join_from(filings, articles).where(filings.c.topic == topic).order_by(filings.c.stamp.desc())
-        return self._filed(query.limit(limit))
+        """The articles of `topic` that changed, or were filed under it, last: by the falling stamp of their filing."""
+        query = sa.select(*_COLUMNS).join_from(filings, articles).where(filings.c.topic == topic)
+        return self._filed(query.order_by(filings.c.stamp.desc()).limit(limit))
 
     def list(
         self, *, topic: str | None = None, limit: int = 100, offset: int = 0, query: str | None = None
@@ -222,9 +213,10 @@ class Articles:
         return self._stream(articles.c.stamp, stamp)
 
     def touched_since(self, touched: int) -> Iterator[FiledArticle]:
-        """Articles whose content or filings changed since `last_touched` gave that number."""
+        """Articles whose content or filings changed since `last_touched` gave that number, withdrawn ones included:
+        their page changes."""
         # sorted here: asked to sort, SQLite walks the index of keys instead and looks at every article there is
-        keys = sorted(self._connection.scalars(sa.select(articles.c.key).where(articles.c.touched > touched, _LIVE)))
+        keys = sorted(self._connection.scalars(sa.select(articles.c.key).where(articles.c.touched > touched)))
         for batch in batches(keys, size=_STREAM):
             yield from self._filed(sa.select(*_COLUMNS).where(articles.c.key.in_(batch)).order_by(articles.c.key))
 
@@ -243,14 +235,15 @@ class Articles:
         out = number.select_from(articles).where(articles.c.withdrawn.is_not(None))
         return there - self._connection.execute(out).scalar_one()
 
-    def counts(self) -> dict[str, int]:
-        """Articles of each topic that has any, and of `all`."""
-        query = sa.select(filings.c.topic, sa.func.count()).group_by(filings.c.topic)
-        return {**dict(self._connection.execute(query).all()), ALL: self.count()}
+    def next_stamps(self, count: int) -> range:
+        """`count` fresh stamps, higher than all that were ever given."""
+        first = next_number(self._connection, STAMP, count)
+        return range(first, first + count)
 
     def last_stamp(self) -> int:
         """The highest stamp ever given, 0 in an empty store."""
-        return self._connection.execute(sa.select(sa.func.max(articles.c.stamp))).scalar_one() or 0
+        last: int = self._connection.execute(sa.select(counters.c.value).where(counters.c.name == STAMP)).scalar_one()
+        return last
 
     def last_touched(self) -> int:
         """Rises whenever the content or the filings of any article change."""

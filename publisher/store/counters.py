@@ -11,8 +11,16 @@ import sqlalchemy as sa
 from publisher.store.schema import counters
 
 SEQ = "filing seq"
+STAMP = "article stamp"
 TOUCHED = "articles touched"
 """The names of the rows."""
+
+
+def lock(connection: sa.Connection) -> dict[str, int]:
+    """Lock every counter, always in one order, so that two writers wait in line instead of for each other; gives the
+    last number of each."""
+    rows = sa.select(counters.c.name, counters.c.value).order_by(counters.c.name).with_for_update()
+    return {row.name: row.value for row in connection.execute(rows)}
 
 
 def next_number(connection: sa.Connection, name: str, count: int = 1) -> int:

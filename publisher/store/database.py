@@ -13,9 +13,13 @@ import sqlalchemy as sa
 from publisher.errors import StoreOutdated
 from publisher.store import engine as engines
 from publisher.store import migrations
+from publisher.store.archives import Archives
 from publisher.store.articles import Articles
 from publisher.store.deliveries import Deliveries
+from publisher.store.departures import Departures
 from publisher.store.documents import Documents
+from publisher.store.feed_versions import FeedVersions
+from publisher.store.feeds import Feeds
 from publisher.store.filings import Filings
 from publisher.store.hub import Hub
 from publisher.store.issues import Issues
@@ -34,8 +38,12 @@ class Transaction:
 
     articles: Articles
     filings: Filings
+    departures: Departures
+    feeds: Feeds
+    archives: Archives
     source_files: SourceFiles
     documents: Documents
+    feed_versions: FeedVersions
     subscribers: Subscribers
     issues: Issues
     deliveries: Deliveries
@@ -139,8 +147,12 @@ class Store:
         return Transaction(
             articles=Articles(connection, self._rank),
             filings=Filings(connection),
+            departures=Departures(connection),
+            feeds=Feeds(connection),
+            archives=Archives(connection),
             source_files=SourceFiles(connection),
             documents=Documents(connection),
+            feed_versions=FeedVersions(connection),
             subscribers=Subscribers(connection, self._rank),
             issues=Issues(connection),
             deliveries=Deliveries(connection),

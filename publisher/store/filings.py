@@ -6,17 +6,21 @@ seen, so nobody ever sees a number appear below one already read, and a number i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from publisher.model import Filing
+from publisher.store import feeds
 from publisher.store.columns import batches
-from publisher.store.counters import SEQ, TOUCHED, next_number
-from publisher.store.schema import articles, counters, filings
+from publisher.store.counters import SEQ, STAMP, lock, next_number
+from publisher.store.departures import free_second, leave
+from publisher.store.schema import articles, counters, departures, filings
 
+_A_SECOND = timedelta(seconds=1)
 _FIELDS = (filings.c.article_key, filings.c.topic, filings.c.seq, filings.c.rule, filings.c.filed_at)
 
 
@@ -53,35 +57,62 @@ class Filings:
 
         Left alone: an article already in the topic, and a withdrawn article. An unknown article is a bug (KeyError).
         """
-        # both counters, in the order that `Articles` takes them too: two writers wait in line instead of for each other
-        names = sa.select(counters.c.name, counters.c.value).order_by(counters.c.name).with_for_update()
-        last: int = dict(self._connection.execute(names).all())[SEQ]
+        last = lock(self._connection)[SEQ]
         existing: set[tuple[str, str]] = set()
-        copies: dict[str, tuple[int, datetime] | None] = {}
+        dates: dict[str, datetime | None] = {}
         for batch in batches({item.article_key: None for item in items}):
             pairs = sa.select(filings.c.article_key, filings.c.topic).where(filings.c.article_key.in_(batch))
             existing.update((key, topic) for key, topic in self._connection.execute(pairs))
-            facts = sa.select(articles.c.key, articles.c.stamp, articles.c.published, articles.c.withdrawn)
-            for key, stamp, published, withdrawn in self._connection.execute(facts.where(articles.c.key.in_(batch))):
-                copies[key] = (stamp, published) if withdrawn is None else None
+            facts = sa.select(articles.c.key, articles.c.published, articles.c.withdrawn)
+            for key, published, withdrawn in self._connection.execute(facts.where(articles.c.key.in_(batch))):
+                dates[key] = published if withdrawn is None else None
         added: list[Filing] = []
         rows: list[dict[str, object]] = []
         for item in items:
-            copy = copies[item.article_key]
-            if copy is None or (item.article_key, item.topic) in existing:
+            published_at = dates[item.article_key]
+            if published_at is None or (item.article_key, item.topic) in existing:
                 continue
             existing.add((item.article_key, item.topic))
             last += 1
             filing = Filing(item.article_key, item.topic, last, item.rule, item.filed_at)
             added.append(filing)
             rows.append({column.name: getattr(filing, column.name) for column in _FIELDS})
-            rows[-1].update(stamp=copy[0], published=copy[1])
+            rows[-1]["published"] = published_at
+        if not added:
+            return added
+        stamp = next_number(self._connection, STAMP, len(rows))
+        for number, row in enumerate(rows, stamp):
+            row["stamp"] = number
         for some in batches(rows):
             self._connection.execute(sa.insert(filings), some)
-        if added:
-            self._connection.execute(sa.update(counters).where(counters.c.name == SEQ).values(value=last))
-            self._touch({filing.article_key: None for filing in added})
+        self._connection.execute(sa.update(counters).where(counters.c.name == SEQ).values(value=last))
+        self._welcome_back(added)
+        feeds.count(self._connection, Counter(filing.topic for filing in added))
+        feeds.touch(self._connection, {filing.article_key: None for filing in added})
         return added
+
+    def _welcome_back(self, added: Sequence[Filing]) -> None:
+        """An article that comes again into a topic it left gets an `updated` after its tombstone there, or readers
+        would take it for deleted (RFC 6721); so it changes in all its feeds."""
+        filed = {(filing.article_key, filing.topic): filing.filed_at for filing in added}
+        left: dict[str, datetime] = {}
+        seqs: list[int] = []
+        for batch in batches({key for key, _ in filed}):
+            query = sa.select(departures.c.seq, departures.c.article_key, departures.c.topic, departures.c.left)
+            for seq, key, topic, moment in self._connection.execute(query.where(departures.c.article_key.in_(batch))):
+                if (key, topic) in filed:
+                    seqs.append(seq)
+                    left[key] = max(left.get(key, filed[key, topic]), moment + _A_SECOND)
+        for key, moment in left.items():
+            stamp = next_number(self._connection, STAMP)
+            updated: datetime = self._connection.execute(
+                sa.select(articles.c.updated).where(articles.c.key == key)
+            ).scalar_one()
+            free = free_second(self._connection, max(moment, updated + _A_SECOND))
+            self._connection.execute(sa.update(articles).where(articles.c.key == key).values(updated=free, stamp=stamp))
+            self._connection.execute(sa.update(filings).where(filings.c.article_key == key).values(stamp=stamp))
+        for some_seqs in batches(seqs):
+            self._connection.execute(sa.delete(departures).where(departures.c.seq.in_(some_seqs)))
 
     def of(self, article_key: str) -> list[Filing]:
         """By rising seq."""
@@ -96,20 +127,20 @@ class Filings:
                 found.setdefault(row.article_key, []).append(Filing(*row))
         return found
 
-    def remove(self, article_key: str, topics: Collection[str]) -> int:
-        """Take an article out of `topics`; their numbers are never used again. Returns how many there were."""
-        removed = self._connection.execute(
-            sa.delete(filings).where(filings.c.article_key == article_key, filings.c.topic.in_(topics))
-        ).rowcount
+    def remove(self, article_key: str, topics: Collection[str], now: datetime) -> int:
+        """Take an article out of `topics`, whose feeds say so; its numbers are never used again. Returns how many
+        there were."""
+        lock(self._connection)
+        query = sa.select(articles.c.updated).where(articles.c.key == article_key)
+        updated = self._connection.execute(query).scalar_one_or_none()
+        if updated is None:
+            return 0
+        left = max(now, updated)  # of an entry and a tombstone the later one counts
+        stamp = next_number(self._connection, STAMP)
+        removed = leave(self._connection, article_key, topics, stamp=stamp, left=left)
         if removed:
-            self._touch([article_key])
+            feeds.touch(self._connection, [article_key])
         return removed
-
-    def _touch(self, keys: Collection[str]) -> None:
-        """An article's page and entries name its topics."""
-        touched = next_number(self._connection, TOUCHED)
-        for batch in batches(keys):
-            self._connection.execute(sa.update(articles).where(articles.c.key.in_(batch)).values(touched=touched))
 
     def last_seq(self) -> int:
         """The highest number ever given, 0 in an empty store. Every filing up to it can be seen."""
@@ -138,7 +169,8 @@ class Filings:
         stamps: dict[str, int] = {}
         for topic in topics:  # a short walk down the index for each, instead of a sort of everything filed there
             query = sa.select(filings.c.article_key, filings.c.stamp).where(filings.c.topic == topic)
-            stamps.update(self._connection.execute(query.order_by(filings.c.stamp.desc()).limit(limit)).tuples())
+            for key, stamp in self._connection.execute(query.order_by(filings.c.stamp.desc()).limit(limit)):
+                stamps[key] = max(stamp, stamps.get(key, 0))
         return sorted(stamps, key=stamps.__getitem__, reverse=True)[:limit]
 
     def newest_of_both(self, topic: str, other: str, limit: int) -> list[str]:

@@ -1,7 +1,9 @@
 """The tables. Floor: store. The migrations add up to this; a test compares the two on both databases.
 
-`filings` repeats `stamp` and `published` of its article: the newest fifty of a topic are then one walk down the
-index (topic, stamp) instead of a sort of everything ever filed there. `Articles.revise` keeps the copies right.
+`filings` repeats `published` of its article, and has a `stamp` of its own: when the article last changed, or entered
+the topic. The newest fifty of a topic are then one walk down the index (topic, stamp) instead of a sort of everything
+ever filed there. `Articles.revise` keeps both right. A filing that ends moves to `departures`; `feeds` counts what each
+topic has, `archives` remembers what each archive was made of.
 
 `touched` grows with whatever changes an article's page: its content (then `stamp` grows too), or where it is filed.
 
@@ -14,10 +16,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
 
-from publisher.model import DeliveryState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
+from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
@@ -61,7 +63,10 @@ articles = Table(
     Column("fingerprint", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("touched", Number, nullable=False, index=True),
+    Column("corrected", UtcTime),
+    Column("correction", Text, nullable=False),
     Column("withdrawn", UtcTime),
+    Column("withdrawal", Text, nullable=False),
     Index("ix_articles_published", "published", "key"),
     Index(
         "ix_articles_withdrawn",
@@ -88,6 +93,8 @@ article_revisions = Table(
     Column("stamp", Number, nullable=False),
     Column("explicit_topics", Slugs),
     Column("fingerprint", Text, nullable=False),
+    Column("corrected", UtcTime),
+    Column("correction", Text, nullable=False),
 )
 
 article_identities = Table(
@@ -112,6 +119,51 @@ filings = Table(
     Index("ix_filings_topic_published", "topic", "published"),
 )
 
+departures = Table(
+    "departures",
+    metadata,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("article_key", Name, ForeignKey("articles.key"), nullable=False),
+    Column("topic", Name, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("filed_at", UtcTime, nullable=False),
+    Column("published", UtcTime, nullable=False),
+    Column("stamp", Number, nullable=False),
+    Column("state", Word(DepartureState), nullable=False),
+    Column("left", UtcTime),
+    Column("withdrawn", sa.Boolean, nullable=False),
+    Column("archived", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("article_key", "topic"),
+    Index("ix_departures_topic_stamp", "topic", "stamp"),
+    Index("ix_departures_state", "state", "left"),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("topic", Name, primary_key=True),
+    Column("articles", Number, nullable=False),
+    Column("touched", Number, nullable=False),
+    Column("archives", Number, nullable=False),
+    Column("archived_upto", Number, nullable=False),
+)
+
+archives = Table(
+    "archives",
+    metadata,
+    Column("topic", Name, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("lines", Text, nullable=False),
+    Column("written", sa.Boolean, nullable=False),
+    Index(
+        "ix_archives_unwritten",
+        "topic",
+        "number",
+        sqlite_where=text("NOT written"),
+        postgresql_where=text("NOT written"),
+    ),
+)
+
 source_files = Table(
     "source_files",
     metadata,
@@ -126,6 +178,15 @@ documents = Table(
     Column("sha256", Text, nullable=False),
     Column("size", Number, nullable=False),
     Column("first_written", UtcTime, nullable=False),
+)
+
+feed_versions = Table(
+    "feed_versions",
+    metadata,
+    Column("path", Name, primary_key=True),
+    Column("sha256", Name, primary_key=True),
+    Column("first_written", UtcTime, nullable=False),
+    Column("entries", Text, nullable=False),
 )
 
 subscribers = Table(

@@ -213,7 +213,7 @@ def test_a_withdrawn_article_stays_out_whatever_its_source_says(house: House) ->
     house.publish(FEEDS_ONLY)
     key = stored(house)["Waste"].key
     with house.app.store.write() as tx:
-        tx.articles.withdraw(key, house.clock())
+        tx.departures.withdraw(key, house.clock())
     house.clock.forward(hours=1)
     house.article("Waste", "Back again, on environment.")
     report = house.publish(FEEDS_ONLY)[1]

@@ -21,7 +21,7 @@ def test_every_change_of_content_or_filing_touches_its_article_alone(store: Stor
     changes = (
         lambda tx: tx.articles.revise(dataclasses.replace(article(1), stamp=9, revision=2), "x"),
         lambda tx: tx.filings.add([filing(1)]),
-        lambda tx: tx.filings.remove("key000001", ["environment"]),
+        lambda tx: tx.filings.remove("key000001", ["environment"], NOW),
     )
     for change in changes:
         with store.write() as tx:
@@ -30,12 +30,12 @@ def test_every_change_of_content_or_filing_touches_its_article_alone(store: Stor
             assert [item.article.key for item in tx.articles.touched_since(before)] == ["key000001"]
             before = tx.articles.last_touched()
             tx.filings.add([])
-            tx.filings.remove("key000001", ["nothing"])
+            tx.filings.remove("key000001", ["nothing"], NOW)
             assert (tx.articles.last_touched(), list(tx.articles.touched_since(before))) == (before, [])
     with store.write() as tx:
-        tx.articles.withdraw("key000001", NOW)
-        assert tx.articles.last_touched() > before  # its page has to go
-        assert [item.article.key for item in tx.articles.touched_since(0)] == ["key000002"]
+        tx.departures.withdraw("key000001", NOW)
+        assert tx.articles.last_touched() > before
+        assert [item.article.key for item in tx.articles.touched_since(before)] == ["key000001"]  # for its notice
 
 
 def test_a_content_that_is_put_in_place_without_a_new_revision_is_not_kept_twice(store: Store) -> None:

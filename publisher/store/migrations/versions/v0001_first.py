@@ -19,6 +19,7 @@ def upgrade() -> None:
     _articles()
     _past_articles()
     _filings()
+    _feeds()
     _documents()
     _readers()
     _issues()
@@ -41,7 +42,8 @@ def _facts() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_counters"),
     )
     counters = sa.table("counters", sa.column("name", TEXT), sa.column("value", NUMBER))
-    op.bulk_insert(counters, [{"name": name, "value": 0} for name in ("filing seq", "articles touched")])
+    names = ("article stamp", "articles touched", "filing seq")
+    op.bulk_insert(counters, [{"name": name, "value": 0} for name in names])
 
 
 def _articles() -> None:
@@ -67,7 +69,10 @@ def _articles() -> None:
         sa.Column("fingerprint", TEXT, nullable=False),
         sa.Column("origin", TEXT, nullable=False),
         sa.Column("touched", NUMBER, nullable=False),
+        sa.Column("corrected", TIME),
+        sa.Column("correction", TEXT, nullable=False),
         sa.Column("withdrawn", TIME),
+        sa.Column("withdrawal", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_articles"),
         sa.UniqueConstraint("entry_id", name="uq_articles_entry_id"),
         sa.UniqueConstraint("slug", name="uq_articles_slug"),
@@ -103,6 +108,8 @@ def _past_articles() -> None:
         sa.Column("stamp", NUMBER, nullable=False),
         sa.Column("explicit_topics", TEXT),
         sa.Column("fingerprint", TEXT, nullable=False),
+        sa.Column("corrected", TIME),
+        sa.Column("correction", TEXT, nullable=False),
         sa.ForeignKeyConstraint(["article_key"], ["articles.key"], name="fk_article_revisions_article_key"),
         sa.PrimaryKeyConstraint("article_key", "revision", name="pk_article_revisions"),
     )
@@ -132,6 +139,52 @@ def _filings() -> None:
     )
     op.create_index("ix_filings_topic_published", "filings", ["topic", "published"])
     op.create_index("ix_filings_topic_stamp", "filings", ["topic", "stamp"])
+
+
+def _feeds() -> None:
+    op.create_table(
+        "departures",
+        sa.Column("seq", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("article_key", NAME, nullable=False),
+        sa.Column("topic", NAME, nullable=False),
+        sa.Column("rule", TEXT, nullable=False),
+        sa.Column("filed_at", TIME, nullable=False),
+        sa.Column("published", TIME, nullable=False),
+        sa.Column("stamp", NUMBER, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("left", TIME),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
+        sa.Column("archived", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["article_key"], ["articles.key"], name="fk_departures_article_key"),
+        sa.PrimaryKeyConstraint("seq", name="pk_departures"),
+        sa.UniqueConstraint("article_key", "topic", name="uq_departures_article_key_topic"),
+    )
+    op.create_index("ix_departures_topic_stamp", "departures", ["topic", "stamp"])
+    op.create_index("ix_departures_state", "departures", ["state", "left"])
+    op.create_table(
+        "feeds",
+        sa.Column("topic", NAME, nullable=False),
+        sa.Column("articles", NUMBER, nullable=False),
+        sa.Column("touched", NUMBER, nullable=False),
+        sa.Column("archives", NUMBER, nullable=False),
+        sa.Column("archived_upto", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("topic", name="pk_feeds"),
+    )
+    op.create_table(
+        "archives",
+        sa.Column("topic", NAME, nullable=False),
+        sa.Column("number", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("lines", TEXT, nullable=False),
+        sa.Column("written", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("topic", "number", name="pk_archives"),
+    )
+    op.create_index(
+        "ix_archives_unwritten",
+        "archives",
+        ["topic", "number"],
+        sqlite_where=sa.text("NOT written"),
+        postgresql_where=sa.text("NOT written"),
+    )
 
 
 def _documents() -> None:

@@ -1,0 +1,174 @@
+"""The lines of each topic's feed in the order of their last change, and the archives cut from them. Floor: store.
+
+A line is an article of the topic, a notice in its place, or a tombstone that an archive must hold. Each has a `stamp`
+from the one counter that only grows, taken anew whenever the line changes or enters the topic. An archive is a block of
+lines up to a stamp, never changed again: what changes later moves to the end and is cut once more. So the newest
+version of every line is in the last archive that has it, or after all of them.
+
+An archive's row remembers its lines with the revision of each, to write the document again if its file is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from publisher.model import Article, DepartureState
+from publisher.store.columns import batches
+from publisher.store.schema import archives, article_revisions, articles, departures, feeds, filings
+
+_IS_LINE = (departures.c.state == DepartureState.NOTICE) | departures.c.archived
+_REVISED = [
+    name
+    for name in Article.__dataclass_fields__
+    if name in article_revisions.c and name not in {"stamp", "explicit_topics"}
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLine:
+    """One place of a topic's feed. `left` (UTC) makes it a tombstone, None an entry."""
+
+    key: str
+    stamp: int
+    revision: int
+    left: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRow:
+    """A closed archive: its lines, oldest change first."""
+
+    topic: str
+    number: int
+    lines: tuple[FeedLine, ...]
+
+
+class Archives:
+    """Feed lines and archives of one transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def closed(self) -> dict[str, tuple[int, int]]:
+        """Of each topic that was ever filed under: its newest archive's number (0: none) and that one's last stamp."""
+        query = sa.select(feeds.c.topic, feeds.c.archives, feeds.c.archived_upto)
+        return {topic: (number, upto) for topic, number, upto in self._connection.execute(query)}
+
+    def newest(self, topic: str, limit: int) -> list[FeedLine]:
+        """The `limit` entries of a topic that changed last, by falling stamp; no tombstones."""
+        lines = self._lines(filings, filings.c.topic == topic, limit=limit, falling=True)
+        notice = (departures.c.topic == topic, departures.c.state == DepartureState.NOTICE)
+        lines += self._lines(departures, *notice, limit=limit, falling=True)
+        return sorted(lines, key=lambda line: -line.stamp)[:limit]
+
+    def tombstones(self, topic: str, limit: int) -> list[FeedLine]:
+        """The tombstones that the current feed has to show: the `limit` newest in their time, and all those that
+        archives have need of but do not hold yet."""
+        mine = departures.c.topic == topic
+        shown = self._lines(departures, mine, departures.c.state == DepartureState.TOMBSTONE, limit=limit, falling=True)
+        needed = (mine, departures.c.state == DepartureState.OVER, departures.c.archived)
+        upto = sa.select(feeds.c.archived_upto).where(feeds.c.topic == topic).scalar_subquery()
+        return shown + self._lines(departures, *needed, departures.c.stamp > upto, limit=limit, falling=True)
+
+    def open_lines(self, topic: str, after: int, limit: int) -> list[FeedLine]:
+        """The first `limit` lines after a stamp, by rising stamp."""
+        lines = self._lines(filings, filings.c.topic == topic, filings.c.stamp > after, limit=limit)
+        gone = (departures.c.topic == topic, departures.c.stamp > after, _IS_LINE)
+        lines += self._lines(departures, *gone, limit=limit)
+        return sorted(lines, key=lambda line: line.stamp)[:limit]
+
+    def close(self, topic: str, after: int, blocks: Sequence[Sequence[FeedLine]]) -> list[ArchiveRow]:
+        """Close archives with these lines; nothing if the last one does not end at `after` (another run was first)."""
+        query = sa.select(feeds.c.archives, feeds.c.archived_upto).where(feeds.c.topic == topic).with_for_update()
+        number, upto = self._connection.execute(query).one()
+        if upto != after or not blocks:
+            return []
+        rows = [ArchiveRow(topic, place, tuple(block)) for place, block in enumerate(blocks, number + 1)]
+        self._connection.execute(
+            sa.insert(archives),
+            [{"topic": topic, "number": row.number, "lines": _dump(row.lines), "written": False} for row in rows],
+        )
+        self._connection.execute(
+            sa.update(feeds)
+            .where(feeds.c.topic == topic)
+            .values(archives=rows[-1].number, archived_upto=rows[-1].lines[-1].stamp)
+        )
+        return rows
+
+    def unwritten(self, topics: Collection[str], limit: int) -> list[ArchiveRow]:
+        """The first `limit` archives of `topics` that have no document yet."""
+        waiting = (archives.c.written.is_(sa.false()), archives.c.topic.in_(topics))
+        return self._rows(
+            sa.select(archives).where(*waiting).order_by(archives.c.topic, archives.c.number).limit(limit)
+        )
+
+    def some(self, topic: str, numbers: Collection[int]) -> list[ArchiveRow]:
+        query = sa.select(archives).where(archives.c.topic == topic, archives.c.number.in_(numbers))
+        return self._rows(query.order_by(archives.c.number))
+
+    def mark(self, pairs: Collection[tuple[str, int]], *, written: bool) -> None:
+        """Say of archives (topic, number) that their documents are there, or that they are lost."""
+        for topic, number in pairs:
+            self._connection.execute(
+                sa.update(archives)
+                .where(archives.c.topic == topic, archives.c.number == number)
+                .values(written=written)
+            )
+
+    def versions(self, lines: Collection[FeedLine]) -> dict[tuple[str, int], Article]:
+        """The articles of `lines` as they were at the line's revision, by key and revision. What is not remembered of
+        a former revision, and whether the article is withdrawn, is as today."""
+        found: dict[tuple[str, int], Article] = {}
+        keys = {line.key for line in lines}
+        for batch in batches(keys):
+            query = sa.select(*(articles.c[name] for name in Article.__dataclass_fields__))
+            for row in self._connection.execute(query.where(articles.c.key.in_(batch))):
+                article = Article(**row._mapping)
+                found[article.key, article.revision] = article
+        today = {key: article for (key, _), article in found.items()}
+        former = {(line.key, line.revision) for line in lines} - set(found)
+        for batch in batches({key for key, _ in former}):
+            query = sa.select(article_revisions).where(article_revisions.c.article_key.in_(batch))
+            for values in self._connection.execute(query).mappings():
+                place = (values["article_key"], values["revision"])
+                if place in former:
+                    known = {name: values[name] for name in _REVISED}
+                    found[place] = replace(today[place[0]], **known)
+        return found
+
+    # --- within -------------------------------------------------------------------------------------------------
+
+    def _lines(
+        self, table: sa.Table, *conditions: sa.ColumnElement[bool], limit: int, falling: bool = False
+    ) -> list[FeedLine]:
+        left = table.c.left if table is departures else sa.null()
+        query = (
+            sa.select(table.c.article_key, table.c.stamp, articles.c.revision, left)
+            .join_from(table, articles)
+            .where(*conditions)
+            .order_by(table.c.stamp.desc() if falling else table.c.stamp)
+        )
+        return [FeedLine(*row) for row in self._connection.execute(query.limit(limit))]
+
+    def _rows(self, query: sa.Select[Any]) -> list[ArchiveRow]:
+        return [ArchiveRow(row.topic, row.number, _load(row.lines)) for row in self._connection.execute(query)]
+
+
+def _dump(lines: Sequence[FeedLine]) -> str:
+    return json.dumps(
+        [[line.key, line.stamp, line.revision, line.left.isoformat() if line.left else None] for line in lines],
+        separators=(",", ":"),
+    )
+
+
+def _load(text: str) -> tuple[FeedLine, ...]:
+    return tuple(
+        FeedLine(key, stamp, revision, datetime.fromisoformat(left) if left else None)
+        for key, stamp, revision, left in json.loads(text)
+    )
