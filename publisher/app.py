@@ -143,12 +143,16 @@ class App:
         return HubClient(agent=f"publisher ({self.links.home()})", allow_private=allow_private)
 
     @cached_property
+    def hub_topics(self) -> HubTopics:
+        return HubTopics(self.store, self.folder, self.press)
+
+    @cached_property
     def hub(self) -> Hub:
         from publisher.flows.push import Hub  # noqa: PLC0415  (late: only the server needs it, and what it loads)
 
         return Hub(
             store=self.store,
-            topics=HubTopics(self.store, self.folder, self.press),
+            topics=self.hub_topics,
             client=self.hub_client,
             settings=self.settings.websub,
             clock=self.clock,

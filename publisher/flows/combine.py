@@ -38,8 +38,9 @@ def combined_feed(tx: Transaction, selection: Selection, press: Press) -> Feed:
     label = selection.label
     topic = Topic(selection.name, label, f"New articles on {label}.", TopicGroup.THEME)
     feed = build_feed(topic, newest_in(tx, selection, press.entries), _topics(press), press.site)
-    # no hub: it is told of published files only
-    return replace(feed, home_url=press.site.links.to(BUILDER) + "?" + builder_query(selection), hubs=())
+    # hubs of others are told of published files only
+    query = builder_query(selection)
+    return replace(feed, home_url=f"{press.site.links.to(BUILDER)}?{query}", hubs=press.site.own_hubs)
 
 
 def private_feed(tx: Transaction, topics: Sequence[str], name: str, identity: str, press: Press) -> Feed:

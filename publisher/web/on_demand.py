@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -79,15 +79,18 @@ class OnDemand:
         self._weight = 0
         self._one_at_a_time = asyncio.Lock()
 
-    async def answer(self, request: Request, key: str, kind: str, make: Make, *, private: bool = False) -> Response:
+    async def answer(
+        self, request: Request, key: str, kind: str, make: Make, *, links: Sequence[Header] = (), private: bool = False
+    ) -> Response:
         """The feed that `make` gives as `kind` (atom, rss, json), kept under `key`; 304 to who has it already.
 
-        With `private` only the reader's own program may keep it, and no search engine, nor any other site's script.
+        `links` says of it what `ExtraHeaders` says of documents. With `private` only the reader's own program may keep
+        it, and no search engine, nor any other site's script.
         """
         refusal = self._limits.refusal(request.scope)
         if refusal is not None:
             return _response(refusal)
-        kept = await self._document(f"{key}.{kind}", kind, make, private)
+        kept = await self._document(f"{key}.{kind}", kind, make, links, private)
         control = self._freshness.cache_control()
         if private:
             control = control.replace(b"public", b"private", 1)
@@ -95,7 +98,7 @@ class OnDemand:
         self._limits.charge(request.scope, NOT_MODIFIED if reply.status == 304 else FULL)
         return _response(reply)
 
-    async def _document(self, key: str, kind: str, make: Make, private: bool) -> Kept:
+    async def _document(self, key: str, kind: str, make: Make, links: Sequence[Header], private: bool) -> Kept:
         kept = await self._fresh(key)
         if kept is not None:
             return kept
@@ -103,7 +106,7 @@ class OnDemand:
             kept = await self._fresh(key)  # somebody else may have asked for the same
             if kept is None:
                 run = across if kind == "rss" else run_in_threadpool
-                kept = await run(self._made, self._shelf.get(key), kind, make, private)
+                kept = await run(self._made, self._shelf.get(key), kind, make, links, private)
                 self._put(key, kept)
         return kept
 
@@ -119,7 +122,7 @@ class OnDemand:
         with self._store.read() as tx:
             return tx.articles.last_touched()
 
-    def _made(self, former: Kept | None, kind: str, make: Make, private: bool) -> Kept:
+    def _made(self, former: Kept | None, kind: str, make: Make, links: Sequence[Header], private: bool) -> Kept:
         with self._store.read() as tx:
             touched = tx.articles.last_touched()
             feed = make(tx)
@@ -141,7 +144,7 @@ class OnDemand:
             content,
             {GZIP: gzip.compress(content, 6, mtime=0)},
             modified=modified,
-            headers=headers,
+            headers=(*headers, *links),
             lasting=(NOINDEX,) if private else lasting,
         )
         return Kept(document, touched)
