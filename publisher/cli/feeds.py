@@ -26,12 +26,13 @@ def check(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Check feeds as every run does before it publishes them, and as readers meet them.
+    """Check published feeds against the rules of their formats.
 
-    Without PATH or URL the whole published site: every feed and archive, the list of feeds, and that what they link
-    to is there. An address is asked as a reader would: media type, compression, 304. Exit code 1 with findings.
+    Every run does the same before it publishes. Without PATH or URL the whole published site: every feed and archive,
+    the list of feeds, and that what they link to is there. An address, such as https://customs.example/feeds/all.atom,
+    is asked as a reader would: media type, compression, 304. Exit code 1 with findings.
 
-    Example: publisher feeds check https://customs.example/feeds/all.atom
+    Example: publisher feeds check
     """
     checked = [one for place in places for one in _checked(place)] if places else _site(config)
     findings = sum(len(one.findings) for one in checked)

@@ -77,7 +77,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     `empty` is said on a terminal when there are no rows; a pipe then gets no line at all.
     """
     listed = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+    if not on_terminal():
         for row in [list(columns), *listed] if listed else []:
             typer.echo("\t".join(" ".join(cell.split()) for cell in row))
     elif not listed:
@@ -87,6 +87,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
         _draw(columns, listed, widths)
     else:
         _cards(columns, listed)
+
+
+def on_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def columns_of_terminal() -> int:
@@ -156,7 +160,7 @@ def say(name: str, value: str, *, width: int = 12) -> None:
 def paragraph(text: str, *, indent: int = 0) -> None:
     """`text`; on a terminal wrapped between words, lines after the first indented."""
     for line in text.split("\n"):
-        if sys.stdout.isatty():
+        if on_terminal():
             width = max(columns_of_terminal() - 1, indent + 20)
             wrapped = textwrap.wrap(
                 line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False

@@ -51,7 +51,8 @@ def list_(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) ->
         return
     table(["topic", "label", "group", "articles"], [(r["slug"], r["label"], r["group"], r["articles"]) for r in rows])
     if on_terminal():
-        typer.echo(f"\nFeeds: {app.links.feed('TOPIC')}, .rss and .json")
+        typer.echo()
+        paragraph(f"Feeds: {app.links.feed('TOPIC')}, .rss and .json", indent=7)
 
 
 def explain(
