@@ -24,13 +24,12 @@ _RENDER = dict(FORMATS)
 
 
 def newest_in(tx: Transaction, selection: Selection, limit: int) -> list[FiledArticle]:
-    """The articles of the selection whose content changed last, each once, newest change first."""
-    if len(selection.slugs) == 1:
-        return tx.articles.newest(selection.slugs[0], limit)
+    """The articles of the selection that changed, or came into it, last, each once, the newest change first. A
+    withdrawn one stays for the time of its notice."""
     if selection.match is Match.ANY:
-        return _of(tx, tx.filings.newest_of_any(selection.slugs, limit))
+        return _of(tx, tx.archives.newest_of_any(selection.slugs, limit))
     one, other = selection.slugs
-    return _of(tx, tx.filings.newest_of_both(one, other, limit))
+    return _of(tx, tx.archives.newest_of_both(one, other, limit))
 
 
 def combined_feed(tx: Transaction, selection: Selection, press: Press) -> Feed:
@@ -47,13 +46,9 @@ def private_feed(tx: Transaction, topics: Sequence[str], name: str, identity: st
     """A reader's feed with all that is filed under any of `topics`. `name` is its path below ``feeds/``, which holds
     a secret; `identity` is the end of its id, which holds none and stays when the address is made anew."""
     known = _topics(press)
-    if ALL in topics:
-        articles = tx.articles.newest(ALL, press.entries)
-        label = "Everything"
-    else:
-        chosen = [slug for slug in topics if slug in known]
-        articles = _of(tx, tx.filings.newest_of_any(chosen, press.entries))
-        label = ", ".join(known[slug].label for slug in chosen)
+    chosen = (ALL,) if ALL in topics else [slug for slug in topics if slug in known]
+    label = "Everything" if ALL in topics else ", ".join(known[slug].label for slug in chosen)
+    articles = _of(tx, tx.archives.newest_of_any(chosen, press.entries))
     feed = build_feed(Topic(name, label, label, TopicGroup.THEME), articles, known, press.site)
     return replace(
         feed,

@@ -67,6 +67,27 @@ class Archives:
         lines += self._lines(departures, *notice, limit=limit, falling=True)
         return sorted(lines, key=lambda line: -line.stamp)[:limit]
 
+    def newest_of_any(self, topics: Collection[str], limit: int) -> list[str]:
+        """Keys of the `limit` entries of at least one of `topics` that changed, or came into one of them, last."""
+        return _newest([line for topic in topics for line in self.newest(topic, limit)], limit)
+
+    def newest_of_both(self, topic: str, other: str, limit: int) -> list[str]:
+        """Keys of the `limit` entries of both topics that changed, or came into the second of them, last."""
+        lines: list[FeedLine] = []
+        for one, two in ((topic, other), (other, topic)):  # two walks down the index, which end as soon as they may
+            also = filings.alias("also")
+            in_two = sa.exists().where(also.c.article_key == filings.c.article_key, also.c.topic == two)
+            lines += self._lines(filings, filings.c.topic == one, in_two, limit=limit, falling=True)
+            gone = departures.alias("gone")
+            notice_in_two = sa.exists().where(
+                gone.c.article_key == departures.c.article_key,
+                gone.c.topic == two,
+                gone.c.state == DepartureState.NOTICE,
+            )
+            notice = (departures.c.topic == one, departures.c.state == DepartureState.NOTICE, notice_in_two)
+            lines += self._lines(departures, *notice, limit=limit, falling=True)
+        return _newest(lines, limit)
+
     def tombstones(self, topic: str, limit: int) -> list[FeedLine]:
         """The tombstones that the current feed has to show: the `limit` newest in their time, and all those that
         archives have need of but do not hold yet."""
@@ -158,6 +179,13 @@ class Archives:
 
     def _rows(self, query: sa.Select[Any]) -> list[ArchiveRow]:
         return [ArchiveRow(row.topic, row.number, _load(row.lines)) for row in self._connection.execute(query)]
+
+
+def _newest(lines: Collection[FeedLine], limit: int) -> list[str]:
+    stamps: dict[str, int] = {}
+    for line in lines:
+        stamps[line.key] = max(line.stamp, stamps.get(line.key, 0))
+    return sorted(stamps, key=stamps.__getitem__, reverse=True)[:limit]
 
 
 def _dump(lines: Sequence[FeedLine]) -> str:

@@ -164,25 +164,6 @@ class Filings:
         )
         return [WindowRow(*row) for row in self._connection.execute(query)]
 
-    def newest_of_any(self, topics: Collection[str], limit: int) -> list[str]:
-        """Keys of the articles filed under at least one of `topics`, each once, by falling stamp."""
-        stamps: dict[str, int] = {}
-        for topic in topics:  # a short walk down the index for each, instead of a sort of everything filed there
-            query = sa.select(filings.c.article_key, filings.c.stamp).where(filings.c.topic == topic)
-            for key, stamp in self._connection.execute(query.order_by(filings.c.stamp.desc()).limit(limit)):
-                stamps[key] = max(stamp, stamps.get(key, 0))
-        return sorted(stamps, key=stamps.__getitem__, reverse=True)[:limit]
-
-    def newest_of_both(self, topic: str, other: str, limit: int) -> list[str]:
-        """Keys of the articles filed under `topic` and under `other`, by falling stamp."""
-        also = filings.alias("also")
-        query = (
-            sa.select(filings.c.article_key)
-            .join(also, (also.c.article_key == filings.c.article_key) & (also.c.topic == other))
-            .where(filings.c.topic == topic)
-        )
-        return list(self._connection.scalars(query.order_by(filings.c.stamp.desc()).limit(limit)))
-
     def keys_filed_before(self, keys: Collection[str], seq: int) -> set[str]:
         """Those of `keys` with a filing numbered `seq` or lower."""
         return {

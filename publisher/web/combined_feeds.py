@@ -4,7 +4,7 @@
     /feeds/region-asia-pacific/environment.atom    filed under both
     /feeds/build?topic=environment&topic=...       the address of such a feed, and what is in it
 
-Any other order or repetition of the topics is sent on to the one address; nothing here changes anything.
+Any other order, a repetition, and a topic's former name are sent on to the one address of the feed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from publisher.flows.combine import combined_feed, newest_in
 from publisher.links import BUILDER, feed_path
 from publisher.model import FiledArticle
 from publisher.pages import WebPages
+from publisher.web.hub import link_headers
 from publisher.web.on_demand import OnDemand, PathText
 from publisher.web.responses import page
 
@@ -50,16 +51,24 @@ register_url_convertor("inner", _Inner())
 
 def routes(app: App, pages: WebPages, on_demand: OnDemand) -> list[Route]:
     topics = {topic.slug: topic for topic in app.press.feeds}
+    renamed = app.settings.renamed_topics
+    links = link_headers(app)
 
     async def feed(request: Request, name: str, slugs: Sequence[str], match: Match) -> Response:
         try:
-            selection = select(slugs, match, topics)
+            selection = select([renamed.get(slug, slug) for slug in slugs], match, topics)
         except (NotFound, UsageError):
             return page(pages.message("There is no such feed", _NO_FEED, link=_choose(app)), 404)
         kind = request.path_params["kind"]
         if selection.name != name:
             return _moved(name, selection.name, kind)
-        return await on_demand.answer(request, selection.name, kind, lambda tx: combined_feed(tx, selection, app.press))
+        return await on_demand.answer(
+            request,
+            selection.name,
+            kind,
+            lambda tx: combined_feed(tx, selection, app.press),
+            links=links(feed_path(selection.name, kind)),
+        )
 
     async def union(request: Request) -> Response:
         name = request.path_params["name"]
@@ -102,7 +111,7 @@ def _choose(app: App) -> tuple[str, str]:
 
 def _newest(app: App, selection: Selection) -> list[FiledArticle]:
     with app.store.read() as tx:
-        return newest_in(tx, selection, SHOWN)
+        return [filed for filed in newest_in(tx, selection, SHOWN) if filed.article.withdrawn is None]
 
 
 def _built(pages: WebPages, selection: Selection, articles: Sequence[FiledArticle]) -> bytes:

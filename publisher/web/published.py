@@ -21,7 +21,8 @@ _CLOSED_FOR_S = 60  # how long the list of closed topics is believed
 
 
 class Published:
-    """`missing` goes behind all routes, `in_front_of` before them; `freshness` can be told of a timetable.
+    """`missing` goes behind all routes, `in_front_of` before them; `freshness` can be told of a timetable, `limits` hold
+    for all answers.
 
     `extra_headers` gives further headers of a document by its path, such as Link; it is asked once for each version.
     """
@@ -29,7 +30,7 @@ class Published:
     def __init__(self, app: App, extra_headers: ExtraHeaders = lambda _: []) -> None:
         web = app.settings.web
         self.freshness = Freshness(app.clock, app.settings.feeds.every_minutes)
-        self._limits = Limits(web.burst, web.rate, time.monotonic)
+        self.limits = Limits(web.burst, web.rate, time.monotonic)
         self._delta = FeedDelta(lambda path, digest: _marks(app, path, digest))
         self._files = FileCache(
             app.folder.root, is_withdrawn=lambda slug: _is_withdrawn(app, slug), extra_headers=extra_headers
@@ -40,12 +41,12 @@ class Published:
             closed=_remembered(lambda: _closed(app), _CLOSED_FOR_S),
             is_withdrawn=lambda slug: _is_withdrawn(app, slug),
             pages=app.web_pages,
-            limits=self._limits,
+            limits=self.limits,
         )
 
     def in_front_of(self, behind: ASGIApp, prefix: str) -> SiteFiles:
         return SiteFiles(
-            behind, self._files, freshness=self.freshness, limits=self._limits, delta=self._delta, prefix=prefix
+            behind, self._files, freshness=self.freshness, limits=self.limits, delta=self._delta, prefix=prefix
         )
 
 

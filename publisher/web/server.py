@@ -69,7 +69,7 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     for room in (unsubscribe, preferences):
         site.router.routes.extend(room.routes(app, app.web_pages))
     site.router.routes.extend(hub.routes(app))
-    on_demand = OnDemand(app.store, app.clock)
+    on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
     for feeds in (private_feeds, combined_feeds):
         site.router.routes.extend(feeds.routes(app, app.web_pages, on_demand))
     site.mount("/", published.missing)
