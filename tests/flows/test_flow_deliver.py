@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 
 import pytest
-from flows.house import FEEDS_ONLY, WEEKLY, House, headers, name_of, slugs_in
+from flows.house import FEEDS_ONLY, WEEKLY, House, headers, name_of, slugs_in, topic_rules
 from wire.servers import DROP, TAKEN_THEN_DROP, Relay
 
 from publisher.flows import deliver as deliver_flow
@@ -317,3 +317,19 @@ def test_a_reader_removed_while_the_relay_called_them_dead_does_not_stop_the_run
     assert run.state is RunState.DONE
     assert [name_of(taken) for taken in relay.taken] == ["charlie"]
     posting.check_sums()
+
+
+@pytest.mark.parametrize("topics", [("all",), ("data", "environment")])
+def test_an_article_filed_under_another_topic_later_does_not_come_again(
+    posting_anywhere: House, relay: Relay, topics: tuple[str, ...]
+) -> None:
+    house = posting_anywhere
+    house.article("Waste", "On environment, with cobalt.")
+    house.reader("alice", *topics)
+    house.reader("bob", "data")
+    house.publish()
+    house.rebuild(topics=topic_rules(data=("cobalt",)))
+    house.clock.forward(days=7)
+    house.publish()
+    assert letters_of(relay, "alice") == [("waste",)]
+    assert letters_of(relay, "bob") == [("waste",)], "new to who follows that topic alone"

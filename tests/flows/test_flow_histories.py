@@ -80,6 +80,9 @@ class Histories(RuleBasedStateMachine):
         self.allowed: dict[tuple[str, str], set[str]] = {}  # reader, date of the issue -> slugs
         self.doubtful: set[tuple[int, str]] = set()  # reader, article: in a letter whose reply was lost once
         self.ended: dict[Frequency, int] = {}
+        self.a_reader_joins((ALL,), Frequency.DAILY)  # so that every history is about somebody
+        self.a_reader_joins(("data", "environment"), Frequency.WEEKLY)
+        self.an_article_comes_in(["amber", "environment"], None)
 
     @property
     def store(self) -> Store:
@@ -171,6 +174,15 @@ class Histories(RuleBasedStateMachine):
             stage = self.relay.content if answer in {DROP, TAKEN_THEN_DROP} else self.relay.rcpt
             stage[f"reader{number}@readers.example"] = answer
         self._deliver()
+
+    @rule(rules=st.none() | st.integers(0, len(RULES) - 1))
+    def a_good_day(self, rules: int | None) -> None:
+        """The usual course: digests go out and arrive; then perhaps somebody edits the rules."""
+        for frequency in (Frequency.DAILY, Frequency.WEEKLY):
+            self.an_issue_is_composed(frequency)
+        self.letters_are_delivered([], 12)
+        if rules is not None:
+            self.the_rules_change(rules)
 
     # --- what must hold -------------------------------------------------------------------------------------------
 
