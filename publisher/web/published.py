@@ -21,8 +21,8 @@ _CLOSED_FOR_S = 60  # how long the list of closed topics is believed
 
 
 class Published:
-    """`missing` goes behind all routes, `in_front_of` before them; `freshness` can be told of a timetable, `limits` hold
-    for all answers.
+    """`missing` goes behind all routes, `in_front_of` before them; `freshness` can be told of a timetable,
+    `limits` hold for all answers.
 
     `extra_headers` gives further headers of a document by its path, such as Link; it is asked once for each version.
     """
