@@ -15,7 +15,6 @@ MEDIA_TYPES = {
     ".json": "application/feed+json",
     ".opml": "text/x-opml",
 }
-_FOR_ALL: Header = (b"x-content-type-options", b"nosniff")
 _ANY_ORIGIN: Header = (b"access-control-allow-origin", b"*")
 PAGE_HEADERS: tuple[Header, ...] = (
     (
@@ -24,6 +23,7 @@ PAGE_HEADERS: tuple[Header, ...] = (
         b"frame-ancestors 'none'",
     ),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"x-content-type-options", b"nosniff"),
 )
 _ARCHIVE = re.compile(r"feeds/[^/]+/archive-\d+\.[a-z]+")
 _DELTA = re.compile(r"feeds/[^/]+\.(atom|rss)")
@@ -49,10 +49,10 @@ def kind_headers(path: str) -> tuple[tuple[Header, ...], tuple[Header, ...]]:
     media_type = feed or mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
     if feed or media_type.startswith("text/"):
         media_type += "; charset=utf-8"
-    headers = ((b"content-type", media_type.encode()), _FOR_ALL)
+    kind: Header = (b"content-type", media_type.encode())
     if feed:
-        return headers, (_ANY_ORIGIN,)
-    return ((*headers, *PAGE_HEADERS) if suffix == ".html" else headers), ()
+        return (kind,), (_ANY_ORIGIN,)
+    return ((kind, *PAGE_HEADERS) if suffix == ".html" else (kind,)), ()
 
 
 def is_frozen(path: str) -> bool:

@@ -24,7 +24,7 @@ from publisher.web.limits import FULL, Limits
 
 _TOPIC = re.compile(r"(?P<before>topics/|feeds/)(?P<slug>[^/.]+)(?P<after>(/.*)?|\.(atom|rss|json))")
 _ARTICLE = re.compile(r"articles/([^/]+)/index\.html")
-_HEADERS = {name.decode(): value.decode() for name, value in PAGE_HEADERS} | {"X-Content-Type-Options": "nosniff"}
+_HEADERS = {name.decode(): value.decode() for name, value in PAGE_HEADERS} | {"Cache-Control": "no-cache"}
 
 
 class Missing:
@@ -93,8 +93,7 @@ class Missing:
 
 
 def _page(content: bytes, status: int) -> Response:
-    headers = _HEADERS | {"Cache-Control": "no-cache"}
-    return Response(content, status, headers, media_type="text/html; charset=utf-8")
+    return Response(content, status, _HEADERS, media_type="text/html; charset=utf-8")
 
 
 def _moved(scope: Scope, path: str) -> Response:

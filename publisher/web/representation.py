@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
+from typing import NamedTuple
 
 from starlette.types import Send
 
@@ -21,12 +22,11 @@ Header = tuple[bytes, bytes]
 
 _DIGEST = 32  # hex digits of SHA-256 in an entity tag
 _OURS = re.compile(rb'"([0-9a-f]{32})(?:-(?:gzip|br)-[0-9a-f]{8})?"')
-_CONDITIONS = (b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"range")
+_CONDITIONS = frozenset((b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"range"))
 _VARY = (b"vary", b"Accept-Encoding")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     headers: Sequence[Header]
     body: bytes = b""
@@ -50,13 +50,23 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """A document at one moment. `modified`: seconds since 1970; `own`: its headers whatever the coding."""
+    """A document at one moment. `modified`: seconds since 1970; `own`: its headers whatever the coding. `_chosen` are
+    its variants in the order that a client prefers: there are a few such orders, and very many requests."""
 
     sha256: str
     modified: int
     last_modified: bytes
     own: tuple[Header, ...]
     variants: Mapping[str, Variant]
+    _chosen: dict[Sequence[str], Sequence[Variant]] = field(default_factory=dict, repr=False, compare=False)
+
+    def chosen(self, preferred: tuple[str, ...]) -> Sequence[Variant]:
+        """The variants in the codings of `preferred`, in that order."""
+        found = self._chosen.get(preferred)
+        if found is None:
+            found = [self.variants[coding] for coding in preferred if coding in self.variants]
+            self._chosen[preferred] = found
+        return found
 
     @property
     def weight(self) -> int:
@@ -86,7 +96,6 @@ def represent(
         full = (
             *headers,
             (b"content-length", str(len(body)).encode()),
-            (b"accept-ranges", b"bytes"),
             *encoding,
             *brief,
         )
@@ -96,20 +105,17 @@ def represent(
 
 def answer(document: Representation, fields: Fields, cache_control: bytes) -> Answer:
     """The answer to a GET with these header fields; the one to HEAD is the same without its body."""
-    variants = document.variants
-    accepted = [coding for coding in codings(fields.get(b"accept-encoding")) if coding in variants]
+    accepted = document.chosen(codings(fields.get(b"accept-encoding")))
     if not accepted:
         return text(406, "This document cannot be sent in an encoding that the request accepts.", _VARY)
-    chosen = variants[accepted[0]]
+    chosen = accepted[0]
     control = (b"cache-control", cache_control)
-    if any(name in fields for name in _CONDITIONS):
+    if not _CONDITIONS.isdisjoint(fields):
         if fails(fields, chosen.etag, document.modified):
             return text(412, "The document is not the version that the request names.", _VARY)
-        etags = [variants[coding].etag for coding in accepted]
-        current = not_modified(fields, etags, document.modified)
+        current = not_modified(fields, [variant.etag for variant in accepted], document.modified)
         if current is not None:
-            variant = next(variants[coding] for coding in accepted if variants[coding].etag == current)
-            return Answer(304, (*variant.brief, control))
+            return Answer(304, (*next(v.brief for v in accepted if v.etag == current), control))
         if b"range" in fields:
             return _part(document, chosen, fields, control)
     return Answer(200, (*chosen.headers, control), chosen.body)
