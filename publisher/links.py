@@ -42,6 +42,11 @@ def feed_path(slug: str, extension: str = "atom") -> str:
     return f"feeds/{slug}.{extension}"
 
 
+def archive_path(slug: str, number: int) -> str:
+    """An archive of a topic's feed (RFC 5005); `number` counts from 1."""
+    return f"feeds/{slug}/archive-{number}.atom"
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """Absolute URLs. `base_url` ends with a slash (config sees to it)."""
@@ -69,6 +74,9 @@ class Links:
 
     def feed(self, slug: str, extension: str = "atom") -> str:
         return self.to(feed_path(slug, extension))
+
+    def archive(self, slug: str, number: int) -> str:
+        return self.to(archive_path(slug, number))
 
     def hub(self) -> str:
         """Where `publisher serve` is a WebSub hub."""

@@ -12,6 +12,7 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
+from publisher.feeds.names import FH, TOMBSTONES
 from publisher.feeds.value import Entry, Feed, require_good, rfc3339, text_or_html
 
 MEDIA_TYPE = "application/atom+xml"
@@ -37,15 +38,27 @@ def render(feed: Feed) -> bytes:
     generator.author({"name": feed.author})
     if feed.rights:
         generator.rights(text_or_html(feed.rights)[1])
-    generator.link({"href": feed.atom_url, "rel": "self", "type": MEDIA_TYPE})
+    generator.link({"href": feed.archive_url or feed.atom_url, "rel": "self", "type": MEDIA_TYPE})
     generator.link({"href": feed.home_url, "rel": "alternate", "type": "text/html", "hreflang": feed.language})
     for hub in feed.hubs:
         generator.link({"href": hub, "rel": "hub"})  # WebSub, 4
+    for rel, href in _neighbours(feed):
+        generator.link({"href": href, "rel": rel, "type": MEDIA_TYPE})
     generator.generator(GENERATOR)
     for entry in feed.entries:
         _add(generator, entry, feed)
     content: bytes = generator.atom_str(pretty=True)
     return content
+
+
+def _neighbours(feed: Feed) -> list[tuple[str, str]]:
+    """RFC 5005, 4: the documents that hold the rest of the feed."""
+    links = (
+        ("current", feed.atom_url if feed.archive_url else None),
+        ("prev-archive", feed.prev_archive),
+        ("next-archive", feed.next_archive),
+    )
+    return [(rel, href) for rel, href in links if href]
 
 
 def _add(generator: FeedGenerator, entry: Entry, feed: Feed) -> None:
@@ -70,10 +83,22 @@ def _add(generator: FeedGenerator, entry: Entry, feed: Feed) -> None:
 class _FeedFacts(BaseExtension):  # type: ignore[misc]
     feed: Feed
 
+    def extend_ns(self) -> dict[str, str]:
+        """Only what is used: a namespace without use would change the bytes of feeds that have no history."""
+        history = self.feed.complete or self.feed.archive_url
+        return ({"fh": FH} if history else {}) | ({"at": TOMBSTONES} if self.feed.tombstones else {})
+
     def extend_atom(self, feed: etree._Element) -> etree._Element:
         for name, plain in (("title", self.feed.title), ("subtitle", self.feed.subtitle), ("rights", self.feed.rights)):
             _declare(feed, name, plain)
         _date(feed, "updated", rfc3339(self.feed.updated))
+        if self.feed.complete:
+            etree.SubElement(feed, f"{{{FH}}}complete")  # RFC 5005, 2
+        if self.feed.archive_url:
+            etree.SubElement(feed, f"{{{FH}}}archive")  # RFC 5005, 4
+        for tombstone in self.feed.tombstones:  # RFC 6721, 3; before the entries, where extensions have their place
+            when = rfc3339(tombstone.when)
+            etree.SubElement(feed, f"{{{TOMBSTONES}}}deleted-entry", ref=tombstone.entry_id, when=when)
         return feed
 
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 from lxml import etree
 
 from publisher.feeds.check_texts import html_problem, read_xml
+from publisher.feeds.names import TOMBSTONES
 from publisher.feeds.value import EARLIEST_YEAR, LATEST, Problem
 
 __all__ = ["Problem", "check_atom"]
@@ -38,6 +39,7 @@ def check_atom(content: bytes, *, self_url: str | None = None, now: datetime | N
         *_grammar(root, entries),
         *_links(root, entries, self_url),
         *_ids(entries),
+        *_tombstones(root, entries, now),
         *_authors(root, entries),
         *(problem for entry in entries for problem in _content(entry)),
         *_dates(root, entries, now),
@@ -92,6 +94,23 @@ def _ids(entries: list[etree._Element]) -> Iterator[Problem]:
     for entry_id, count in Counter(map(_id, entries)).items():
         if count > 1:
             yield Problem("RFC 4287, 4.2.6", f"{count} entries have this id", entry_id)
+
+
+def _tombstones(root: etree._Element, entries: list[etree._Element], now: datetime | None) -> Iterator[Problem]:
+    """RFC 6721, 3: each names an entry and when it was deleted; here none is also an entry of the same document."""
+    there = set(map(_id, entries))
+    for deleted in root.iter(f"{{{TOMBSTONES}}}deleted-entry"):
+        ref = deleted.get("ref", "").strip()
+        moment = _instant(deleted.get("when"))
+        if not ref or moment is None:
+            yield Problem("RFC 6721, 3", "a deleted-entry needs ref and when (RFC 3339)", ref)
+        elif moment.year < EARLIEST_YEAR or (now is not None and moment > now + LATEST):
+            yield Problem("RFC 6721, 3", f"deleted at an implausible date: {deleted.get('when')}", ref)
+        if ref in there:
+            yield Problem("RFC 6721, 3", "both an entry and a deleted-entry of this document", ref)
+        there.add(ref)
+        if deleted.getparent() is not root:
+            yield Problem("RFC 6721, 3", "a deleted-entry has its place in the feed itself", ref)
 
 
 def _authors(root: etree._Element, entries: list[etree._Element]) -> Iterator[Problem]:
@@ -150,8 +169,12 @@ def _order(entries: Iterable[etree._Element]) -> Iterator[Problem]:
 
 
 def _moment(element: etree._Element) -> datetime | None:
+    return _instant(element.text)
+
+
+def _instant(text: str | None) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(element.text or "")
+        moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
     return moment if moment.tzinfo else None

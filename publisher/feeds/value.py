@@ -10,15 +10,17 @@ import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from publisher.clock import whole_seconds
 from publisher.errors import FeedError
+from publisher.feeds import notes
 from publisher.htmltext import clean_line, excerpt
 from publisher.links import Links
-from publisher.model import ALL, FiledArticle, Topic, TopicGroup
+from publisher.model import ALL, Article, FiledArticle, Topic, TopicGroup
 
 if TYPE_CHECKING:
     from publisher.config import SiteSettings
@@ -30,7 +32,7 @@ EARLIEST_YEAR = 1990
 LATEST = timedelta(days=1)
 """How far after the present a date may lie before it is taken for a mistake."""
 _ENTRY_OVERHEAD = 2000  # bytes of tags and links around an entry's texts, generously
-_ROOM = MAX_BYTES - 100_000  # what entries may take: the rest is for the head of the feed
+ENTRY_ROOM = MAX_BYTES - 100_000  # what entries may take: the rest is for the head of the feed
 _TITLE = 80
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")  # an absolute IRI (RFC 3987)
@@ -46,7 +48,7 @@ class FeedSite:
     tag URIs (RFC 4151) of `tag_authority` and `tag_year`, so that a moved `links.base_url` changes none of them.
 
     `hubs` are the WebSub hubs that are told when a published feed changes; `own_hub` knows that by itself, also of
-    feeds that are made when they are asked for."""
+    feeds that are made when they are asked for. Dates that people read are days in `zone`."""
 
     links: Links
     title: str
@@ -58,6 +60,7 @@ class FeedSite:
     tag_year: int
     hubs: tuple[str, ...] = ()
     own_hub: str | None = None
+    zone: tzinfo = UTC
 
     @classmethod
     def of(cls, site: SiteSettings, *, hubs: tuple[str, ...] = (), own_hub: str | None = None) -> FeedSite:
@@ -73,6 +76,7 @@ class FeedSite:
             tag_year=site.tag_year,
             hubs=hubs,
             own_hub=own_hub,
+            zone=ZoneInfo(site.timezone),
         )
 
     @property
@@ -110,9 +114,21 @@ class Entry:
     source_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """That an entry was deleted from the feed (RFC 6721). `when` is aware, in UTC, in whole seconds."""
+
+    entry_id: str
+    when: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A topic's feed in all its formats; `entries` in the order they are published in: newest change first."""
+    """A topic's feed in all its formats; `entries` in the order they are published in: newest change first.
+
+    Only Atom tells the rest (RFC 5005, RFC 6721): `complete` says that there is nothing but these entries,
+    `archive_url` that this document is the archive at that address.
+    """
 
     slug: str
     feed_id: str
@@ -128,6 +144,11 @@ class Feed:
     json_url: str
     entries: tuple[Entry, ...]
     hubs: tuple[str, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
+    complete: bool = False
+    archive_url: str | None = None
+    prev_archive: str | None = None
+    next_archive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +174,15 @@ def everything(site: FeedSite) -> Topic:
     return Topic(ALL, site.title, site.description, TopicGroup.THEME)
 
 
-def build_feed(topic: Topic, articles: Sequence[FiledArticle], topics: Mapping[str, Topic], site: FeedSite) -> Feed:
+def build_feed(
+    topic: Topic,
+    articles: Sequence[FiledArticle],
+    topics: Mapping[str, Topic],
+    site: FeedSite,
+    tombstones: Sequence[Tombstone] = (),
+) -> Feed:
     """The feed of `topic` (`everything(site)` for the feed of all) with `articles`, already cut to what it holds.
+    A withdrawn article is a notice without its text.
 
     `topics` gives the labels of the categories; a slug that is not in it (a topic since removed) is no category.
     An empty feed is dated 1 January of the tag year, for lack of anything in the data.
@@ -167,7 +195,7 @@ def build_feed(topic: Topic, articles: Sequence[FiledArticle], topics: Mapping[s
         feed_id=site.tag(f"feed/{topic.slug}"),
         title=clean_line(site.title) if topic.slug == ALL else f"{clean_line(site.title)}: {label}",
         subtitle=clean_line(topic.description),
-        updated=entries[0].updated if entries else _nothing_yet(site),
+        updated=_newest(entries, tombstones, _nothing_yet(site)),
         language=language,
         author=clean_line(site.author),
         rights=clean_line(site.rights),
@@ -200,11 +228,11 @@ def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, 
         if problem is None and entry.entry_id in seen:
             problem = Problem("RFC 4287, 4.2.6", "another entry of this feed has the same id", entry.entry_id)
         if problem is None:
-            size += _size(entry)
-            if size > _ROOM:
+            size += entry_size(entry)
+            if size > ENTRY_ROOM:
                 text = f"left out: the feed would be longer than {MAX_BYTES:,} bytes; publish fewer entries"
                 problem = Problem("document size", text, entry.entry_id)
-                size -= _size(entry)
+                size -= entry_size(entry)
         if problem is None:
             seen.add(entry.entry_id)
             good.append(entry)
@@ -213,7 +241,7 @@ def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, 
     if not problems:
         return feed, problems
     # An emptied feed keeps its date: it must not seem older than the one readers have.
-    updated = max((entry.updated for entry in good), default=feed.updated)
+    updated = _newest(good, feed.tombstones, feed.updated)
     return replace(feed, entries=tuple(good), updated=updated), problems
 
 
@@ -273,11 +301,23 @@ def text_or_html(plain: str) -> tuple[str, str]:
     return ("html", html.escape(plain, quote=False)) if _MARKUP.search(plain) else ("text", plain)
 
 
+def entry_size(entry: Entry) -> int:
+    """About how many bytes `entry` takes in XML, where markup is escaped."""
+    return len(html.escape(entry.content + entry.summary + entry.title).encode()) + _ENTRY_OVERHEAD
+
+
+def _newest(entries: Sequence[Entry], tombstones: Sequence[Tombstone], default: datetime) -> datetime:
+    moments = [entry.updated for entry in entries] + [tombstone.when for tombstone in tombstones]
+    return max(moments, default=default)
+
+
 def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> Entry:
     article = filed.article
     url = site.links.article(article.slug)
     # An old document keeps its date in its text; as a feed date it would be taken for a mistake.
     published = article.published if article.published.year >= EARLIEST_YEAR else article.first_seen
+    if article.withdrawn is not None:
+        return _notice(article, whole_seconds(published), site)
     return Entry(
         entry_id=article.entry_id,
         title=clean_line(article.title) or clean_line(article.text, _TITLE),
@@ -285,11 +325,27 @@ def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> 
         published=whole_seconds(published),
         updated=whole_seconds(article.updated),
         summary=clean_line(article.summary) or excerpt(article.text),
-        content=_NOT_XML.sub("", article.body).strip(),  # the rest was settled when it was sanitised
+        # the rest was settled when it was sanitised
+        content=notes.correction(article, site.zone) + _NOT_XML.sub("", article.body).strip(),
         language=article.language,
         author=clean_line(article.author or "") or None,
         categories=tuple(_category(topics[slug], site) for slug in filed.topics if slug in topics),
         source_url=article.source_url,
+    )
+
+
+def _notice(article: Article, published: datetime, site: FeedSite) -> Entry:
+    """What stands in the place of a withdrawn article: of its text, author, source and topics nothing is left."""
+    title, text = notes.withdrawal(article, site.zone)
+    return Entry(
+        entry_id=article.entry_id,
+        title=title,
+        url=site.links.article(article.slug),
+        published=published,
+        updated=whole_seconds(article.updated),
+        summary=text,
+        content=f"<p>{html.escape(text, quote=False)}</p>",
+        language=site.language,
     )
 
 
@@ -311,8 +367,3 @@ def _is_exact(moment: datetime) -> bool:
 
 def _is_category(category: Category) -> bool:
     return bool(category.term.strip()) and _ID.fullmatch(category.scheme) is not None
-
-
-def _size(entry: Entry) -> int:
-    """About how many bytes `entry` takes in XML, where markup is escaped."""
-    return len(html.escape(entry.content + entry.summary + entry.title).encode()) + _ENTRY_OVERHEAD
