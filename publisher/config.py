@@ -30,6 +30,8 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -175,6 +177,13 @@ class DigestSettings(Section):
     daily: TimetableSettings = TimetableSettings(cron="0 7 * * *")
     weekly: TimetableSettings = TimetableSettings(cron="0 7 * * MON")
     monthly: TimetableSettings = TimetableSettings(cron="0 7 1 * *")
+
+    @field_validator("daily", "weekly", "monthly", mode="before")
+    @classmethod
+    def _own_cron(cls, value: object, info: ValidationInfo) -> object:
+        """A timetable that only says `enabled` keeps the time of its frequency."""
+        default: TimetableSettings = cls.model_fields[str(info.field_name)].default
+        return {"cron": default.cron, **value} if isinstance(value, Mapping) else value
 
 
 class SmtpSettings(Section):

@@ -26,6 +26,7 @@ MESSAGE_ID = "message-id"
 KEY_BYTES = 32
 _ID_BYTES = 6
 _MAC_BYTES = 15  # 120 bits; with the id 21 bytes, which base64 writes as 28 characters without padding
+_TOKEN_LENGTH = 28
 
 
 class Signer:
@@ -46,7 +47,7 @@ class Signer:
         raw = _raw(token)
         subject, mac = raw[:_ID_BYTES], raw[_ID_BYTES:]
         genuine = [hmac.compare_digest(mac, _mac(key, purpose, subject)) for key in self._keys]
-        if len(raw) != _ID_BYTES + _MAC_BYTES or not any(genuine):
+        if not any(genuine):
             raise TokenError("this link is incomplete or was changed")
         return int.from_bytes(subject, "big")
 
@@ -63,10 +64,14 @@ class Signer:
 
 
 def _raw(token: str) -> bytes:
+    """The bytes of a token. It has one form only: one with padding or line ends after it is refused, too."""
     try:
-        return base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+        raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
     except (ValueError, UnicodeEncodeError):
-        raise TokenError("this link is incomplete or was changed") from None
+        raw = b""
+    if len(raw) != _ID_BYTES + _MAC_BYTES or len(token) != _TOKEN_LENGTH:
+        raise TokenError("this link is incomplete or was changed")
+    return raw
 
 
 def _mac(key: bytes, purpose: str, subject: bytes) -> bytes:
@@ -74,14 +79,22 @@ def _mac(key: bytes, purpose: str, subject: bytes) -> bytes:
 
 
 def load_or_make_key(path: Path) -> bytes:
-    """The key kept in `path` (hexadecimal); made there, readable by the owner only, when there is no such file."""
+    """The key kept in `path` (hexadecimal); made there, readable by the owner only, when there is no such file.
+
+    Raises ConfigError when it can be neither read nor made, or is no key."""
     try:
-        return _read_key(path)
-    except FileNotFoundError:
-        pass
+        try:
+            return _read_key(path)
+        except FileNotFoundError:
+            return _make_key(path)
+    except OSError as error:
+        raise ConfigError("store.secret_file", f"{path}: {error.strerror or error}") from error
+
+
+def _make_key(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     key = secrets.token_bytes(KEY_BYTES)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(key.hex() + "\n")
@@ -99,7 +112,7 @@ def load_or_make_key(path: Path) -> bytes:
 def _read_key(path: Path) -> bytes:
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (ValueError, PermissionError) as error:
+    except ValueError as error:
         raise ConfigError("store.secret_file", f"{path} holds no usable key: {error}") from error
     if len(key) < KEY_BYTES:
         raise ConfigError("store.secret_file", f"{path} holds a key that is too short ({len(key)} bytes)")

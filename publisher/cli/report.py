@@ -27,6 +27,7 @@ def tell_run(record: Record, *, plan: bool = False, aside: Aside = complain) -> 
     if not record["issues"]:
         say("digests", "none due")
     if not plan:
+        _tell_pings(record.get("pings", {}), aside)
         tell_delivery(record["delivery"], aside)
 
 
@@ -67,6 +68,16 @@ def tell_delivery(delivery: Record, aside: Aside = complain) -> None:
         say("waiting", f"{number(delivery['waiting'], 'letter')} still to be sent; `publisher deliver` tries again")
     if delivery["problem"]:
         aside(delivery["problem"])
+
+
+def _tell_pings(pings: Record, aside: Aside) -> None:
+    told = [
+        f"{pings[name]:,} {word}" for name, word in (("accepted", "told"), ("waiting", "waiting")) if pings.get(name)
+    ]
+    if told:
+        say("hubs", ", ".join(told))
+    for problem in pings.get("problems", ()):
+        aside(problem)
 
 
 def _unread(files: int) -> str:

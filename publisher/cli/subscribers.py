@@ -43,7 +43,7 @@ def add(
 
     You vouch that they asked for it: no confirmation letter is sent.
 
-    Example: publisher subscribers add ann@customs.example --topics environment,region-europe --frequency daily
+    Example: publisher subscribers add ann@customs.example --topics environment,region-europe --frequency weekly
     """
     from publisher.flows.subscribe import add_subscriber
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -27,17 +26,22 @@ def run_publisher(folder: Path, *arguments: str, pythonpath: Path | None = None)
     )  # fmt: skip
 
 
+def seconds_of_work() -> float:
+    """Of the processes that ended so far; other than the time on the clock it does not grow with what others do."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def test_the_demo_takes_less_than_five_seconds_works_twice_and_says_what_to_open(tmp_path: Path) -> None:
-    start = time.perf_counter()
+    start = seconds_of_work()
     first = run_publisher(tmp_path, "demo")
-    middle = time.perf_counter()
+    assert seconds_of_work() - start < 5
     assert (first.returncode, first.stderr) == (0, "")
     opened = [line.split()[-1] for line in first.stdout.partition("\nOpen\n")[2].splitlines() if line.startswith("  ")]
     assert len(opened) == 3
     assert all((tmp_path / path).stat().st_size > 1000 for path in opened)
     second = run_publisher(tmp_path, "demo")
     assert (second.returncode, second.stdout) == (0, first.stdout)
-    assert min(middle - start, time.perf_counter() - middle) < 5
 
 
 def test_the_demo_counts_what_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, publisher: Any) -> None:

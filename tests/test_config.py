@@ -1,0 +1,255 @@
+"""config.toml and the variables: one table of settings, refused by name when wrong."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from publisher.config import Settings, SourceSettings, TopicSettings, from_values, load, variables
+from publisher.errors import ConfigError
+from publisher.templating import shipped
+
+ROOT = Path("/srv/site")
+
+
+def made(values: dict[str, Any] | None = None, environ: dict[str, str] | None = None) -> Settings:
+    return from_values(values or {}, environ or {}, root=ROOT)
+
+
+def refused(values: dict[str, Any] | None = None, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        made(values, environ)
+    return str(caught.value)
+
+
+# --- the shipped file ------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_file_says_the_defaults() -> None:
+    said = load(shipped("config.toml"), {}).model_dump(exclude={"topics"})
+    assert said == Settings().model_dump(exclude={"topics"})
+
+
+def test_the_shipped_file_shows_every_setting() -> None:
+    text = shipped("config.toml").read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    for _, key, _ in variables():
+        section = text.partition(f"\n[{key[0]}]")[2].partition("\n[")[0]
+        name = key[1] if len(key) > 1 else ""
+        assert re.search(rf"(?m)^(# ?)?{name}\b", section), ".".join(key)
+        if len(key) > 2:
+            assert key[2] in values[key[0]][key[1]], ".".join(key)
+    assert set(values["source"][0]) == set(SourceSettings.model_fields)
+
+
+def test_every_setting_has_a_description() -> None:
+    def check(model: type[BaseModel], path: str) -> None:
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                check(inner, f"{path}{name}.")
+            elif not field.exclude and path:
+                assert field.description, path + name
+
+    check(Settings, "")
+    check(SourceSettings, "source.")
+    check(TopicSettings, "topics.")
+
+
+def test_an_empty_file_is_a_good_one(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("", encoding="utf-8")
+    settings = load(tmp_path / "config.toml", {})
+    assert settings.path(settings.site.output) == tmp_path / "data" / "site"
+    assert settings.topics == {}
+
+
+# --- what is refused -------------------------------------------------------------------------------------------
+
+UNKNOWN = {
+    "site": ({"site": {"titel": "x"}}, "site.titel: unknown setting; did you mean 'title'?"),
+    "section": ({"sites": {}}, "sites: unknown setting; did you mean 'site'?"),
+    "source": ({"source": [{"path": "x", "fromat": "text"}]}, "source.0.fromat: unknown setting; did you mean"),
+    "topic": ({"topics": {"ports": {"label": "P", "word": []}}}, "topics.ports.word: unknown setting; did you mean"),
+    "nested": ({"digest": {"weekly": {"corn": ""}}}, "digest.weekly.corn: unknown setting; did you mean 'cron'?"),
+    "ours": ({"root": "/"}, "root: unknown setting"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_key_is_refused_by_its_path(name: str) -> None:
+    values, expected = UNKNOWN[name]
+    assert expected in refused(values)
+
+
+IMPOSSIBLE = {
+    "site.timezone": ("Europe/Bruxelles", "not a time zone"),
+    "site.base_url": ("news.customs.example", "not a web address"),
+    "site.language": ("e", "not a language tag"),
+    "site.accent": ("blue", "not a colour"),
+    "site.tag_authority": ("Customs Example", "not a domain name"),
+    "site.tag_year": (1889, "must be greater than or equal to 1990"),
+    "site.title": ("", "at least 1 character"),
+    "store.url": ("mysql://host/name", "not a database"),
+    "feeds.entries": (0, "must be greater than or equal to 1"),
+    "feeds.every_minutes": ("often", "must be a valid integer"),
+    "digest.sender": ("nobody", "not a mailbox"),
+    "digest.reply_to": ("a@b.example\nBcc: c@d.example", "not a mailbox"),
+    "digest.list_id": ("my list", "not a domain name"),
+    "smtp.port": (0, "must be greater than or equal to 1"),
+    "smtp.security": ("ssl", "must be 'starttls', 'tls' or 'none'"),
+    "smtp.on_uncertain": ("guess", "must be 'resend' or 'hold'"),
+    "web.port": (70000, "must be less than or equal to 65535"),
+}
+
+
+@pytest.mark.parametrize("key", IMPOSSIBLE)
+def test_an_impossible_value_is_refused_with_what_is_allowed(key: str) -> None:
+    value, expected = IMPOSSIBLE[key]
+    section, name = key.split(".")
+    text = refused({section: {name: value}})
+    assert text.startswith(f"config.toml: {key}: ")
+    assert expected in text
+
+
+@pytest.mark.parametrize("cron", ["", "0 7 * *", "0 25 * * *", "0 7 * * FUNDAY", "@weekly-ish"])
+def test_a_wrong_timetable_is_refused_with_the_form(cron: str) -> None:
+    assert "minute hour day month weekday" in refused({"digest": {"weekly": {"cron": cron}}})
+
+
+@pytest.mark.parametrize("slug", ["all", "Ports", "ports_", "a b", "-a", ""])
+def test_a_topic_needs_a_name_that_is_a_slug(slug: str) -> None:
+    assert f"topics.{slug}: a topic's name is" in refused({"topics": {slug: {"label": "Ports"}}})
+
+
+def test_a_password_in_clear_text_over_the_net_is_refused_and_not_shown() -> None:
+    smtp = {"host": "relay.customs.example", "security": "none", "username": "me", "password": "hunter2"}
+    text = refused({"smtp": smtp})
+    assert "would show the password" in text
+    assert "hunter2" not in text
+    made({"smtp": {**smtp, "host": "127.0.0.1"}})
+    made({"smtp": {**smtp, "security": "tls"}})
+
+
+def test_each_of_several_mistakes_has_its_line() -> None:
+    lines = refused({"site": {"titel": ""}, "web": {"port": -1}}).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("config.toml: ") for line in lines)
+
+
+def test_a_mistake_of_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[site]\ntitle = "x"\nlanguage = = "en"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"config\.toml: cannot be read: .*line 3"):
+        load(tmp_path / "config.toml", {})
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"title = '\xe9'"])
+def test_a_file_that_is_no_utf_8_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "config.toml", {})
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file; `publisher init` makes one"):
+        load(tmp_path / "config.toml", {})
+
+
+def test_a_frequency_can_be_switched_off_without_naming_its_time() -> None:
+    digest = made({"digest": {"daily": {"enabled": False}}}).digest
+    assert (digest.daily.enabled, digest.daily.cron) == (False, Settings().digest.daily.cron)
+    assert digest.weekly == Settings().digest.weekly
+
+
+# --- variables -------------------------------------------------------------------------------------------------
+
+
+def value_of(settings: Settings, key: tuple[str, ...]) -> object:
+    value: object = settings
+    for name in key:
+        value = getattr(value, name)
+    return value
+
+
+@pytest.mark.parametrize(("variable", "key", "secret"), list(variables()), ids=[v[0] for v in variables()])
+def test_every_variable_overrides_its_setting(variable: str, key: tuple[str, ...], secret: bool) -> None:
+    default = value_of(Settings(), key)
+    other: dict[str, str] = {
+        "PUBLISHER_SITE_BASE_URL": "https://customs.example/",
+        "PUBLISHER_SITE_LANGUAGE": "fr",
+        "PUBLISHER_SITE_TIMEZONE": "Europe/Brussels",
+        "PUBLISHER_SITE_ACCENT": "#102030",
+        "PUBLISHER_STORE_URL": "postgresql://host/name",
+        "PUBLISHER_DIGEST_TIMEZONE": "Asia/Tokyo",
+        "PUBLISHER_DIGEST_REPLY_TO": "desk@customs.example",
+        "PUBLISHER_DIGEST_SENDER": "desk@customs.example",
+        "PUBLISHER_SMTP_SECURITY": "tls",
+        "PUBLISHER_SMTP_ON_UNCERTAIN": "hold",
+        "PUBLISHER_WEBSUB_HUBS": "https://hub.example/",
+    }
+    if isinstance(default, bool):
+        text = "false" if default else "true"
+    elif isinstance(default, (int, float)):
+        text = str(default + 1)
+    elif variable.endswith("_CRON"):
+        text = "5 5 * * *"
+    else:
+        text = other.get(variable, "other.example")
+    settings = made(environ={variable: text})
+    assert value_of(settings, key) != default
+    assert settings.model_dump(exclude={key[0]}) == made().model_dump(exclude={key[0]})
+
+
+def test_a_variable_wins_over_the_file() -> None:
+    file = {"feeds": {"entries": 10, "every_minutes": 5}}
+    feeds = made(file, {"PUBLISHER_FEEDS_ENTRIES": "20"}).feeds
+    assert (feeds.entries, feeds.every_minutes) == (20, 5)
+    assert file == {"feeds": {"entries": 10, "every_minutes": 5}}
+
+
+def test_an_unknown_variable_is_refused_and_the_like_one_named() -> None:
+    text = refused(environ={"PUBLISHER_SITE_TITEL": "x"})
+    assert text == "environment: PUBLISHER_SITE_TITEL: unknown setting; did you mean 'PUBLISHER_SITE_TITLE'?"
+
+
+def test_variables_of_others_and_the_name_of_the_config_are_left_alone() -> None:
+    assert made(environ={"PUBLISHER_CONFIG": "x.toml", "HOME": "/", "PUBLISHERS": "x"}) == made()
+
+
+def test_an_impossible_value_of_a_variable_is_blamed_on_the_variable() -> None:
+    text = refused({"web": {"port": -1}}, {"PUBLISHER_SMTP_PORT": "many", "PUBLISHER_DIGEST_DAILY_CRON": "x"})
+    assert {": ".join(line.split(": ")[:2]) for line in text.splitlines()} == {
+        "environment: PUBLISHER_SMTP_PORT",
+        "environment: PUBLISHER_DIGEST_DAILY_CRON",
+        "config.toml: web.port",
+    }
+
+
+def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hunter2\n", encoding="utf-8")
+    settings = made(environ={"PUBLISHER_SMTP_PASSWORD_FILE": str(tmp_path / "password")})
+    assert settings.smtp.password.get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(settings)
+    missing = refused(environ={"PUBLISHER_SMTP_PASSWORD_FILE": str(tmp_path / "nope")})
+    assert missing.startswith("environment: PUBLISHER_SMTP_PASSWORD_FILE: ")
+    assert "No such file" in missing
+
+
+def test_only_secrets_have_a_file_variable() -> None:
+    assert [name for name, _, secret in variables() if secret] == ["PUBLISHER_SMTP_PASSWORD"]
+    assert "unknown setting" in refused(environ={"PUBLISHER_SITE_TITLE_FILE": "x"})
+
+
+def test_relative_paths_are_meant_from_the_folder_of_the_file() -> None:
+    settings = made({"site": {"output": "out"}, "outbox": {"path": "/var/outbox"}})
+    assert settings.path(settings.site.output) == ROOT / "out"
+    assert settings.path(settings.outbox.path) == Path("/var/outbox")
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        made().feeds.entries = 3  # type: ignore[misc]

@@ -1,0 +1,113 @@
+"""Templates: the operator's win file by file, a broken one is named with its line, none gets out of the sandbox."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from publisher.errors import TemplateError
+from publisher.templating import environment, render, shipped
+
+MOMENT = datetime(2026, 3, 1, 23, 30, 5, tzinfo=UTC)
+
+
+def rendered(folder: Path, text: str, name: str = "site/mine.html", zone: str = "UTC", **values: object) -> str:
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    return render(environment(folder, ZoneInfo(zone)), name, values)
+
+
+def test_a_template_of_the_operator_wins_and_the_others_are_built_in(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "icon.svg").write_text("mine", encoding="utf-8")
+    env = environment(tmp_path, UTC)
+    assert render(env, "site/icon.svg", {}) == "mine"
+    built_in = (shipped("templates") / "site" / "style.css").read_text(encoding="utf-8")
+    source, _, _ = env.loader.get_source(env, "site/style.css")  # type: ignore[union-attr]
+    assert source == built_in
+
+
+def test_the_folder_of_the_operator_need_not_exist(tmp_path: Path) -> None:
+    env = environment(tmp_path / "nope", UTC)
+    assert "#123456" in render(env, "site/icon.svg", {"accent": "#123456"})
+
+
+def test_every_shipped_template_can_be_read() -> None:
+    env = environment(None, UTC)
+    names = [name for name in env.list_templates() if name.startswith(("site/", "email/"))]
+    assert len(names) >= 10
+    for name in names:
+        env.get_template(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("one\n{% if %}\n", "site/mine.html, line 2: "),
+        ("one\ntwo {{ nope }}", "site/mine.html, line 2: 'nope' is undefined"),
+        ("{{ a.b }}", "line 1: .*has no attribute 'b'"),
+        ("one\n\n{{ 1 | nope }}", "line 3: No filter named 'nope'"),
+        ("{% include 'site/nope.html' %}", "site/nope.html.*|not found"),
+    ],
+)
+def test_a_broken_template_is_told_with_file_and_line(text: str, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=problem):
+        rendered(tmp_path, text, a="text")
+
+
+def test_a_template_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"site/nope\.html"):
+        render(environment(tmp_path, UTC), "site/nope.html", {})
+
+
+@pytest.mark.parametrize("name", ["../secret.txt", "site/../../secret.txt", "/etc/passwd"])
+def test_nothing_outside_the_folders_can_be_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    with pytest.raises(TemplateError):
+        rendered(tmp_path / "templates", f"{{% include '{name}' %}}")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "{{ a.__class__ }}",
+        "{{ a.__class__.__mro__ }}",
+        "{{ ''.__class__.__base__.__subclasses__() }}",
+        "{{ a['__class__'] }}",
+        "{{ a|attr('__class__') }}",
+        "{{ '{0.__class__}'.format(a) }}",
+        "{{ f.__globals__ }}",
+        "{{ l.append(1) }}",
+    ],
+)
+def test_the_sandbox_holds(attempt: str, tmp_path: Path) -> None:
+    try:
+        shown = rendered(tmp_path, attempt, a="text", f=rendered, l=[])
+    except TemplateError:
+        return
+    assert "class" not in shown
+    assert shown.strip() in {"", "None"}
+
+
+def test_pages_escape_markup_and_plain_text_does_not(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "{{ a }}", a="<b> & 'x'") == "&lt;b&gt; &amp; &#39;x&#39;"
+    assert rendered(tmp_path, "{{ a }}", "email/mine.txt", a="<b> & 'x'") == "<b> & 'x'"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("{{ m | day }}", "UTC", "1 March 2026"),
+        ("{{ m | day }}", "Asia/Tokyo", "2 March 2026"),
+        ("{{ m | moment }}", "UTC", "1 March 2026, 23:30 UTC"),
+        ("{{ m | moment }}", "Europe/Brussels", "2 March 2026, 00:30 CET"),
+        ("{{ m | iso }}", "UTC", "2026-03-01T23:30:05+00:00"),
+        ("{{ m | iso }}", "Asia/Kolkata", "2026-03-02T05:00:05+05:30"),
+    ],
+)
+def test_dates_are_shown_in_the_zone_of_the_site(text: str, zone: str, expected: str, tmp_path: Path) -> None:
+    assert rendered(tmp_path, text, zone=zone, m=MOMENT) == expected

@@ -1,0 +1,140 @@
+"""Tokens: nobody makes one, none does more than it is for; one key for all processes, for its owner's eyes only."""
+
+from __future__ import annotations
+
+import base64
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.errors import ConfigError, TokenError
+from publisher.tokens import PREFERENCES, UNSUBSCRIBE, Signer, load_or_make_key
+
+OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
+ids = st.integers(0, 2**48 - 1)
+
+
+@given(ids)
+def test_a_token_names_its_subscriber_in_28_characters(number: int) -> None:
+    signer = Signer([NEW])
+    token = signer.token(UNSUBSCRIBE, number)
+    assert len(token) == 28
+    assert token.replace("-", "").replace("_", "").isalnum()
+    assert signer.subscriber_id(UNSUBSCRIBE, token) == number
+
+
+@given(ids)
+def test_a_token_of_one_purpose_is_none_for_another(number: int) -> None:
+    signer = Signer([NEW])
+    for made, used in ((UNSUBSCRIBE, PREFERENCES), (PREFERENCES, UNSUBSCRIBE)):
+        with pytest.raises(TokenError):
+            signer.subscriber_id(used, signer.token(made, number))
+
+
+@given(ids, st.integers(0, 21 * 8 - 1))
+def test_a_token_with_one_bit_changed_is_refused(number: int, bit: int) -> None:
+    signer = Signer([NEW])
+    raw = bytearray(base64.urlsafe_b64decode(signer.token(UNSUBSCRIBE, number)))
+    raw[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(TokenError):
+        signer.subscriber_id(UNSUBSCRIBE, base64.urlsafe_b64encode(raw).decode())
+
+
+@given(st.text(max_size=60))
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(TokenError):
+        Signer([NEW]).subscriber_id(UNSUBSCRIBE, text)
+
+
+def test_a_token_that_was_cut_or_lengthened_is_refused() -> None:
+    signer = Signer([NEW])
+    token = signer.token(UNSUBSCRIBE, 7)
+    for wrong in [token[:length] for length in range(28)] + [token + more for more in ("A", "AAAA", "=", "\n", " ")]:
+        with pytest.raises(TokenError):
+            signer.subscriber_id(UNSUBSCRIBE, wrong)
+
+
+def test_a_token_of_another_key_is_refused() -> None:
+    with pytest.raises(TokenError):
+        Signer([NEW]).subscriber_id(UNSUBSCRIBE, Signer([OTHER]).token(UNSUBSCRIBE, 7))
+
+
+def test_links_of_old_letters_hold_after_the_key_was_changed() -> None:
+    old, both = Signer([OLD]), Signer([NEW, OLD])
+    assert both.subscriber_id(UNSUBSCRIBE, old.token(UNSUBSCRIBE, 7)) == 7
+    assert both.token(UNSUBSCRIBE, 7) == Signer([NEW]).token(UNSUBSCRIBE, 7)
+    with pytest.raises(TokenError):
+        old.subscriber_id(UNSUBSCRIBE, both.token(UNSUBSCRIBE, 7))
+
+
+def test_a_short_key_or_none_makes_no_signer() -> None:
+    for keys in ([], [b""], [b"k" * 31], [NEW, b"short"]):
+        with pytest.raises(ValueError, match="at least 32 bytes"):
+            Signer(keys)
+
+
+def test_a_name_for_some_parts_is_always_the_same_and_never_that_of_other_parts() -> None:
+    signer = Signer([NEW])
+    assert signer.digest("message-id", 1, 23) == signer.digest("message-id", 1, 23)
+    others = {
+        signer.digest("message-id", 12, 3),
+        signer.digest("other", 1, 23),
+        Signer([OLD]).digest("message-id", 1, 23),
+    }
+    assert len(others | {signer.digest("message-id", 1, 23)}) == 4
+
+
+# --- the key file ----------------------------------------------------------------------------------------------
+
+
+def test_the_key_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "secret.key"
+    key = load_or_make_key(path)
+    assert len(key) == 32
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_or_make_key(path) == key
+    assert [file.name for file in path.parent.iterdir()] == ["secret.key"]
+
+
+def test_racing_processes_use_one_key(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib\n"
+        "from publisher.tokens import load_or_make_key\n"
+        "sys.stdin.readline()\n"
+        "print(load_or_make_key(pathlib.Path(sys.argv[1])).hex())\n"
+    )
+    racing = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path / "data" / "secret.key")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for process in racing:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    keys = {process.communicate()[0].strip() for process in racing}
+    assert len(keys) == 1
+    assert bytes.fromhex(keys.pop()) == load_or_make_key(tmp_path / "data" / "secret.key")
+    assert len(list((tmp_path / "data").iterdir())) == 1
+
+
+@pytest.mark.parametrize("content", ["", "not hexadecimal", "ab" * 31, "é"])
+def test_a_file_that_holds_no_key_is_named(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"store\.secret_file: .*secret\.key"):
+        load_or_make_key(path)
+    assert path.read_text(encoding="utf-8") == content
+
+
+def test_a_place_where_no_key_can_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"store\.secret_file: .*secret\.key"):
+        load_or_make_key(tmp_path / "file" / "secret.key")
