@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -59,24 +60,44 @@ class House:
 MakeHouse = Callable[..., House]
 
 
+def open_house(folder: Path, environ: dict[str, str]) -> House:
+    clock = Clock()
+    return House(build(load(folder / "config.toml", environ), clock=clock), folder, clock)
+
+
+@pytest.fixture(scope="session")
+def published_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site that has been published once; tests get copies of it."""
+    folder = tmp_path_factory.mktemp("hub")
+    make_site(folder, with_articles=True, with_templates=False)
+    house = open_house(folder, ENVIRON)
+    house.publish()
+    house.app.close()
+    return folder
+
+
+@pytest.fixture
+def house(published_folder: Path, tmp_path: Path) -> Iterator[House]:
+    """The site with its hub, published."""
+    folder = tmp_path / "site"
+    shutil.copytree(published_folder, folder)
+    house = open_house(folder, ENVIRON)
+    yield house
+    house.app.close()
+
+
 @pytest.fixture
 def make_house(tmp_path: Path) -> Iterator[MakeHouse]:
-    made: list[App] = []
+    """A site with other settings, published."""
+    made: list[House] = []
 
     def make(**environ: str) -> House:
         make_site(tmp_path, with_articles=True, with_templates=False)
-        clock = Clock()
-        app = build(load(tmp_path / "config.toml", environ), clock=clock)
-        made.append(app)
-        house = House(app, tmp_path, clock)
+        house = open_house(tmp_path, environ)
+        made.append(house)
         house.publish()
         return house
 
     yield make
-    for app in made:
-        app.close()
-
-
-@pytest.fixture
-def house(make_house: MakeHouse) -> House:
-    return make_house(**ENVIRON)
+    for house in made:
+        house.app.close()
