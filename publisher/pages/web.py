@@ -24,6 +24,7 @@ class WebPages:
 
     def __init__(self, env: ImmutableSandboxedEnvironment, site: PageSite) -> None:
         self._env = env
+        self._site = site
         self._root = urlsplit(site.links.base_url).path or "/"
         self._frame = Frame(site, stylesheet(env, site.accent), self._to)
 
@@ -52,7 +53,7 @@ class WebPages:
             "paragraphs": [
                 "No more letters will be sent to you. A letter that is on its way already may still arrive."
             ],
-            "link": ("Subscribe again", self._to(INDEX) + "#digest"),
+            "link": ("Subscribe again", self._to(INDEX) + "#digest") if self._site.frequencies else None,
             "own_feeds": self._own_feeds(feed_token),
             "renewable": False,
             "renewed": False,
@@ -111,6 +112,7 @@ class WebPages:
         frequency: Frequency,
         paused: bool,
         unsubscribe: str,
+        frequencies: Sequence[Frequency] = tuple(Frequency),
         feed_token: str = "",
         saved: bool = False,
         renewed: bool = False,
@@ -118,11 +120,13 @@ class WebPages:
     ) -> bytes:
         """A reader's settings; posts `topics` (repeated), `frequency` and `paused` (``yes``) to its own address.
 
-        With a `feed_token` also the address of their own feed, and a button that posts `feed` (``new``) there.
+        They choose among `frequencies`. With a `feed_token` also the address of their own feed, and a button that
+        posts `feed` (``new``).
         """
         values = {
             "chosen": frozenset(topics),
             "frequency": frequency,
+            "frequencies": frequencies,
             "paused": paused,
             "unsubscribe": unsubscribe,
             "own_feeds": self._own_feeds(feed_token),

@@ -35,6 +35,7 @@ def routes(app: App, pages: WebPages) -> list[Route]:
         content = pages.preferences(
             topics=reader.topics,
             frequency=reader.frequency,
+            frequencies=[f for f in Frequency if app.settings.timetable(f).enabled or f is reader.frequency],
             paused=reader.state is SubscriberState.PAUSED,
             unsubscribe=app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader.id)),
             feed_token=token,

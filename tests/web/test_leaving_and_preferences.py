@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from urllib.parse import urlsplit
 
 import pytest
+from lxml import html
 from starlette.testclient import TestClient
 
 from publisher.app import App
@@ -84,6 +85,21 @@ def test_a_reader_changes_topics_and_frequency_and_pauses_on_their_page(client: 
     assert (changed.frequency, changed.state) == (Frequency.DAILY, SubscriberState.PAUSED)
     client.post(path, data={"topics": "environment", "frequency": "daily"})
     assert reader(app).state is SubscriberState.ACTIVE
+
+
+@pytest.mark.parametrize("topics", [["environment", "partnerships"], ["all"]])
+def test_the_form_can_be_sent_as_it_is_shown(client: TestClient, app: App, topics: list[str]) -> None:
+    path = f"/preferences/{app.signer.token(PREFERENCES, reader(app).id)}"
+    client.post(path, data={"topics": topics, "frequency": "monthly"})
+    before = reader(app)
+    assert list(before.topics) == topics
+    form = html.document_fromstring(client.get(path).content).forms[0]
+    assert form.xpath(".//input[@name='frequency']/@value") == ["daily", "weekly", "monthly"]
+    sent: dict[str, list[str]] = {}
+    for name, value in form.form_values():
+        sent.setdefault(name, []).append(value)
+    assert client.post(path, data=sent).status_code == 200
+    assert reader(app) == before
 
 
 @pytest.mark.parametrize("data", [{"frequency": "weekly"}, {"topics": "environment", "frequency": "hourly"}])
