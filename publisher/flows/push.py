@@ -11,8 +11,9 @@ goes on where it was, and at worst sends one version twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -30,6 +31,7 @@ from publisher.websub.request import HubMode, Wish
 
 POLL_S = 2.0
 """How often the ledger is asked for changes, in seconds."""
+BREATH_S = 0.1
 FAILED_POLL_S = 30.0
 PARALLEL = 8
 """Subscribers' servers that are spoken to at the same time; one server gets one request at a time."""
@@ -41,6 +43,8 @@ MAX_WAITING = 1000
 VERIFY_AGAIN = timedelta(minutes=1)
 """A verification that a killed process left behind is made again after this time, by which it is over for sure."""
 REQUEST_LIFE = timedelta(minutes=10)
+MAX_MADE = 100
+"""Feeds that no file holds, such as unions, that can be followed: each is made anew after each publication."""
 HOST_PART = 10
 """One server may have the tenth part of all subscriptions, and in any case HOST_LEAST."""
 HOST_LEAST = 100
@@ -78,10 +82,13 @@ class Hub:
         """
         path = self._topics.path_of(wish.topic)
         now = self._clock()
-        version = (await self._topics.versions([path], now)).get(path) if path else None
-        if path is None or version is None:
+        sha256: str | None = ""
+        if path is not None and self._topics.is_file(path):
+            version = (await self._topics.versions([path], now)).get(path)
+            sha256 = version.sha256 if version else None
+        if path is None or sha256 is None:
             raise HubError(404, "hub.topic is no feed of this site; use the address in the feed's rel=self link")
-        await asyncio.to_thread(self._keep, wish, path, version, now)
+        await asyncio.to_thread(self._keep, wish, path, sha256, now)
         if self._asked is not None:
             self._asked.set()
 
@@ -99,17 +106,20 @@ class Hub:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def verify_due(self) -> None:
-        """Ask each subscriber whose request waits whether it was meant."""
+    async def verify_due(self) -> bool:
+        """Ask each subscriber whose request waits whether it was meant. Gives whether there may be more of them."""
         requests = await asyncio.to_thread(self._due_requests)
         await _by_host(requests, self._verify)
+        return len(requests) == BATCH
 
-    async def push_due(self) -> None:
-        """Send what changed to whoever is subscribed to it, and what was not taken before to whoever is due."""
+    async def push_due(self) -> bool:
+        """Send what changed to whoever is subscribed to it, and what was not taken before to whoever is due. Gives
+        whether there may be more of it."""
         followed = await asyncio.to_thread(self._followed)
         versions = await self._topics.versions(followed, self._clock())
         pushes = await asyncio.to_thread(self._due_pushes, versions)
         await _by_host(pushes, lambda push: self._push(push, versions[push.topic]))
+        return len(pushes) == BATCH
 
     async def _verify(self, request: HubRequest) -> None:
         if not await asyncio.to_thread(self._claim_request, request):
@@ -121,6 +131,9 @@ class Hub:
         else:
             answer, challenge = await self._ask(callback, request)
         meant = is_confirmed(answer, challenge)
+        if meant and not request.sha256:
+            made = (await self._topics.versions([request.topic], self._clock())).get(request.topic)
+            request = replace(request, sha256=made.sha256 if made else "")
         await asyncio.to_thread(self._settle_request, request, meant)
         log.info(
             "hub.verified" if meant else "hub.not_verified",
@@ -165,7 +178,7 @@ class Hub:
             subscription_over=over,
         )
 
-    def _keep(self, wish: Wish, path: str, version: Version, now: datetime) -> None:
+    def _keep(self, wish: Wish, path: str, sha256: str, now: datetime) -> None:
         """Write the request down, if there is room for it and it would change anything."""
         callback, limit = wish.callback, self._settings.max_subscriptions
         with self._store.write() as tx:
@@ -173,8 +186,8 @@ class Hub:
             if wish.mode is HubMode.UNSUBSCRIBE and not known:
                 return
             if wish.mode is HubMode.SUBSCRIBE and not known:
-                full = tx.hub.count() >= limit
-                if full or tx.hub.count(callback.host) >= max(limit // HOST_PART, HOST_LEAST):
+                full = tx.hub.count() >= limit or tx.hub.count(callback.host) >= max(limit // HOST_PART, HOST_LEAST)
+                if full or self._is_one_too_many(path, tx.hub.topics()):
                     raise HubError(503, "this hub has as many subscriptions as it takes; try again later")
             if tx.hub.waiting() >= MAX_WAITING:
                 raise HubError(503, "too many requests wait for their verification; try again in some minutes")
@@ -185,9 +198,15 @@ class Hub:
                 topic=path,
                 lease_s=wish.lease_s,
                 secret=wish.secret,
-                sha256=version.sha256,
+                sha256=sha256,
                 now=now,
             )
+
+    def _is_one_too_many(self, path: str, followed: Collection[str]) -> bool:
+        """Whether following `path` would mean to make yet another feed after each publication."""
+        if self._topics.is_file(path) or path in followed:
+            return False
+        return sum(not self._topics.is_file(topic) for topic in followed) >= MAX_MADE
 
     def _due_requests(self) -> list[HubRequest]:
         now = self._clock()
@@ -246,13 +265,13 @@ class Hub:
             return over
 
 
-async def _again_and_again(work: Callable[[], Awaitable[None]], wake: asyncio.Event) -> None:
-    """Do the work every POLL_S, and at once when woken; what the store refuses is tried again after a while."""
+async def _again_and_again(work: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> None:
+    """Do the work every POLL_S, and at once when woken or when there is more; what the store refuses is tried again
+    after a while."""
     while True:
         wake.clear()
-        pause = POLL_S
         try:
-            await work()
+            pause = BREATH_S if await work() else POLL_S
         except (PublisherError, OSError) as error:
             log.error("hub.failed", problem=str(error))  # noqa: TRY400  one line, no traceback
             pause = FAILED_POLL_S

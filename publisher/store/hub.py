@@ -19,7 +19,7 @@ from publisher.store.schema import hub_deliveries, hub_pings, hub_requests, hub_
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubRequest:
     """A request that waits for the subscriber's word. `topic` is the path of a feed, `sha256` of its document at the
-    time of asking: a change after that must reach the subscriber."""
+    time of asking: a change after that must reach the subscriber. It is "" for a feed that no file holds."""
 
     id: int
     mode: str  # subscribe or unsubscribe
@@ -132,6 +132,11 @@ class Hub:
 
     def has_lapsed(self, now: datetime) -> bool:
         return bool(self._count(hub_subscriptions, hub_subscriptions.c.expires <= now))
+
+    def topics(self) -> set[str]:
+        """All that somebody follows, or asked to."""
+        both = sa.union(sa.select(hub_subscriptions.c.topic), sa.select(hub_requests.c.topic))
+        return set(self._connection.execute(both).scalars())
 
     def sent_versions(self) -> set[tuple[str, str]]:
         """Each topic with a hash of it that some subscriber has been sent, or is to be sent already."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
-from subscriber import Received, Reply, subscriber
+from hub_subscriber import Received, Reply, subscriber
 
 from publisher.hubs import HubClient, Resolver
 from publisher.websub.callback import parse_callback

@@ -8,11 +8,12 @@ import hmac
 import threading
 
 import pytest
-from conftest import ENVIRON, House, MakeHouse
-from subscriber import Received, Reply, Subscriber, confirms, subscriber
+from hub_house import ENVIRON, House, MakeHouse
+from hub_subscriber import Received, Reply, Subscriber, confirms, subscriber
 
 from publisher.errors import HubError
 from publisher.flows import push as push_flow
+from publisher.flows.hub_topics import HubTopics
 from publisher.websub.request import parse_wish
 
 TOPIC = "http://127.0.0.1:8000/feeds/environment.atom"
@@ -391,3 +392,40 @@ def test_a_hub_that_may_no_longer_call_private_networks_does_not(make_house: Mak
         verify(house)
     assert alice.received == []
     assert (subscriptions(house), waiting(house)) == (0, 0)
+
+
+def test_no_more_feeds_are_made_for_subscribers_than_the_hub_can_bear(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_flow, "MAX_MADE", 1)
+    base = "http://127.0.0.1:8000/feeds/"
+    with subscriber() as alice, subscriber() as bob:
+        take(house, alice, topic=f"{base}digital-customs+environment.atom")
+        with pytest.raises(HubError, match="as many subscriptions"):
+            take(house, alice, topic=f"{base}environment+partnerships.atom")
+        take(house, bob, topic=f"{base}digital-customs+environment.atom")
+        take(house, bob, topic=f"{base}environment.atom")
+        verify(house)
+    assert subscriptions(house) == 3
+
+
+def test_a_request_for_a_feed_that_no_file_holds_makes_none_before_it_is_confirmed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(HubTopics, "_render", lambda self, path, now: made.append(path))
+    with subscriber(lambda _: (404, b"")) as mallory:
+        take(house, mallory, topic="http://127.0.0.1:8000/feeds/digital-customs+environment.atom")
+        verify(house)
+    assert made == []
+
+
+def test_more_than_one_batch_is_sent_without_a_pause(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push_flow, "BATCH", 2)
+    with subscriber() as a, subscriber() as b, subscriber() as c:
+        for target in (a, b, c):
+            subscribe(house, target)
+        house.write_article()
+        assert asyncio.run(house.app.hub.push_due())
+        assert not asyncio.run(house.app.hub.push_due())
+        assert [len(target.pushed) for target in (a, b, c)] == [1, 1, 1]

@@ -8,8 +8,8 @@ import time
 from datetime import timedelta
 
 import pytest
-from conftest import House, MakeHouse
-from subscriber import subscriber
+from hub_house import House, MakeHouse
+from hub_subscriber import subscriber
 
 from publisher.flows import pings as ping_flow
 from publisher.hubs import HubClient

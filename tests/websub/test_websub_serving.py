@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import ENVIRON, House, MakeHouse
+from hub_house import ENVIRON, House, MakeHouse
+from hub_subscriber import Subscriber, subscriber
 from starlette.testclient import TestClient
-from subscriber import Subscriber, subscriber
 
 from publisher.flows import push as push_flow
 from publisher.web import hub as web_hub
