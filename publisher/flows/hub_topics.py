@@ -63,7 +63,7 @@ class HubTopics:
     def hubs_of(self, path: str) -> tuple[str, ...]:
         """The hubs that learn of changes of this feed: only our own knows of feeds that no file holds."""
         site = self.press.site
-        return (*site.hubs, *site.own_hubs) if self._is_file(path) else site.own_hubs
+        return (*site.hubs, *site.own_hubs) if self.is_file(path) else site.own_hubs
 
     def link_header(self, path: str) -> str | None:
         """The Link header of the feed at `path`; None for what is no feed that a hub learns of."""
@@ -76,7 +76,7 @@ class HubTopics:
 
     async def versions(self, paths: Collection[str], now: datetime) -> dict[str, Version]:
         """The present version of each of `paths` that is still published."""
-        files = [path for path in paths if self._is_file(path)]
+        files = [path for path in paths if self.is_file(path)]
         found, published = await asyncio.to_thread(self._ledger, files)
         if published != self._published:
             self._rendered.clear()
@@ -116,7 +116,8 @@ class HubTopics:
             return None  # who asks for the feed itself is told why
         return Version(hashlib.sha256(content).hexdigest(), content)
 
-    def _is_file(self, path: str) -> bool:
+    def is_file(self, path: str) -> bool:
+        """Whether the feed is published as a file, or made when it is asked for."""
         return "+" not in path and path.count("/") == 1
 
     def _selection(self, name: str) -> Selection | None:
