@@ -57,7 +57,7 @@ class FileCache:
         kept = self._kept.get(address)
         if kept is None:
             return None
-        if _stamp(kept.file) != kept.stamp:
+        if stamp_of(kept.file) != kept.stamp:
             self._forget(address)
             return None
         self._kept.move_to_end(address)
@@ -69,7 +69,7 @@ class FileCache:
         if path is None:
             return None
         file = f"{self._root}/{path}"
-        return None if _stamp(file) is None else (path, file)
+        return None if stamp_of(file) is None else (path, file)
 
     def load(self, path: str, file: str) -> Kept | None:
         """Read it; may be called in any thread. None: it is gone again, or leads out of the folder by a link."""
@@ -119,7 +119,8 @@ class FileCache:
             return False  # the page itself is there, and says what is to say
 
 
-def _stamp(file: str) -> Stamp | None:
+def stamp_of(file: str) -> Stamp | None:
+    """What changes whenever the file does; None if it is no file, or can be none."""
     try:
         status = os.stat(file)  # noqa: PTH116  once per request
     except (OSError, ValueError):

@@ -18,8 +18,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from publisher.links import INDEX
 from publisher.pages import NOT_FOUND, WebPages
 from publisher.web.documents import PAGE_HEADERS, document_path
+from publisher.web.file_cache import stamp_of
 from publisher.web.limits import FULL, Limits
 
 _TOPIC = re.compile(r"(?P<before>topics/|feeds/)(?P<slug>[^/.]+)(?P<after>(/.*)?|\.(atom|rss|json))")
@@ -64,7 +66,7 @@ class Missing:
         path = document_path(address)
         if path is None:
             return self._not_found()
-        if (self._root / path / "index.html").is_file():
+        if stamp_of(f"{self._root}/{path}/{INDEX}") is not None:
             return _moved(scope, path + "/")
         topic = _TOPIC.fullmatch(path)
         if topic:
@@ -77,7 +79,7 @@ class Missing:
     def _topic(self, scope: Scope, found: re.Match[str]) -> Response:
         slug, after = found["slug"], found["after"]
         if slug in self._moved:
-            after = after.removesuffix("index.html") if found["before"] == "topics/" else after
+            after = after.removesuffix(INDEX) if found["before"] == "topics/" else after
             return _moved(scope, found["before"] + self._moved[slug] + (after or "/"))
         if slug in self._closed():
             text = "There will be no more articles under this topic. What was published can be found on the first page."
