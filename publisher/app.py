@@ -24,7 +24,7 @@ from publisher.flows.deliver import Post
 from publisher.flows.hub_topics import HubTopics
 from publisher.flows.ingest import MintKey
 from publisher.flows.letters import Letters
-from publisher.flows.publish_site import Press
+from publisher.flows.press import Press
 from publisher.flows.run import Parts
 from publisher.hubs import HubClient
 from publisher.links import Links
@@ -108,6 +108,7 @@ class App:
             accent=site.accent,
             links=self.links,
             topics=self.settings.topic_list,
+            every_minutes=self.settings.feeds.every_minutes,
             frequencies=(),  # no sign-up form: readers are added by the operator
             offline_links=site.offline_links,
             author=site.author,
@@ -135,6 +136,8 @@ class App:
             everything=self.everything,
             entries=self.settings.feeds.entries,
             fingerprint=_press_fingerprint(self.settings),
+            notice=timedelta(days=self.settings.feeds.withdrawn_notice_days),
+            tombstone=timedelta(days=self.settings.feeds.tombstone_days),
         )
 
     @cached_property

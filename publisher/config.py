@@ -151,7 +151,9 @@ class SourceSettings(Section):
 
 
 class FeedSettings(Section):
-    entries: int = Field(50, ge=1, le=1000, description="entries of a feed")
+    entries: int = Field(50, ge=1, le=1000, description="entries of a feed, and of each of its archives")
+    withdrawn_notice_days: int = Field(14, ge=0, le=3650, description="days a feed shows a notice of withdrawal")
+    tombstone_days: int = Field(90, ge=1, le=3650, description="days after it in which a feed says: deleted")
     every_minutes: int = Field(30, ge=1, le=1440, description="minutes between two runs of `publisher serve`")
 
 

@@ -5,6 +5,7 @@ The same paths are files under the output folder and URLs under the base URL, so
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ HOME = INDEX
 BUILDER = "feeds/build"
 """The page where people put a feed together; only `publisher serve` has it."""
 HUB = "websub"
+_ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]*)\.atom")
 
 
 def article_path(slug: str) -> str:
@@ -45,6 +47,12 @@ def feed_path(slug: str, extension: str = "atom") -> str:
 def archive_path(slug: str, number: int) -> str:
     """An archive of a topic's feed (RFC 5005); `number` counts from 1."""
     return f"feeds/{slug}/archive-{number}.atom"
+
+
+def archive_of(path: str) -> tuple[str, int] | None:
+    """The topic and number of the archive at `path`, None for any other document."""
+    found = _ARCHIVE.fullmatch(path)
+    return (found[1], int(found[2])) if found else None
 
 
 @dataclass(frozen=True, slots=True)

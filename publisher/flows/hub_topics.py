@@ -13,7 +13,8 @@ from publisher.feeds import atom, jsonfeed, rss
 from publisher.feeds.selection import NARROWING, UNION, Match, Selection, select
 from publisher.flows.combine import combined_feed, render
 from publisher.flows.crossing import across
-from publisher.flows.publish_site import PUBLISHED, Press
+from publisher.flows.press import Press
+from publisher.flows.publish_site import PUBLISHED
 from publisher.links import feed_path
 from publisher.model import Topic
 from publisher.site import SiteFolder

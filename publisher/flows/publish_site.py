@@ -10,7 +10,7 @@ format keeps its last good version, and the report of every run names the articl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -19,12 +19,15 @@ from itertools import islice
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, opml, rss
 from publisher.feeds.check import require_sound
-from publisher.feeds.value import Feed, FeedSite, build_feed, drop_bad_entries
+from publisher.feeds.value import Feed, drop_bad_entries
+from publisher.flows.feed_history import Archivist, current_feed
 from publisher.flows.feed_versions import remember_versions
+from publisher.flows.press import Press
 from publisher.flows.reports import SiteReport
-from publisher.links import OPML, feed_path
+from publisher.links import INDEX, OPML, STYLE, archive_of, feed_path, issue_path, topic_path
 from publisher.model import ALL, Document, FiledArticle, Issue, PublishedDocument, Topic
-from publisher.pages import Pages
+from publisher.pages import NOT_FOUND
+from publisher.pages.frame import ICON
 from publisher.site import SiteFolder
 from publisher.store import Transaction, Transactions
 
@@ -36,25 +39,6 @@ OTHER_NEWS = "Other news"
 """The heading of what is filed under no topic, in an issue for readers of everything."""
 
 FORMATS = (("atom", atom.render), ("rss", rss.render), ("json", jsonfeed.render))
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """What turns values into documents: settings made into values, and compiled templates.
-
-    `fingerprint` changes when a template, a setting that shows, or the program changes.
-    """
-
-    site: FeedSite
-    pages: Pages
-    topics: tuple[Topic, ...]
-    everything: Topic
-    entries: int
-    fingerprint: str
-
-    @property
-    def feeds(self) -> tuple[Topic, ...]:
-        return (self.everything, *self.topics)
 
 
 @dataclass(slots=True)
@@ -108,23 +92,48 @@ def publish_site(
     who leaves in the meantime is not kept waiting.
     """
     tally = _Tally()
+    phases = {"notice": press.notice, "tombstone": press.tombstone}
     with store.read() as tx:
         before = _Progress.of(tx)
         after = _Progress(tx.articles.last_touched(), tx.issues.last_id(), press.fingerprint)
-        shared = tx.documents.outside("articles/")
         whole = rebuild or before.fingerprint != after.fingerprint
-        broken = bool(not whole and folder.missing(shared))
-        if before == after and not whole and not broken:
-            return SiteReport()
-        documents = _Sheet(tx, press, now, tally).documents(_Progress() if whole else before, mend=broken)
+        broken = bool(not whole and folder.missing(tx.documents.some(_shared(press, tx.issues.numbered()))))
+        turning = tx.departures.phases_due(now, **phases)
+    if before == after and not whole and not broken and not turning:
+        return SiteReport()
+    if turning:
+        with store.write() as tx:
+            tx.departures.pass_phases(now, **phases)
+            after.touched = tx.articles.last_touched()
+    write = partial(_write, store, folder, tally=tally, now=now, dry_run=dry_run)
+    archivist = Archivist(store, folder, press, now, write, tally.problems)
+    if whole or broken:
+        archivist.mend()
+    with store.read() as tx:
+        changed = tx.feeds.touched_since(before.touched)
+    everything = whole or broken or not before.whole
+    archivist.close([topic for topic in press.feeds if everything or topic.slug in changed])
+    with store.read() as tx:
+        sheet = _Sheet(tx, press, now, tally, everything, tx.feeds.touched_since(before.touched))
+        documents = sheet.documents(_Progress() if whole else before, mend=broken)
         while batch := list(islice(documents, BATCH)):
-            _write(store, folder, batch, tally, now=now, dry_run=dry_run)
+            write(batch)
     with store.write() as tx:
         if whole:
-            _remove_stale(tx, folder, shared, tally, dry_run=dry_run)
+            _remove_stale(tx, folder, press, tally, dry_run=dry_run)
         after.whole = not tally.problems
         after.save(tx)
     return tally.report()
+
+
+def _shared(press: Press, issues: Sequence[Issue]) -> list[str]:
+    """Every path whose document is looked after in each run, because somebody may have taken it away: all but the
+    pages of articles and the archives, of which there may be a million."""
+    paths = [INDEX, STYLE, ICON, NOT_FOUND, OPML]
+    paths += [issue_path(issue.name) for issue in issues]
+    for topic in press.feeds:
+        paths += [topic_path(topic.slug), *(feed_path(topic.slug, extension) for extension, _ in FORMATS)]
+    return list(dict.fromkeys(paths))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,8 @@ class _Sheet:
     press: Press
     now: datetime
     tally: _Tally
+    everything: bool
+    changed: Collection[str]
 
     def documents(self, before: _Progress, *, mend: bool) -> Iterator[Document]:
         """Every document that may differ from the published one: pages of touched articles, new issues, then what
@@ -142,23 +153,30 @@ class _Sheet:
         tx, pages = self.tx, self.press.pages
         issues = tx.issues.numbered()
         counts = tx.feeds.counts()
-        newest = {topic.slug: tx.articles.newest(topic.slug, self.press.entries) for topic in self.press.feeds}
-        yield pages.style()
-        yield pages.icon()
+        made = [self._feed(topic) for topic in self.press.feeds if self._is_due(topic.slug)]
+        if self.everything:
+            yield pages.style()
+            yield pages.icon()
+            yield pages.not_found()
         for filed in tx.articles.touched_since(before.touched):
             yield pages.article(filed)
-        for issue in issues:
-            if issue.id > before.issue_id or mend:
-                yield self._issue(issue)
-        for topic in self.press.topics:
-            yield pages.topic(topic, newest[topic.slug], counts.get(topic.slug, 0))
-        yield pages.index(newest[ALL][:NEWEST_ON_INDEX], counts, issues[:ISSUES_ON_INDEX])
-        yield pages.not_found()
-        feeds = [self._feed(topic, newest[topic.slug]) for topic in self.press.feeds]
-        for feed in feeds:
+        news = [issue for issue in issues if issue.id > before.issue_id]
+        for issue in issues if mend else news:
+            yield self._issue(issue)
+        for topic, _, articles in made:
+            if topic.slug != ALL:
+                yield pages.topic(topic, articles, counts.get(topic.slug, 0))
+        if news or self._is_due(ALL):
+            newest = tx.articles.newest(ALL, NEWEST_ON_INDEX)
+            yield pages.index(newest, counts, issues[:ISSUES_ON_INDEX])
+        for topic, feed, _ in made:
             yield from self._formats(feed)
-        updated = max(feed.updated for feed in feeds)
-        yield from self._sound(ALL, OPML, partial(opml.render, self.press.topics, self.press.site, updated))
+            if topic.slug == ALL:
+                written = partial(opml.render, self.press.topics, self.press.site, feed.updated)
+                yield from self._sound(ALL, OPML, written)
+
+    def _is_due(self, slug: str) -> bool:
+        return self.everything or slug in self.changed
 
     def _issue(self, issue: Issue) -> Document:
         """The page of an issue: each article that any edition brought, under the topic it came first in."""
@@ -177,11 +195,12 @@ class _Sheet:
         subject = self.tx.issues.rendering(widest.id).subject
         return self.press.pages.issue(issue, [(topic, items) for topic, items in sections if items], subject)
 
-    def _feed(self, topic: Topic, articles: Sequence[FiledArticle]) -> Feed:
-        topics = {topic.slug: topic for topic in self.press.topics}
-        feed, problems = drop_bad_entries(build_feed(topic, articles, topics, self.press.site), now=self.now)
+    def _feed(self, topic: Topic) -> tuple[Topic, Feed, list[FiledArticle]]:
+        """The current feed of a topic, and the articles that its page lists."""
+        feed, articles = current_feed(self.tx, topic, self.press)
+        feed, problems = drop_bad_entries(feed, now=self.now)
         self.tally.problems.extend(f"feed {topic.slug}: {problem}" for problem in problems)
-        return feed
+        return topic, feed, articles
 
     def _formats(self, feed: Feed) -> Iterator[Document]:
         for extension, render in FORMATS:
@@ -219,12 +238,15 @@ def _write(
     tally.unchanged += report.unchanged
 
 
-def _remove_stale(
-    tx: Transaction, folder: SiteFolder, shared: Mapping[str, PublishedDocument], tally: _Tally, *, dry_run: bool
-) -> None:
-    """Take away the feeds and pages of topics that config.toml no longer has."""
-    stale = sorted(path for path in shared if path not in tally.rendered)
+def _remove_stale(tx: Transaction, folder: SiteFolder, press: Press, tally: _Tally, *, dry_run: bool) -> None:
+    """Take away the feeds and pages of topics that config.toml no longer has; the archives of the others stay."""
+    slugs = {topic.slug for topic in press.feeds}
+    archives = {path: archive_of(path) for path in tx.documents.outside("articles/")}
+    stale = sorted(
+        path for path, of in archives.items() if (path not in tally.rendered if of is None else of[0] not in slugs)
+    )
     tally.removed.extend(stale)
     tx.documents.remove(stale)
+    tx.archives.mark([of for path in stale if (of := archives[path])], written=False)
     if not dry_run:
         folder.remove(stale)

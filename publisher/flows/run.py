@@ -26,8 +26,9 @@ from publisher.flows.deliver import Post, deliver
 from publisher.flows.due import due
 from publisher.flows.ingest import Ingest, MintKey
 from publisher.flows.pings import tell_hubs
+from publisher.flows.press import Press
 from publisher.flows.process import is_still_there
-from publisher.flows.publish_site import Press, publish_site
+from publisher.flows.publish_site import publish_site
 from publisher.flows.records import as_json
 from publisher.flows.refile import refile, rules_changed
 from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport

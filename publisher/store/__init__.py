@@ -7,10 +7,11 @@
 Rows never leave this room; what comes out are the frozen values of `publisher.model`.
 """
 
+from publisher.store.archives import ArchiveRow, FeedLine
 from publisher.store.articles import KnownArticle, NewArticle
-from publisher.store.database import Store, Transaction, Transactions, Trial
+from publisher.store.database import HeldStore, Store, Transaction, Transactions, Trial
 from publisher.store.filings import NewFiling, WindowRow
-from publisher.store.hand_over import Job, Outcome
+from publisher.store.hand_over import FIRST, Job, Key, Outcome
 from publisher.store.hub import HubRequest, Ping, Push
 from publisher.store.issues import Rendering
 from publisher.store.meta import INSTALLED_AT
@@ -18,7 +19,9 @@ from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEv
 
 __all__ = [
     "INSTALLED_AT",
+    "ArchiveRow",
     "AudienceRow",
+    "FeedLine",
     "HubRequest",
     "Job",
     "KnownArticle",

@@ -11,14 +11,14 @@ An archive's row remembers its lines with the revision of each, to write the doc
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from publisher.model import Article, DepartureState
+from publisher.model import Article, DepartureState, FiledArticle
 from publisher.store.columns import batches
 from publisher.store.schema import archives, article_revisions, articles, departures, feeds, filings
 
@@ -122,16 +122,12 @@ class Archives:
         )
         return rows
 
-    def unwritten(self, topics: Collection[str], limit: int) -> list[ArchiveRow]:
-        """The first `limit` archives of `topics` that have no document yet."""
-        waiting = (archives.c.written.is_(sa.false()), archives.c.topic.in_(topics))
-        return self._rows(
-            sa.select(archives).where(*waiting).order_by(archives.c.topic, archives.c.number).limit(limit)
-        )
-
-    def some(self, topic: str, numbers: Collection[int]) -> list[ArchiveRow]:
-        query = sa.select(archives).where(archives.c.topic == topic, archives.c.number.in_(numbers))
-        return self._rows(query.order_by(archives.c.number))
+    def unwritten(self, topics: Collection[str], *, after: tuple[str, int], limit: int) -> list[ArchiveRow]:
+        """The first `limit` archives of `topics` that have no document yet, after a topic and number."""
+        place = sa.tuple_(archives.c.topic, archives.c.number)
+        waiting = (archives.c.written.is_(sa.false()), archives.c.topic.in_(topics), place > after)
+        query = sa.select(archives).where(*waiting).order_by(archives.c.topic, archives.c.number).limit(limit)
+        return [ArchiveRow(row.topic, row.number, _load(row.lines)) for row in self._connection.execute(query)]
 
     def mark(self, pairs: Collection[tuple[str, int]], *, written: bool) -> None:
         """Say of archives (topic, number) that their documents are there, or that they are lost."""
@@ -142,25 +138,20 @@ class Archives:
                 .values(written=written)
             )
 
-    def versions(self, lines: Collection[FeedLine]) -> dict[tuple[str, int], Article]:
-        """The articles of `lines` as they were at the line's revision, by key and revision. What is not remembered of
-        a former revision, and whether the article is withdrawn, is as today."""
-        found: dict[tuple[str, int], Article] = {}
-        keys = {line.key for line in lines}
-        for batch in batches(keys):
-            query = sa.select(*(articles.c[name] for name in Article.__dataclass_fields__))
-            for row in self._connection.execute(query.where(articles.c.key.in_(batch))):
-                article = Article(**row._mapping)
-                found[article.key, article.revision] = article
-        today = {key: article for (key, _), article in found.items()}
-        former = {(line.key, line.revision) for line in lines} - set(found)
-        for batch in batches({key for key, _ in former}):
+    def as_were(self, lines: Sequence[FeedLine], today: Mapping[str, FiledArticle]) -> list[FiledArticle]:
+        """The article of each line as it was at the line's revision, in the order of `lines`; `today` has them as
+        they are. Their topics, and whether they are withdrawn, are as today."""
+        wanted = {line.key for line in lines if today[line.key].article.revision != line.revision}
+        former: dict[tuple[str, int], dict[str, Any]] = {}
+        for batch in batches(wanted):
             query = sa.select(article_revisions).where(article_revisions.c.article_key.in_(batch))
             for values in self._connection.execute(query).mappings():
-                place = (values["article_key"], values["revision"])
-                if place in former:
-                    known = {name: values[name] for name in _REVISED}
-                    found[place] = replace(today[place[0]], **known)
+                former[values["article_key"], values["revision"]] = {name: values[name] for name in _REVISED}
+        found: list[FiledArticle] = []
+        for line in lines:
+            filed = today[line.key]
+            were = former.get((line.key, line.revision))
+            found.append(replace(filed, article=replace(filed.article, **were)) if were else filed)
         return found
 
     # --- within -------------------------------------------------------------------------------------------------
@@ -176,9 +167,6 @@ class Archives:
             .order_by(table.c.stamp.desc() if falling else table.c.stamp)
         )
         return [FeedLine(*row) for row in self._connection.execute(query.limit(limit))]
-
-    def _rows(self, query: sa.Select[Any]) -> list[ArchiveRow]:
-        return [ArchiveRow(row.topic, row.number, _load(row.lines)) for row in self._connection.execute(query)]
 
 
 def _newest(lines: Collection[FeedLine], limit: int) -> list[str]:

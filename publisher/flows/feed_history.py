@@ -1,0 +1,184 @@
+"""A topic's feed through time: the current feed, and archives cut once and never changed (RFC 5005). Floor: `flows`.
+
+    lines in no archive yet -> full blocks -> closed in the store -> rendered -> written -> marked as written
+
+A block is closed in the store before its document is made, so that a killed run leaves an archive to be written and
+never two versions of one. An archive links to the next one before that is there: its number is known, its bytes are not
+needed, and no archive has to change when the next is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from publisher.errors import FeedError
+from publisher.feeds import atom
+from publisher.feeds.check import require_sound
+from publisher.feeds.cut import cut, within_room
+from publisher.feeds.value import Feed, Tombstone, build_feed, drop_bad_entries, entry_size
+from publisher.flows.press import Press
+from publisher.links import archive_path
+from publisher.model import Document, FiledArticle, Topic
+from publisher.site import SiteFolder
+from publisher.store import ArchiveRow, FeedLine, Transaction, Transactions
+
+ARCHIVES_AT_ONCE = 10  # closed in one transaction: bounds memory, and the time the lock is held
+
+
+def current_feed(tx: Transaction, topic: Topic, press: Press) -> tuple[Feed, list[FiledArticle]]:
+    """The feed that people subscribe to, and the articles among its entries (without notices), last change first.
+
+    It has every line that is in no archive yet; the rest of `press.entries` repeats the newest archive.
+    """
+    lines = tx.archives.newest(topic.slug, press.entries)
+    gone = tx.archives.tombstones(topic.slug, press.entries)
+    filed = tx.articles.filed({line.key for line in (*lines, *gone)})
+    tombstones = [_tombstone(line, filed[line.key]) for line in gone]
+    articles = [filed[line.key] for line in lines]
+    feed = build_feed(topic, articles, press.by_slug, press.site, tombstones)
+    number, _ = tx.archives.closed().get(topic.slug, (0, 0))
+    feed = replace(
+        within_room(feed, [item.article.entry_id for item in articles]),
+        complete=number == 0,
+        prev_archive=press.site.links.archive(topic.slug, number) if number else None,
+    )
+    return feed, [item for item in articles if item.article.withdrawn is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Archivist:
+    """Closes and writes archives. `write` puts documents in place and records them; `problems` collects what is
+    wrong, in words."""
+
+    store: Transactions
+    folder: SiteFolder
+    press: Press
+    now: datetime
+    write: Callable[[Sequence[Document]], None]
+    problems: list[str]
+
+    def close(self, topics: Iterable[Topic]) -> None:
+        """Close the full blocks of `topics`, and write every archive that has no document yet."""
+        for topic in topics:
+            self._close(topic)
+        self._write_missing()
+
+    def mend(self) -> None:
+        """Have every archive written again whose file is lost or was changed."""
+        for topic in self.press.feeds:
+            with self.store.read() as tx:
+                number, _ = tx.archives.closed().get(topic.slug, (0, 0))
+                paths = {archive_path(topic.slug, place): place for place in range(1, number + 1)}
+                known = tx.documents.some(paths)
+            lost = {paths[path] for path in self.folder.missing(known)}
+            lost.update(place for path, place in paths.items() if path not in known)
+            if lost:
+                with self.store.write() as tx:
+                    tx.archives.mark([(topic.slug, place) for place in sorted(lost)], written=False)
+
+    def _close(self, topic: Topic) -> None:
+        entries = self.press.entries
+        while True:
+            with self.store.read() as tx:
+                _, upto = tx.archives.closed().get(topic.slug, (0, 0))
+                lines = tx.archives.open_lines(topic.slug, upto, entries * ARCHIVES_AT_ONCE)
+                articles = tx.archives.as_were(lines, tx.articles.filed({line.key for line in lines}))
+            blocks = _blocks(lines, cut(self._sizes(topic, lines, articles), entries))
+            if not blocks:
+                return
+            with self.store.write() as tx:
+                rows = tx.archives.close(topic.slug, upto, blocks)
+            if not rows:
+                return  # another run was faster
+            at = dict(zip(lines, articles, strict=True))
+            self._publish([(row, [at[line] for line in row.lines]) for row in rows])
+
+    def _sizes(self, topic: Topic, lines: Sequence[FeedLine], articles: Sequence[FiledArticle]) -> list[int]:
+        """About how many bytes each line takes in a document."""
+        feed = build_feed(topic, _entries(lines, articles), self.press.by_slug, self.press.site)
+        sizes = {entry.entry_id: entry_size(entry) for entry in feed.entries}
+        return [
+            sizes[filed.article.entry_id] if line.left is None else len(filed.article.entry_id) + 200
+            for line, filed in zip(lines, articles, strict=True)
+        ]
+
+    def _write_missing(self) -> None:
+        slugs = [topic.slug for topic in self.press.feeds]
+        last = ("", 0)
+        while True:
+            with self.store.read() as tx:
+                rows = tx.archives.unwritten(slugs, after=last, limit=ARCHIVES_AT_ONCE)
+                lines = {line for row in rows for line in row.lines}
+                today = tx.articles.filed({line.key for line in lines})
+                made = [(row, tx.archives.as_were(row.lines, today)) for row in rows]
+            if not rows:
+                return
+            self._publish(made)
+            last = (rows[-1].topic, rows[-1].number)
+
+    def _publish(self, made: Sequence[tuple[ArchiveRow, Sequence[FiledArticle]]]) -> None:
+        documents: list[Document] = []
+        written: list[tuple[str, int]] = []
+        for row, articles in made:
+            path = archive_path(row.topic, row.number)
+            try:
+                documents.append(Document(path, self._content(path, row, articles)))
+            except FeedError as error:
+                self.problems.append(f"{path} cannot be written: {error}")
+            else:
+                written.append((row.topic, row.number))
+        self.write(documents)
+        with self.store.write() as tx:
+            tx.archives.mark(written, written=True)
+
+    def _content(self, path: str, row: ArchiveRow, articles: Sequence[FiledArticle]) -> bytes:
+        """The archive's bytes: those on the disk, if a killed run put them there before it could say so."""
+        with self.store.read() as tx:
+            recorded = bool(tx.documents.some([path]))
+        file = self.folder.root.joinpath(path)
+        own = self.press.site.links.to(path)
+        if not recorded and file.is_file():
+            content = file.read_bytes()
+        else:
+            topic = next(topic for topic in self.press.feeds if topic.slug == row.topic)
+            feed = _archive(topic, row, articles, self.press)
+            feed, problems = drop_bad_entries(feed, now=self.now)
+            self.problems.extend(f"{path}: {problem}" for problem in problems)
+            content = atom.render(feed)
+        require_sound(row.topic, path, content, self_url=own, now=self.now)
+        return content
+
+
+def _archive(topic: Topic, row: ArchiveRow, articles: Sequence[FiledArticle], press: Press) -> Feed:
+    links = press.site.links
+    tombstones = [
+        _tombstone(line, filed) for line, filed in zip(row.lines, articles, strict=True) if line.left is not None
+    ]
+    return replace(
+        build_feed(topic, _entries(row.lines, articles), press.by_slug, press.site, tombstones),
+        hubs=(),  # nothing here will ever be news
+        archive_url=links.archive(topic.slug, row.number),
+        prev_archive=links.archive(topic.slug, row.number - 1) if row.number > 1 else None,
+        next_archive=links.archive(topic.slug, row.number + 1),
+    )
+
+
+def _entries(lines: Sequence[FeedLine], articles: Sequence[FiledArticle]) -> list[FiledArticle]:
+    return [filed for line, filed in zip(lines, articles, strict=True) if line.left is None]
+
+
+def _tombstone(line: FeedLine, filed: FiledArticle) -> Tombstone:
+    if line.left is None:
+        raise ValueError(f"article {line.key} has not left the feed")
+    return Tombstone(filed.article.entry_id, line.left)
+
+
+def _blocks(lines: Sequence[FeedLine], lengths: Iterable[int]) -> list[Sequence[FeedLine]]:
+    blocks: list[Sequence[FeedLine]] = []
+    start = 0
+    for length in lengths:
+        blocks.append(lines[start : start + length])
+        start += length
+    return blocks
