@@ -319,13 +319,9 @@ def test_the_boundary_comes_from_the_content_and_is_never_in_it():
     assert bodies(spoof)[0].startswith("--=_")
 
 
-def test_ten_thousand_letters_are_ten_thousand_joins(weekly_form):
-    from time import perf_counter
-
-    started = perf_counter()
+def test_a_thousand_readers_get_a_thousand_different_letters(weekly_form):
     seen = set()
     for n in range(1000):
         letter = weekly_form.for_reader(f"reader{n}@customs.example", ID, LEAVE, CHANGE)
         seen.add(hashlib.sha256(letter).digest())
     assert len(seen) == 1000
-    assert perf_counter() - started < 1  # measured: 0.03 s

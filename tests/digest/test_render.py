@@ -286,15 +286,6 @@ def test_no_word_of_an_article_becomes_markup_a_line_or_a_slot(title, text, labe
     assert len(rendered.subject) <= SUBJECT_LENGTH
 
 
-def test_many_editions_are_rendered_in_a_blink(weekly):
-    from time import perf_counter
-
-    started = perf_counter()
-    for _ in range(10):
-        render_edition(ENV, SITE, ISSUE, WEEKLY, WEEKLY_ARTICLES)
-    assert (perf_counter() - started) / 10 < 0.05  # measured: 1.5 ms
-
-
 def test_a_section_whose_articles_are_all_hidden_is_not_headed():
     sections = [Section(f"t{n}", (f"a{n}",)) for n in range(5)]
     value = replace(edition(), sections=tuple(sections))
