@@ -59,6 +59,10 @@ def compose(
         return _skip(store, frequency, slot=slot, now=now, empty=empty)
 
 
+def _all_of(readers: int) -> str:
+    return "the one reader" if readers == 1 else f"any of {readers:,} readers"
+
+
 def _skip(
     store: Transactions,
     frequency: Frequency,
@@ -70,9 +74,9 @@ def _skip(
     with store.write() as tx:
         last = tx.issues.last(frequency)
         since = f" since {last.name}" if last else ""
-        reason = f"{NOTHING_NEW}{since} for any of {empty.readers} readers" if empty.readers else "no readers yet"
+        reason = f"{NOTHING_NEW}{since} for {_all_of(empty.readers)}" if empty.readers else "no readers yet"
         if empty.held_back:
-            reason += f"; {empty.held_back} articles held back as old"
+            reason += f"; {empty.held_back} {'article' if empty.held_back == 1 else 'articles'} held back as old"
         tx.issues.create(
             frequency=frequency,
             number=None,

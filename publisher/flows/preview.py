@@ -65,8 +65,7 @@ async def send_test(parts: Parts, frequency: Frequency, to: str) -> str:
     content = letters.letter(form, draft.issue, 0, address)
     async with parts.post.endpoint() as endpoint, open_session(endpoint) as session:
         reply = await session.hand_over(letters.sender, address, content)
-    kept = f", kept in {parts.post.outbox_path}" if parts.post.is_local else ""
-    return f"{reply}{kept}"
+    return f"kept in {parts.post.outbox_path}" if parts.post.is_local else str(reply)
 
 
 def _filled(body: str, values: Mapping[str, str]) -> str:

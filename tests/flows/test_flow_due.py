@@ -91,7 +91,7 @@ def test_nothing_new_gives_a_skipped_issue_with_its_reason_and_without_a_number(
     weekly.clock.forward(days=7)
     (report,) = weekly.publish(Order())[1].issues
     assert (report.name, report.letters) == ("", 0)
-    assert report.reason == "nothing new since weekly-1 for any of 1 readers"
+    assert report.reason == "nothing new since weekly-1 for the one reader"
     skipped = weekly.issues()[-1]
     assert (skipped.number, skipped.state, skipped.reason) == (None, IssueState.SKIPPED, report.reason)
     assert weekly.publish(Order())[1].issues == (), "the slot has been dealt with"
@@ -148,7 +148,7 @@ def test_old_articles_are_held_back_where_the_settings_say_so_and_counted(weekly
     weekly.article("Older", date="2018-01-01")
     weekly.clock.forward(days=7)
     (skipped,) = weekly.publish(Order())[1].issues
-    assert skipped.name == "" and "1 articles held back as old" in skipped.reason
+    assert skipped.name == "" and "1 article held back as old" in skipped.reason
 
 
 def test_after_a_pause_and_a_change_of_frequency_nothing_is_skipped_or_repeated(weekly: House) -> None:
