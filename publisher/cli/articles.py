@@ -24,6 +24,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The articles of the store.", no_args_is_help=True)
     group.command("list")(list_)
     group.command()(show)
+    group.command()(withdraw)
+    group.command()(restore)
     app.add_typer(group, name="articles")
 
 
@@ -82,6 +84,8 @@ def show(
             ("published", moment(found.published)),
             ("first seen", moment(found.first_seen)),
             ("updated", f"{moment(found.updated)} (revision {found.revision})"),
+            ("corrected", found.corrected and f"{moment(found.corrected)} {found.correction}"),
+            ("withdrawn", found.withdrawn and f"{moment(found.withdrawn)} {found.withdrawal}"),
             ("language", found.language),
             ("author", found.author),
             ("source", found.source_url),
@@ -91,6 +95,49 @@ def show(
     table(["topic", "seq", "rule"], [(filing.topic, filing.seq, filing.rule) for filing in filings])
     typer.echo()
     paragraph(found.text)
+
+
+def withdraw(
+    article: Annotated[str, typer.Argument(help="Key (or its beginning), page name or title.")],
+    reason: Annotated[str, typer.Option("--reason", "-r", help="Shown to readers in the article's place.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take an article back: the next publish run shows a notice with the reason in its place.
+
+    Example: publisher articles withdraw 7k3mq2x9 --reason "Published before the agreement was signed."
+    """
+    from publisher.flows import withdraw as flow
+
+    with opened(config) as app:
+        found, done = flow.withdraw(app.store, article, reason=reason, now=app.clock())
+    if as_json:
+        echo_json(_plain(found))
+    elif done:
+        typer.echo(f"withdrawn: {found.title}; the next `publisher publish` says so")
+    else:
+        typer.echo(f"withdrawn before: {found.title}")
+
+
+def restore(
+    article: Annotated[str, typer.Argument(help="Key (or its beginning), page name or title.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Bring a withdrawn article back into its topics.
+
+    Example: publisher articles restore 7k3mq2x9
+    """
+    from publisher.flows import withdraw as flow
+
+    with opened(config) as app:
+        found, done = flow.restore(app.store, article, now=app.clock())
+    if as_json:
+        echo_json(_plain(found))
+    elif done:
+        typer.echo(f"restored: {found.title}; the next `publisher publish` brings it back")
+    else:
+        typer.echo(f"not withdrawn: {found.title}")
 
 
 def _plain(article: object) -> dict[str, object]:

@@ -7,13 +7,14 @@ addresses of feeds are absolute. Nothing here asks for the time: the same input 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher import links
 from publisher.links import RelativeLinks
-from publisher.model import ALL, Document, FiledArticle, Issue, Topic
+from publisher.model import ALL, Article, Document, FiledArticle, Issue, Topic
 from publisher.pages.feed_readers import reader_links
 from publisher.pages.frame import ICON, Frame, PageSite, issue_title, stylesheet, web_address
 from publisher.pages.web import WebPages
@@ -46,19 +47,23 @@ class Pages:
         return Document(NOT_FOUND, WebPages(self._env, self._site).not_found())
 
     def article(self, filed: FiledArticle) -> Document:
-        article = filed.article
+        """The page of an article; of a withdrawn one, which search engines shall forget, a notice with the reason."""
+        article = _notice(filed.article) if filed.article.withdrawn else filed.article
         path = links.article_path(article.slug)
         frame = self._frame(path)
         values = {
             "heading": article.title,
             "summary": article.summary,
-            "canonical": self._site.links.to(path),
+            "canonical": "" if article.withdrawn else self._site.links.to(path),
             "feeds": frame.feeds(ALL),
             "article": article,
             "body": article.body,
             "published": article.published,
-            "corrected": article.updated if article.revision > 1 else None,
-            "author": article.author or self._site.author,
+            "corrected": article.corrected,
+            "correction": article.correction,
+            "withdrawn": article.withdrawn,
+            "reason": article.withdrawal,
+            "author": "" if article.withdrawn else article.author or self._site.author,
             "language": frame.foreign(article.language),
             "source": web_address(article.source_url),
             "topics": frame.topics(filed.topics),
@@ -130,3 +135,10 @@ class Pages:
 
     def _document(self, path: str, template: str, values: Mapping[str, Any]) -> Document:
         return Document(path, render(self._env, template, values).encode())
+
+
+def _notice(article: Article) -> Article:
+    """A withdrawn article without what is withdrawn."""
+    return replace(
+        article, title=f"Withdrawn: {article.title}", summary="", body="", text="", author=None, source_url=None
+    )

@@ -220,7 +220,8 @@ def test_a_withdrawn_article_stays_out_whatever_its_source_says(house: House) ->
     assert outcomes(report.ingest) == {"unchanged": 1}
     assert set(stored(house)) == {"Data"}
     for path in ("feeds/all.atom", "feeds/environment.rss", "feeds/environment.json", "index.html"):
-        assert b"/articles/waste/" not in (house.site / path).read_bytes()
+        assert b"Back again" not in (house.site / path).read_bytes()
+        assert (b"/articles/waste/" in (house.site / path).read_bytes()) == path.startswith("feeds/")  # the notice
     assert b"/articles/data/" in (house.site / "feeds/all.atom").read_bytes()
 
 

@@ -216,10 +216,23 @@ def test_the_body_is_the_articles_own_markup_in_its_own_language_and_direction()
     assert tree(Pages(ENV, SITE).article(filed())).xpath("//body//@lang") == []
 
 
-def test_a_changed_article_says_when() -> None:
+def test_a_corrected_article_says_when_and_what_for_and_a_minor_edit_says_nothing() -> None:
     pages = Pages(ENV, SITE)
-    assert b"Changed" not in pages.article(filed()).content
-    assert b"1 March 2026, 09:30 UTC" in pages.article(filed(revision=2)).content
+    assert b"Corrected" not in pages.article(filed(revision=2)).content
+    page = tree(pages.article(filed(revision=2, corrected=NOW, correction="The port is <Tema>.")))
+    note = " ".join(page.xpath("string(//article/header/p[@class='note'])").split())
+    assert note == "Corrected on 1 March 2026. The port is <Tema>."
+
+
+def test_the_page_of_a_withdrawn_article_is_a_notice_without_its_text() -> None:
+    withdrawn = filed(1, author="Alice", withdrawn=NOW, withdrawal="Printed too early.", corrected=NOW)
+    content = Pages(ENV, SITE).article(FiledArticle(withdrawn.article, ())).content
+    page = tree(content)
+    assert page.findtext(".//h1") == "Withdrawn: Plastic waste rules 1"
+    note = " ".join(page.xpath("string(//p[@class='note'])").split())
+    assert note == "This article was withdrawn on 1 March 2026. Printed too early."
+    assert page.xpath("//meta[@name='robots']/@content") == ["noindex"]
+    assert not any(word in content for word in (b"Customs look at", b"Alice", b"wcoomd.org", b"Corrected"))
 
 
 def test_a_topic_that_left_the_config_leaves_the_pages() -> None:
