@@ -204,6 +204,7 @@ def build_feed(
         rss_url=site.links.feed(topic.slug, "rss"),
         json_url=site.links.feed(topic.slug, "json"),
         entries=entries,
+        tombstones=tuple(tombstones),
         hubs=(*site.hubs, *site.own_hubs),
     )
 
