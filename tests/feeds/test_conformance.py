@@ -12,6 +12,7 @@ from feed_samples import FIXED, SITE, feed_of
 from lxml import etree
 
 from publisher.feeds import atom, rss
+from publisher.feeds.grammar import check_atom
 
 TESTS = Path(__file__).parents[1]
 DOCUMENT = TESTS.parent / "docs" / "conformance.md"
@@ -48,3 +49,12 @@ def test_a_published_site_uses_registered_link_relations_only() -> None:
         links = list(etree.fromstring(content).iter("{http://www.w3.org/2005/Atom}link"))
         assert {link.get("rel") for link in links} <= REGISTERED
         assert "self" in {link.get("rel") for link in links}
+
+
+def test_a_small_topic_says_that_it_is_complete_and_one_with_archives_does_not() -> None:
+    feed = feed_of(*FIXED)
+    mark = "{http://purl.org/syndication/history/1.0}complete"
+    for complete in (True, False):
+        root = etree.fromstring(atom.render(replace(feed, complete=complete)))
+        assert (root.find(mark) is not None) is complete
+        assert check_atom(atom.render(replace(feed, complete=complete))) == []
