@@ -36,6 +36,8 @@ class SubscriberState(StrEnum):
 
 class IssueState(StrEnum):
     SENDING = "sending"  # some delivery is still planned, handed over, deferred or to be sent again
+    PAUSED = "paused"  # the operator stopped it for now: nothing is handed over until it is resumed
+    CANCELLED = "cancelled"  # the operator stopped it for good; who had not got it reads its articles in the next one
     FINISHED = "finished"  # nothing is pending and the sum is right
     SKIPPED = "skipped"  # its slot came, nobody had anything new; carries no number
 

@@ -81,6 +81,7 @@ class LetterForm:
     its name."""
 
     _parts: tuple[bytes, ...]
+    _stuffed: tuple[bytes, ...]  # the same with each leading dot doubled (RFC 5321 section 4.5.2)
     _places: tuple[tuple[int, str], ...]
 
     @classmethod
@@ -98,14 +99,18 @@ class LetterForm:
             f"\r\n--{boundary}--\r\n".encode("ascii"),
         ]
         merged = _merged(pieces)
-        return cls(
-            tuple(piece if isinstance(piece, bytes) else b"" for piece in merged),
-            tuple((place, piece) for place, piece in enumerate(merged) if isinstance(piece, str)),
-        )
+        parts = tuple(piece if isinstance(piece, bytes) else b"" for piece in merged)
+        places = tuple((place, piece) for place, piece in enumerate(merged) if isinstance(piece, str))
+        after_body_slot = {place + 1 for place, name in places if not name.startswith("header ")}
+        stuffed = (_stuffed(part, opens_a_line=place in after_body_slot) for place, part in enumerate(parts))
+        return cls(parts, tuple(stuffed), places)
 
-    def for_reader(self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str) -> bytes:
+    def for_reader(
+        self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str, *, stuffed: bool = False
+    ) -> bytes:
         """The whole letter, with CRLF. 7 bit, but for To where `address(email).smtputf8`. Raises LetterError for a
-        value that no header can hold; `message_id` comes from the function of that name."""
+        value that no header can hold; `message_id` comes from the function of that name. `stuffed`: as the wire takes
+        it, with leading dots doubled, which costs a look at the reader's own values alone."""
         to, _ = address(email)
         for header, url in (("List-Unsubscribe", unsubscribe_url), ("List-Help", preferences_url)):
             if len(url) > MAX_LINE - len(header) - len(": <>") or not _URL.fullmatch(url):
@@ -117,9 +122,9 @@ class LetterForm:
             "header List-Help": preferences_url.encode("ascii"),
         }
         for marker, value in ((RECIPIENT, email), (UNSUBSCRIBE, unsubscribe_url), (PREFERENCES, preferences_url)):
-            values["text " + marker] = _slot_value(value)
-            values["html " + marker] = _slot_value(escape(value))
-        letter = [*self._parts]
+            values["text " + marker] = _slot_value(value, stuffed)
+            values["html " + marker] = _slot_value(escape(value), stuffed)
+        letter = [*(self._stuffed if stuffed else self._parts)]
         for place, name in self._places:
             letter[place] = values[name]
         return b"".join(letter)
@@ -236,8 +241,16 @@ def _body_pieces(body: str, kind: str) -> list[bytes | str]:
     ]
 
 
-def _slot_value(value: str) -> bytes:
-    return _open_ended(_quoted_printable(value))
+def _slot_value(value: str, stuffed: bool) -> bytes:
+    """A reader's value in a body: it opens a line and ends with one."""
+    encoded = _open_ended(_quoted_printable(value))
+    return _stuffed(encoded, opens_a_line=True) if stuffed else encoded
+
+
+def _stuffed(part: bytes, *, opens_a_line: bool) -> bytes:
+    """`part` of a letter with each dot doubled that begins a line of it."""
+    doubled = part.replace(b"\n.", b"\n..")
+    return b"." + doubled if opens_a_line and part.startswith(b".") else doubled
 
 
 def _quoted_printable(text: str) -> bytes:

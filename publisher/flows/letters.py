@@ -48,13 +48,15 @@ class Letters:
             self._site, issue, edition, subject=rendered.subject, text=rendered.text, html=rendered.html
         )
 
-    def letter(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str) -> bytes:
+    def letter(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str, *, stuffed: bool = False) -> bytes:
+        """`stuffed`: as the wire takes it, with leading dots doubled."""
         links = self._site.links
         return form.for_reader(
             email,
             message_id(self._domain, self._signer.digest(MESSAGE_ID, issue.id, subscriber_id)),
             links.unsubscribe(self._signer.token(UNSUBSCRIBE, subscriber_id)),
             links.preferences(self._signer.token(PREFERENCES, subscriber_id)),
+            stuffed=stuffed,
         )
 
     def size(self, issue: Issue, edition: Edition, rendered: Rendering) -> int:

@@ -1,6 +1,13 @@
-"""One conversation with the relay: open it safely, hand letters over one by one. Floor: `smtp`.
+"""One conversation with the relay: open it safely, hand letters over. Floor: `smtp`.
 
-    connect -> ehlo -> [starttls -> ehlo] -> [auth] -> (mail -> rcpt -> data -> content)* -> quit
+    connect -> ehlo -> [starttls -> ehlo] -> [auth] -> (begin -> opened -> send -> taken)* -> quit
+
+aiosmtplib makes the connection, secures it and logs in; then the wire is ours. Where the relay offers PIPELINING
+(RFC 2920), MAIL, RCPT and DATA go out together, and behind the content of the letter before them: one round trip for a
+letter instead of four. Elsewhere each command waits for its answer.
+
+    us     MAIL RCPT DATA           content . MAIL RCPT DATA                 RSET MAIL RCPT DATA
+    relay                250 250 354                        250, 250 550 503                    250, 250 250 354
 
 Three rules keep each answer with its reader. Whatever ends a step otherwise than by a whole answer (time-out,
 cancellation, a lost connection, an answer that makes no sense) closes the connection at once. Bytes that nobody
@@ -11,25 +18,33 @@ answer means doubt, before it means "not handed over".
 from __future__ import annotations
 
 import asyncio
-import re
-import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple, cast
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
-from aiosmtplib.email import parse_address
+from aiosmtplib import SMTP, SMTPException
 
-from publisher.errors import DeliveryError, Refused, RelayUnavailable
+from publisher.errors import Refused, RelayUnavailable
 from publisher.mail.replies import Stage, enhanced_status, without_addresses
 from publisher.smtp.endpoint import Endpoint
+from publisher.smtp.envelope import Abilities, Content, Envelope
+from publisher.smtp.trouble import unavailable
+from publisher.smtp.wire import Answer, Wire, WireBroken
 
+IDLE_S = 15.0
+"""A session unused for longer is asked whether it still stands before a letter is begun on it."""
 _QUIT_TIMEOUT_S = 5.0
-_LONE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n)")
-_LEADING_DOT = re.compile(rb"(?m)^\.")
-_OUT_OF_STEP = frozenset({421, 500, 502, 503})
+_CLOSING = 421
+_OUT_OF_STEP = frozenset({_CLOSING, 500, 502, 503})
 """After one of these the relay is leaving, or does not understand what we say: the connection is not used again."""
+_FINAL_DOT = b".\r\n"
+_WANTED = {
+    Stage.MAIL: frozenset({250}),
+    Stage.RCPT: frozenset({250, 251}),
+    Stage.DATA: frozenset({354}),
+    Stage.CONTENT: frozenset({250}),
+}
 
 
 class Reply(NamedTuple):
@@ -42,25 +57,31 @@ class Reply(NamedTuple):
         return f"{self.code} {self.text}".rstrip()
 
 
-class _Envelope(NamedTuple):
-    sender: str
-    recipient: str
-    options: tuple[str, ...]
-    encoding: str
-
-
 class Session:
     """An open connection, owned by one task at a time. Make it with `connect` or `open_session`."""
 
-    def __init__(self, client: SMTP, endpoint: Endpoint) -> None:
+    def __init__(self, client: SMTP, endpoint: Endpoint, *, pipelining: bool) -> None:
         self._client = client
         self._endpoint = endpoint
+        self._abilities = Abilities.of(client.esmtp_extensions)
+        if client.protocol is None or client.transport is None or client.protocol._buffer:
+            raise ConnectionError("it closed the connection, or said more than it was asked")
+        self._wire = Wire(cast(asyncio.Transport, client.transport))
+        self._begun: Envelope | None = None
+        self._letters = 0
+        self._reset_due = False
+        self.pipelining = pipelining and self._abilities.pipelining
+        self.lied = False
+        """It offered PIPELINING, and then its answers did not fit: such a relay is spoken to stage by stage."""
 
     @property
     def usable(self) -> bool:
         """Whether another letter may be handed over here."""
-        protocol = self._client.protocol
-        return protocol is not None and protocol.is_connected and not protocol._buffer
+        return self._wire.whole
+
+    def envelope(self, sender: str, recipient: str, content: Content) -> Envelope:
+        """Raises Refused, without a word to the relay, for what it cannot take anyway."""
+        return self._abilities.envelope(sender, recipient, content)
 
     async def hand_over(self, sender: str, recipient: str, letter: bytes) -> Reply:
         """Hand over one letter; it reaches the relay byte by byte as given. Returns the relay's final answer.
@@ -72,55 +93,134 @@ class Session:
         if not self.usable:
             self.drop()
             raise RelayUnavailable(f"relay {self._endpoint}: the connection is closed")
-        envelope = self._envelope(sender, recipient, letter)
-        timeout = self._endpoint.timeout_s
-        with self._at(Stage.MAIL):
-            await self._client.mail(
-                envelope.sender, options=envelope.options, encoding=envelope.encoding, timeout=timeout
-            )
-        try:
-            with self._at(Stage.RCPT):
-                await self._client.rcpt(envelope.recipient, encoding=envelope.encoding, timeout=timeout)
-            with self._at(Stage.DATA):
-                answer = await self._client.execute_command(b"DATA", timeout=timeout)
-                if answer.code != 354:
-                    raise SMTPResponseException(answer.code, answer.message)
-                self._write(letter)
-        except Refused:
-            await self._reset()
-            raise
-        return await self._final_answer()
+        self.begin(self.envelope(sender, recipient, Content(letter)))
+        self.send(await self.opened())
+        return await self.taken()
+
+    # --- the steps of a letter ------------------------------------------------------------------------------------
+
+    def begin(self, envelope: Envelope) -> None:
+        """Start the next letter. Where answers may be owed, its commands go out at once; else `opened` says them."""
+        self._begun = envelope
+        if self.pipelining and self._reset_due:
+            self._write(Stage.MAIL, [b"RSET\r\n", _group(envelope)], 4)
+        elif self.pipelining:
+            self._write(Stage.MAIL, [_group(envelope)], 3)
+
+    async def opened(self) -> Envelope:
+        """Wait until the relay wants the content of the letter begun. Raises as `hand_over`, never in doubt."""
+        envelope, self._begun = self._begun, None
+        if envelope is None:
+            raise ValueError("no letter was begun")
+        if self.pipelining:
+            await self._opened_together()
+        else:
+            await self._opened_stepwise(envelope)
+        return envelope
+
+    def send(self, envelope: Envelope, following: Envelope | None = None) -> None:
+        """Write the content that `opened` asked for, and `following`'s commands behind it. Raises RelayUnavailable if
+        the connection broke meanwhile: nothing of the content is out then."""
+        behind = following is not None and self.pipelining
+        self._write(
+            Stage.DATA,
+            [envelope.content, _FINAL_DOT + _group(following) if following and behind else _FINAL_DOT],
+            4 if behind else 1,
+        )
+        self._begun = following
+
+    async def taken(self) -> Reply:
+        """The relay's final answer to the content sent; from `send` on, no answer is doubt. Raises as `hand_over`."""
+        answer = await self._hear(Stage.CONTENT, self._endpoint.final_timeout_s)
+        self._letters += 1
+        self._check(Stage.CONTENT, answer)
+        return Reply(answer.code, without_addresses(answer.text))
+
+    async def stands(self) -> bool:
+        """Whether the connection still stands; asks the relay (NOOP) where it has been idle for long."""
+        if self.usable and asyncio.get_running_loop().time() - self._wire.last_used > IDLE_S:
+            try:
+                self._write(Stage.MAIL, [b"NOOP\r\n"], 1)
+                if (await self._hear(Stage.MAIL)).code not in _WANTED[Stage.MAIL]:
+                    self.drop()
+            except RelayUnavailable:
+                return False
+        return self.usable
 
     async def quit(self) -> None:
-        """Say goodbye if the connection still stands, and close it. Never raises, never waits long."""
+        """Say goodbye if the connection still stands and nothing is half said, and close it. Never raises, never
+        waits long."""
         try:
-            if self.usable:
-                await self._client.quit(timeout=min(_QUIT_TIMEOUT_S, self._endpoint.timeout_s))
-        except (SMTPException, OSError):
+            if self.usable and not self._wire.owed and self._begun is None:
+                self._wire.write([b"QUIT\r\n"], 1)
+                await self._wire.answer(min(_QUIT_TIMEOUT_S, self._endpoint.timeout_s))
+        except WireBroken:
             pass  # nothing is owed to a relay that is gone
         finally:
             self.drop()
 
     def drop(self) -> None:
         """Close the connection at once; what is still unsent stays unsent."""
-        _abort(self._client)
+        self._wire.abort()
+        self._client.close()
 
-    def _write(self, letter: bytes) -> None:
-        # Not `SMTP.data`: it rewrites line ends, gives DATA the long time-out of the content, and hides which failed.
-        protocol = self._client.protocol
-        if protocol is None or not self.usable:
-            raise SMTPServerDisconnected("Connection lost")
-        protocol.write(_LEADING_DOT.sub(b"..", letter) + b".\r\n")  # RFC 5321 §4.5.2
+    # --- within ---------------------------------------------------------------------------------------------------
 
-    async def _final_answer(self) -> Reply:
-        with self._at(Stage.CONTENT, handed_over=True):
-            protocol = self._client.protocol
-            if protocol is None:
-                raise SMTPServerDisconnected("Connection lost")
-            answer = await protocol.read_response(timeout=self._endpoint.final_timeout_s)
-            if answer.code != 250:
-                raise SMTPResponseException(answer.code, answer.message)
-        return Reply(answer.code, without_addresses(answer.message))
+    def _write(self, stage: Stage, pieces: list[bytes], answers: int) -> None:
+        try:
+            self._wire.write(pieces, answers)
+        except WireBroken as error:
+            self.drop()
+            raise self._lost(stage, error) from error
+
+    async def _opened_together(self) -> None:
+        """The answers to MAIL, RCPT and DATA, all three, for the next letter's come behind them."""
+        if self._reset_due:
+            self._reset_due = False
+            self._check(Stage.MAIL, await self._hear(Stage.MAIL))
+        refusal: Refused | None = None
+        try:
+            for stage in (Stage.MAIL, Stage.RCPT, Stage.DATA):
+                answer = await self._hear(stage)
+                try:
+                    if refusal is None:
+                        self._check(stage, answer)
+                except Refused as no:
+                    refusal = no
+                    self.lied = self.lied or no.code in _OUT_OF_STEP - {_CLOSING}
+                    if not self.usable:
+                        raise
+            if refusal is not None:
+                await self._forget_the_group(answer)
+        except RelayUnavailable:
+            # a relay that closes between two letters is within its rights; one that closes on a group is not
+            self.lied = self.lied or stage is not Stage.MAIL or not self._letters
+            if refusal is None:
+                raise
+        if refusal is not None:
+            raise refusal
+
+    async def _forget_the_group(self, to_data: Answer) -> None:
+        """Bring the relay back to where a letter can begin, after one command of a group was refused."""
+        if to_data.code == _CLOSING:
+            self.drop()
+        elif to_data.code in _WANTED[Stage.DATA]:  # RFC 2920 §3.1: it waits for a content, without a reader
+            self._write(Stage.DATA, [_FINAL_DOT], 1)
+            await self._hear(Stage.DATA)
+        self._reset_due = True
+
+    async def _opened_stepwise(self, envelope: Envelope) -> None:
+        await self._ask(Stage.MAIL, envelope.mail)
+        try:
+            await self._ask(Stage.RCPT, envelope.rcpt)
+            await self._ask(Stage.DATA, b"DATA\r\n")
+        except Refused:
+            await self._reset()
+            raise
+
+    async def _ask(self, stage: Stage, command: bytes) -> None:
+        self._write(stage, [command], 1)
+        self._check(stage, await self._hear(stage))
 
     async def _reset(self) -> None:
         """Forget the half-made envelope (RSET), or the connection if the relay won't."""
@@ -128,92 +228,54 @@ class Session:
             self.drop()
             return
         try:
-            await self._client.rset(timeout=self._endpoint.timeout_s)
-        except (SMTPException, OSError):
-            self.drop()  # the refusal we have is what matters
-        except BaseException:
-            self.drop()
-            raise
-
-    @contextmanager
-    def _at(self, stage: Stage, *, handed_over: bool = False) -> Iterator[None]:
-        """Translate what goes wrong in one step, and close the connection where an answer may still be under way."""
-        try:
-            yield
-        except SMTPResponseException as error:
-            refusal = self._refusal(stage, error.code, error.message, handed_over=handed_over)
-            if not isinstance(refusal, Refused) or refusal.code in _OUT_OF_STEP or refusal.enhanced.startswith("5.5."):
+            self._write(Stage.MAIL, [b"RSET\r\n"], 1)
+            if (await self._hear(Stage.MAIL)).code not in _WANTED[Stage.MAIL]:
                 self.drop()
-            raise refusal from None  # the library's own error carries the address
-        except (SMTPException, OSError, ValueError) as error:
+        except RelayUnavailable:
+            pass  # the refusal we have is what matters
+
+    async def _hear(self, stage: Stage, timeout_s: float | None = None) -> Answer:
+        """The next answer; whatever comes in its place closes the connection."""
+        try:
+            return await self._wire.answer(timeout_s or self._endpoint.timeout_s)
+        except WireBroken as error:
+            self.lied = self.lied or (self.pipelining and error.nonsense)
             self.drop()
-            raise RelayUnavailable(
-                f"relay {self._endpoint}: {_what(error)} (stage {stage})", handed_over=handed_over
-            ) from error
+            raise self._lost(stage, error) from error
         except BaseException:
             self.drop()
             raise
-        if not self.usable:
-            self.drop()
 
-    def _refusal(self, stage: Stage, code: int, message: str, *, handed_over: bool) -> DeliveryError:
-        text = without_addresses(message)
+    def _check(self, stage: Stage, answer: Answer) -> None:
+        """Raises Refused or RelayUnavailable unless `answer` says to go on from `stage`."""
+        code = answer.code
+        if code in _WANTED[stage]:
+            return
+        text = without_addresses(answer.text)
         if 400 <= code < 600:
             enhanced = enhanced_status(text)
-            return Refused(stage, code, enhanced, text.removeprefix("#").removeprefix(enhanced).lstrip())
-        problem = f"its answer makes no sense: {code} {text}" if code >= 0 else f"its answer is no SMTP: {text}"
-        return RelayUnavailable(f"relay {self._endpoint}: {problem} (stage {stage})", handed_over=handed_over)
+            if code in _OUT_OF_STEP or enhanced.startswith("5.5."):
+                self.drop()
+            raise Refused(stage, code, enhanced, text.removeprefix("#").removeprefix(enhanced).lstrip())
+        self.lied = self.pipelining
+        self.drop()
+        raise self._lost(stage, WireBroken(f"its answer makes no sense: {code} {text}"))
 
-    def _envelope(self, sender: str, recipient: str, letter: bytes) -> _Envelope:
-        """What MAIL and RCPT say. Raises Refused, without a word to the relay, for what it cannot take anyway."""
-        sender = _wire_address(sender, Stage.MAIL, "5.1.7")
-        recipient = _wire_address(recipient, Stage.RCPT, "5.1.3")
-        options = []
-        if self._client.supports_extension("size"):
-            limit = self._client.esmtp_extensions["size"].strip()
-            if limit.isdecimal() and 0 < int(limit) < len(letter):  # RFC 1870 §4: 0 and nothing mean no limit
-                raise Refused(
-                    Stage.MAIL, 552, "5.3.4", f"the letter has {len(letter)} bytes, the relay takes at most {limit}"
-                )
-            options.append(f"SIZE={len(letter)}")
-        if not letter.endswith(b"\r\n") or _LONE_LINE_END.search(letter):
-            raise Refused(Stage.CONTENT, 554, "5.6.0", "the letter has line ends that SMTP cannot carry")
-        if not letter.isascii():
-            if not self._client.supports_extension("8bitmime"):
-                raise Refused(Stage.CONTENT, 554, "5.6.3", "the relay takes no 8-bit letters (8BITMIME)")
-            options.append("BODY=8BITMIME")
-        if sender.isascii() and recipient.isascii():
-            return _Envelope(sender, recipient, tuple(options), "ascii")
-        if not self._client.supports_extension("smtputf8"):
-            raise Refused(
-                Stage.RCPT, 553, "5.6.7", "the relay takes no address with other than ASCII letters (SMTPUTF8)"
-            )
-        return _Envelope(sender, recipient, (*options, "SMTPUTF8"), "utf-8")
+    def _lost(self, stage: Stage, error: WireBroken) -> RelayUnavailable:
+        problem = f"relay {self._endpoint}: {without_addresses(str(error))} (stage {stage})"
+        return RelayUnavailable(problem, handed_over=stage is Stage.CONTENT)
 
 
-def _wire_address(address: str, stage: Stage, enhanced: str) -> str:
-    """`address` as the envelope carries it: a domain in other than ASCII letters is encoded (RFC 5890), which spares
-    SMTPUTF8. Refused if it is not one address, or holds what could end the command (RFC 5321 §4.1.2)."""
-    local, _, domain = address.rpartition("@")
-    null = not address and stage is Stage.MAIL  # the null reverse-path (RFC 5321 §4.5.5)
-    try:
-        if local.isascii() and not domain.isascii():
-            from email_validator import validate_email  # noqa: PLC0415  (late: rarely needed, and slow to load)
-
-            return validate_email(address, check_deliverability=False).ascii_email or address
-        plain = parse_address(address) == address and not any(ord(c) < 32 or ord(c) == 127 for c in address)
-    except ValueError:  # validate_email's own error is one
-        plain = False
-    if not (null or (plain and local and domain)):
-        raise Refused(stage, 553, enhanced, "this is no address that SMTP can carry")
-    return address
+def _group(envelope: Envelope) -> bytes:
+    return envelope.mail + envelope.rcpt + b"DATA\r\n"
 
 
-async def connect(endpoint: Endpoint, *, local_hostname: str | None = None) -> Session:
+async def connect(endpoint: Endpoint, *, local_hostname: str | None = None, pipelining: bool = True) -> Session:
     """Open a connection with the security that `endpoint` asks for, never with less, and log in.
 
-    `local_hostname` is our name in EHLO (default: the machine's). Raises RelayUnavailable with the stage and what to
-    do; `transient` is false where trying again cannot help (certificate, no STARTTLS, login refused).
+    `local_hostname` is our name in EHLO (default: the machine's). `pipelining` False: stage by stage, whatever the
+    relay offers. Raises RelayUnavailable with the stage and what to do; `transient` is false where trying again cannot
+    help (certificate, no STARTTLS, login refused).
     """
     stage = Stage.CONNECT
     client: SMTP | None = None
@@ -238,21 +300,24 @@ async def connect(endpoint: Endpoint, *, local_hostname: str | None = None) -> S
         if endpoint.username:
             stage = Stage.AUTH
             await client.login(endpoint.username, endpoint.password)
+        session = Session(client, endpoint, pipelining=pipelining)
     except (SMTPException, OSError, ValueError) as error:
         if client is not None:
             _abort(client)
-        raise _unavailable(endpoint, stage, error) from error
+        raise unavailable(endpoint, stage, error) from error
     except BaseException:
         if client is not None:
             _abort(client)
         raise
-    return Session(client, endpoint)
+    return session
 
 
 @asynccontextmanager
-async def open_session(endpoint: Endpoint, *, local_hostname: str | None = None) -> AsyncIterator[Session]:
+async def open_session(
+    endpoint: Endpoint, *, local_hostname: str | None = None, pipelining: bool = True
+) -> AsyncIterator[Session]:
     """A session that is closed when the block ends; raises as `connect` does."""
-    session = await connect(endpoint, local_hostname=local_hostname)
+    session = await connect(endpoint, local_hostname=local_hostname, pipelining=pipelining)
     try:
         yield session
     finally:
@@ -269,53 +334,3 @@ def _abort(client: SMTP) -> None:
         # `close` would first send what is buffered, and with it perhaps the final dot of a letter given up
         cast(asyncio.WriteTransport, transport).abort()
     client.close()
-
-
-def _unavailable(endpoint: Endpoint, stage: Stage, error: Exception) -> RelayUnavailable:
-    """Why the relay cannot be used, and what to do about it."""
-    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    transient = True
-    if isinstance(error, SMTPResponseException) and error.code < 0:
-        transient = False
-        problem = f"this is no SMTP: {without_addresses(error.message)}; check smtp.host and smtp.port"
-    elif isinstance(error, SMTPResponseException):
-        transient = 400 <= error.code < 500
-        problem = f"{_REFUSED_AT.get(stage, 'it refuses us')}: {error.code} {without_addresses(error.message)}"
-    elif isinstance(cause, ssl.SSLCertVerificationError):
-        transient = False
-        problem = f"its certificate does not hold: {cause.verify_message}; check smtp.host, or the relay's certificate"
-    elif isinstance(cause, ssl.SSLError):
-        transient = False
-        problem = f"no TLS ({cause.reason or 'broken off'}); smtp.security = 'tls' goes with 465, 'starttls' with 587"
-    elif isinstance(cause, socket.gaierror):
-        problem = f"its name is not found ({cause.strerror}); check smtp.host and this machine's network"
-    elif isinstance(error, TimeoutError) or isinstance(cause, TimeoutError):
-        problem = f"no answer within {endpoint.timeout_s:g} s; check smtp.host, smtp.port and the firewall"
-        if endpoint.security != "tls":
-            problem += "; port 465 wants smtp.security = 'tls'"
-    elif stage in _NOT_OFFERED and not isinstance(error, (OSError, ValueError)):
-        transient = False
-        problem = _NOT_OFFERED[stage]
-    else:
-        problem = f"{_what(cause)}; check smtp.host and smtp.port, and that the relay runs"
-    return RelayUnavailable(f"relay {endpoint}: {problem} (stage {stage})", transient=transient)
-
-
-_REFUSED_AT = {
-    Stage.CONNECT: "it turns us away",
-    Stage.STARTTLS: "it refuses STARTTLS",
-    Stage.AUTH: "it refuses the login; check smtp.username and smtp.password",
-}
-_NOT_OFFERED = {
-    Stage.STARTTLS: "it offers no STARTTLS, and nothing is sent in clear text; use smtp.security = 'tls' with "
-    "port 465, or 'none' for a relay on this machine",
-    Stage.AUTH: "it offers no login that we know; leave smtp.username empty, or use another smtp.port or smtp.security",
-}
-
-
-def _what(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, SMTPServerDisconnected):
-        return "it closed the connection"
-    return without_addresses(str(error)) or type(error).__name__

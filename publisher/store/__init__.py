@@ -18,12 +18,15 @@ from publisher.store.meta import INSTALLED_AT
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
 
 __all__ = [
+    "FIRST",
     "INSTALLED_AT",
     "ArchiveRow",
     "AudienceRow",
     "FeedLine",
+    "HeldStore",
     "HubRequest",
     "Job",
+    "Key",
     "KnownArticle",
     "NewArticle",
     "NewFiling",

@@ -78,6 +78,28 @@ class Trial:
         yield self._transaction
 
 
+class HeldStore:
+    """A store for one who writes a thousand times a second: the connection stays, so a transaction costs a third.
+
+    It waits for nobody: while another process writes to SQLite, `write` is StoreBusy at once.
+    """
+
+    def __init__(self, connection: sa.Connection, transaction: Transaction) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether a transaction takes no way to a server, only the disk: it may then be made in the event loop."""
+        return self._connection.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """As `Store.write`, on this connection: by one thread at a time."""
+        with engines.translated(), self._connection.begin():
+            yield self._transaction
+
+
 class Store:
     """A database, SQLite or PostgreSQL. One for the whole process; threads may share it.
 
@@ -104,6 +126,15 @@ class Store:
         """A transaction that only looks; it sees one moment of the database throughout. Raises as `write` does."""
         with engines.translated(), self._reader.begin() as connection:
             yield self._transaction(connection)
+
+    @contextmanager
+    def held(self) -> Iterator[HeldStore]:
+        """The store on a connection kept open while the block lasts; raises as `write` does."""
+        with engines.translated(), self._writer.connect() as connection:
+            connection.detach()  # it is made impatient, and must not go back among the others
+            if connection.dialect.name == "sqlite":
+                connection.connection.cursor().execute("PRAGMA busy_timeout = 0")
+            yield HeldStore(connection, self._transaction(connection))
 
     @contextmanager
     def trial(self) -> Iterator[Trial]:

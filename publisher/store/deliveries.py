@@ -1,13 +1,16 @@
 """The ledger: one row for each letter of an issue, written before the wire. Floor: store.
 
-    planned ──claim──> handing over ──record──> accepted | rejected | deferred | uncertain
-       │                    │ ├──release──> back where it was: nothing had been sent
-       │                    │ └──recover──> uncertain: its process is gone
-       │                    └─ (reader left meanwhile, at the claim) ──> suppressed
-       └──supersede, expire──> expired          retry: rejected, expired, uncertain ──> planned
+    planned ──hand_over──> handing over ──record──> accepted | rejected | deferred | uncertain
+       │  │                     ├──release──> back where it was: nothing had been sent
+       │  │                     └──recover──> uncertain: its process is gone
+       │  ├─ (reader left meanwhile: at hand_over; cancel) ──> suppressed
+       │  └──supersede, expire──> expired       retry: rejected, expired, uncertain ──> planned
 
 A waiting letter whose articles a later letter brings is never sent: `supersede` expires it as soon as that one is
-planned, and `claim` looks again, because the older one may have been in somebody's hands at that moment.
+planned, and `hand_over` looks again, because the older one may have been in somebody's hands at that moment.
+
+Of an issue that is paused nothing is handed over; `resume` goes on where it was. A cancelled one is at its end: what
+still waits of it is suppressed, and its readers get the articles with their next issue.
 
 Every arrow is a conditional update: it moves a row only out of the state it was decided on, so two processes never
 move the same row. The rows of an issue always sum up to what `plan` selected; `plan` alone adds rows, nothing
@@ -17,7 +20,7 @@ had nothing new for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -26,6 +29,8 @@ from publisher.model import PENDING_STATES, DeliveryState, IssueState, Subscribe
 from publisher.store.columns import batches
 from publisher.store.hand_over import TAKEN_OVER, WAITING, HandOver
 from publisher.store.schema import deliveries, issues, subscribers
+
+_SENDING = IssueState.SENDING
 
 PlannedRow = tuple[int, int | None, DeliveryState, str]
 """subscriber_id, edition_id, state (planned or suppressed), reason."""
@@ -82,15 +87,34 @@ class Deliveries(HandOver):
         ).rowcount
 
     def due(self, now: datetime, *, include_uncertain: bool) -> int:
-        """How many letters `claim` could take now, about: readers who left meanwhile are counted too."""
+        """How many letters could be handed over now, about: readers who left meanwhile are counted too."""
         later = deliveries.c.next_attempt.is_(None) | (deliveries.c.next_attempt <= now)
         retried = [DeliveryState.DEFERRED, *([DeliveryState.UNCERTAIN] if include_uncertain else [])]
         ready = (deliveries.c.state == DeliveryState.PLANNED) | (deliveries.c.state.in_(retried) & later)
-        return self._connection.execute(sa.select(sa.func.count()).select_from(deliveries).where(ready)).scalar_one()
+        being_sent = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == _SENDING))
+        return self._connection.execute(sa.select(sa.func.count()).select_from(being_sent).where(ready)).scalar_one()
+
+    def pause(self, issue_id: int) -> bool:
+        """Hand nothing of this issue over until it is resumed. False if it is not being sent."""
+        return self._turn(issue_id, [_SENDING], {"state": IssueState.PAUSED})
+
+    def resume(self, issue_id: int) -> bool:
+        """Let a paused issue be sent again. False if it is not paused."""
+        return self._turn(issue_id, [IssueState.PAUSED], {"state": _SENDING})
+
+    def cancel(self, issue_id: int, now: datetime) -> int | None:
+        """End an issue that is being sent or paused: what waits of it is suppressed, a letter in somebody's hands
+        goes its way. Returns how many letters will not be sent; None if there was nothing to cancel."""
+        ended = {"state": IssueState.CANCELLED, "finished": now}
+        if not self._turn(issue_id, [_SENDING, IssueState.PAUSED], ended):
+            return None
+        return self._settle_cancelled(now)
 
     def finish_issues(self, now: datetime, *, include_uncertain: bool) -> int:
         """Finish every issue in which nothing is pending any more; gives how many. `include_uncertain`: a letter in
-        doubt is going to be sent again, unless a later letter took it over."""
+        doubt is going to be sent again, unless a later letter took it over. What came back to wait of a cancelled
+        issue is suppressed."""
+        self._settle_cancelled(now)
         ours = deliveries.c.issue_id == issues.c.id
         pending: sa.ColumnElement[bool] = sa.exists().where(ours, deliveries.c.state.in_(PENDING_STATES))
         if include_uncertain:
@@ -107,7 +131,7 @@ class Deliveries(HandOver):
             )
         return self._connection.execute(
             sa.update(issues)
-            .where(issues.c.state == IssueState.SENDING, ~pending)
+            .where(issues.c.state == _SENDING, ~pending)
             .values(state=IssueState.FINISHED, finished=now)
         ).rowcount
 
@@ -139,9 +163,19 @@ class Deliveries(HandOver):
             reason="",
         )
         if planned:
-            again = {"state": IssueState.SENDING, "finished": None}
+            again = {"state": _SENDING, "finished": None}
             self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(again))
         return planned
+
+    def _turn(self, issue_id: int, states: Sequence[IssueState], values: Mapping[str, object]) -> bool:
+        found = sa.update(issues).where(issues.c.id == issue_id, issues.c.state.in_(states)).values(values)
+        return self._connection.execute(found).rowcount > 0
+
+    def _settle_cancelled(self, now: datetime) -> int:
+        cancelled = sa.select(issues.c.id).where(issues.c.state == IssueState.CANCELLED)
+        waiting = deliveries.c.state.in_(WAITING)
+        of_these = deliveries.c.issue_id.in_(cancelled)
+        return self._move(DeliveryState.SUPPRESSED, now, waiting, of_these, reason="the issue was cancelled")
 
 
 def _planned(issue_id: int, row: PlannedRow, now: datetime) -> dict[str, object]:

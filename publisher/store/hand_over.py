@@ -1,31 +1,35 @@
-"""Handing letters over: claimed, written down, given back, or lost with their process. Floor: store.
+"""Handing letters over: looked up, claimed, written down, given back, or lost with their process. Floor: store.
 
-The claims of the ledger; `deliveries` draws the whole of it.
+The claims of the ledger; `deliveries` draws the whole of it. Three statements run once or twice for every letter of an
+issue, so they are the driver's own: written out here, bound by place, each row by its primary key.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from publisher.model import PENDING_STATES, Delivery, DeliveryState, SubscriberState
-from publisher.store.columns import batches
-from publisher.store.ledger_view import FIELDS, LedgerView, delivery
+from publisher.model import PENDING_STATES, DeliveryState, IssueState, SubscriberState
+from publisher.store.columns import UtcTime, batches
+from publisher.store.ledger_view import LedgerView
 from publisher.store.schema import deliveries, issues, subscribers
 
 WAITING = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
 _HANDING_OVER = deliveries.c.state == DeliveryState.HANDING_OVER
 _OUTCOMES = frozenset(DeliveryState) - {DeliveryState.PLANNED, DeliveryState.HANDING_OVER}
+_ON_THE_WAY = (*sorted(PENDING_STATES), DeliveryState.UNCERTAIN)
 _newer = deliveries.alias("newer")
 TAKEN_OVER = (subscribers.c.watermark >= issues.c.upto_seq) | sa.exists().where(
     _newer.c.subscriber_id == deliveries.c.subscriber_id,
     _newer.c.issue_id > deliveries.c.issue_id,
-    _newer.c.state.in_([*PENDING_STATES, DeliveryState.UNCERTAIN]),
+    _newer.c.state.in_(_ON_THE_WAY),
 )
 _LEFT = {
     SubscriberState.PAUSED: "paused",
@@ -33,29 +37,56 @@ _LEFT = {
     SubscriberState.PENDING: "not confirmed",
 }
 
+_HAND_OVER = f"""
+UPDATE deliveries SET claimed_from = state, state = '{DeliveryState.HANDING_OVER}', attempts = attempts + 1,
+    claim_until = ?, changed = ?
+WHERE issue_id = ? AND subscriber_id = ? AND state = ?
+    AND EXISTS (SELECT 1 FROM issues, subscribers WHERE issues.id = ? AND issues.state = '{IssueState.SENDING}'
+        AND subscribers.id = ? AND subscribers.state = '{SubscriberState.ACTIVE}'
+        AND subscribers.watermark < issues.upto_seq)
+    AND NOT EXISTS (SELECT 1 FROM deliveries AS newer WHERE newer.subscriber_id = ? AND newer.issue_id > ?
+        AND newer.state IN ({", ".join(f"'{state}'" for state in _ON_THE_WAY)}))
+"""  # noqa: S608  (the words are our own enums)
+_RAISE_WATERMARK = f"""
+UPDATE subscribers SET watermark = issues.upto_seq FROM issues
+WHERE issues.id = ? AND subscribers.id = ? AND subscribers.watermark < issues.upto_seq
+    AND EXISTS (SELECT 1 FROM deliveries WHERE issue_id = ? AND subscriber_id = ?
+        AND state = '{DeliveryState.HANDING_OVER}')
+"""  # noqa: S608
+_RECORD = f"""
+UPDATE deliveries SET state = ?, reply = ?, reason = ?, next_attempt = ?, changed = ?,
+    claimed_from = NULL, claim_until = NULL
+WHERE issue_id = ? AND subscriber_id = ? AND state = '{DeliveryState.HANDING_OVER}'
+"""  # noqa: S608
+
+
+class Key(NamedTuple):
+    """What names a delivery, and its place in the order in which letters are looked up."""
+
+    issue_id: int
+    subscriber_id: int
+
+
+FIRST = Key(0, 0)
+"""Before every delivery."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed delivery, `attempts` counting this one, with the address it goes to."""
+    """A letter that is due: it waits in `state`, and `attempts` counts the one to come. `fit` is false where nothing
+    may be sent any more: its reader left, or a later letter took it over."""
 
-    delivery: Delivery
+    issue_id: int
+    subscriber_id: int
+    edition_id: int | None
+    state: DeliveryState
+    attempts: int
     email: str = field(repr=False)
+    fit: bool
 
     @property
-    def issue_id(self) -> int:
-        return self.delivery.issue_id
-
-    @property
-    def subscriber_id(self) -> int:
-        return self.delivery.subscriber_id
-
-    @property
-    def edition_id(self) -> int | None:
-        return self.delivery.edition_id
-
-    @property
-    def attempts(self) -> int:
-        return self.delivery.attempts
+    def key(self) -> Key:
+        return Key(self.issue_id, self.subscriber_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,46 +107,69 @@ OfIssue = TypeVar("OfIssue", Job, Outcome)
 class HandOver(LedgerView):
     """The part of the ledger that deals with claims."""
 
-    def claim(
-        self,
-        now: datetime,
-        limit: int,
-        *,
-        include_uncertain: bool,
-        claim_until: datetime,
-        issue_id: int | None = None,
-    ) -> list[Job]:
-        """Take up to `limit` letters that are due: uncertain ones, then deferred, then planned. They are `handing
-        over` from here on, until `claim_until`. A waiting letter whose reader left meanwhile becomes suppressed, one
-        that a later letter took over expires.
+    def upcoming(self, state: DeliveryState, now: datetime, limit: int, *, after: Key = FIRST) -> list[Job]:
+        """Up to `limit` letters of issues being sent that wait in `state` and are due, in the order of their keys.
 
-        If this process dies, each of them is uncertain: claim no more than there are open connections.
+        Nothing is claimed yet: `hand_over` decides. Of uncertain letters only those that may be sent again.
         """
-        jobs: list[Job] = []
-        states = (DeliveryState.UNCERTAIN, DeliveryState.DEFERRED, DeliveryState.PLANNED)
-        for state in states if include_uncertain else states[1:]:
-            while len(jobs) < limit:
-                rows = self._due(state, now, limit - len(jobs), issue_id)
-                if not rows:
-                    break
-                jobs += self._take(rows, now, claim_until)
-        return jobs
+        key = sa.tuple_(deliveries.c.issue_id, deliveries.c.subscriber_id)
+        conditions = [deliveries.c.state == state, key > sa.tuple_(*map(sa.literal, after))]
+        if state is not DeliveryState.PLANNED:
+            never = deliveries.c.next_attempt.is_(None)
+            conditions.append(never | (deliveries.c.next_attempt <= now))
+        fit = (subscribers.c.state == SubscriberState.ACTIVE) & sa.not_(TAKEN_OVER)
+        if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
+            conditions.append(fit)
+        query = (
+            sa.select(*deliveries.c["issue_id", "subscriber_id", "edition_id", "attempts"], subscribers.c.email, fit)
+            .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
+            .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
+            .where(issues.c.state == IssueState.SENDING, *conditions)
+            .order_by(deliveries.c.issue_id, deliveries.c.subscriber_id)
+            .limit(limit)
+        )
+        rows = self._connection.execute(query).all()
+        return [Job(row[0], row[1], row[2], state, row[3] + 1, email=row[4] or "", fit=bool(row[5])) for row in rows]
+
+    def hand_over(self, jobs: Sequence[Job], now: datetime, claim_until: datetime) -> set[Key]:
+        """Claim these letters, `handing over` from here on until `claim_until`; gives the keys of those that are ours.
+
+        The others must not be sent. One whose reader left since it was looked up becomes suppressed, one that a later
+        letter took over expires; those of an issue that is not being sent any more stay as they are.
+
+        If this process dies, each claimed letter is uncertain: claim what is about to be sent, and no more.
+        """
+        if not jobs:
+            return set()
+        convert = _time_converter(self._connection.dialect)
+        moment, until = convert(now), convert(claim_until)
+        rows = [
+            (until, moment, j.issue_id, j.subscriber_id, j.state.value, j.issue_id, j.subscriber_id, j.subscriber_id,
+             j.issue_id)
+            for j in jobs
+        ]  # fmt: skip
+        ours = {job.key for job, changed in zip(jobs, self._each(_HAND_OVER, rows), strict=True) if changed}
+        if len(ours) < len(jobs):
+            self._dismiss([job for job in jobs if job.key not in ours], now)
+        return ours
 
     def record(self, outcomes: Sequence[Outcome], now: datetime) -> int:
         """Write down how claimed letters ended. A row that is not `handing over` any more is left alone. A reader
         whose letter was accepted has everything up to the issue's last filing. Returns how many rows changed."""
-        changed = 0
-        for issue_id, some in _by_issue(outcomes):
-            ids = [outcome.subscriber_id for outcome in some]
-            held = set(self._locked(issue_id, ids))
-            rows = {outcome.subscriber_id: outcome for outcome in some if outcome.subscriber_id in held}
-            if not rows:
-                continue
-            self._connection.execute(_record_statement(), [_recorded(outcome, now) for outcome in rows.values()])
-            changed += len(rows)
-            accepted = [number for number, outcome in rows.items() if outcome.state is DeliveryState.ACCEPTED]
-            self._raise_watermarks(issue_id, accepted)
-        return changed
+        if not outcomes:
+            return 0
+        convert = _time_converter(self._connection.dialect)
+        moment = convert(now)
+        rows = []
+        for o in outcomes:
+            if o.state not in _OUTCOMES:
+                raise ValueError(f"{o.state} is no outcome of a letter")
+            again = o.next_attempt and convert(o.next_attempt)
+            rows.append((o.state.value, o.reply, o.reason, again, moment, o.issue_id, o.subscriber_id))
+        accepted = [(o.issue_id, o.subscriber_id) * 2 for o in outcomes if o.state is DeliveryState.ACCEPTED]
+        if accepted:
+            self._many(_RAISE_WATERMARK, accepted)
+        return self._many(_RECORD, rows)
 
     def release(self, jobs: Sequence[Job], now: datetime) -> int:
         """Give claims back of which nothing was sent: each is again what it was. Returns how many."""
@@ -146,76 +200,25 @@ class HandOver(LedgerView):
 
     # --- within -------------------------------------------------------------------------------------------------
 
-    def _due(self, state: DeliveryState, now: datetime, limit: int, issue_id: int | None) -> Sequence[Sequence[Any]]:
-        conditions = [deliveries.c.state == state]
-        if issue_id is not None:
-            conditions.append(deliveries.c.issue_id == issue_id)
-        if state is not DeliveryState.PLANNED:
-            never = deliveries.c.next_attempt.is_(None)
-            conditions.append(never | (deliveries.c.next_attempt <= now))
-        if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
-            conditions += [subscribers.c.state == SubscriberState.ACTIVE, sa.not_(TAKEN_OVER)]
-        query = (
-            sa.select(*FIELDS, subscribers.c.email, subscribers.c.state.label("reader"), TAKEN_OVER.label("taken_over"))
-            .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
-            .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
-            .where(*conditions)
-            .order_by(deliveries.c.issue_id, deliveries.c.subscriber_id)
-            .limit(limit)
-            .with_for_update(of=deliveries, skip_locked=True)
-        )
-        return self._connection.execute(query).all()
-
-    def _take(self, rows: Sequence[Sequence[Any]], now: datetime, claim_until: datetime) -> list[Job]:
-        jobs: list[Job] = []
-        over: defaultdict[tuple[int, DeliveryState, str], list[int]] = defaultdict(list)
-        for *values, email, reader, taken_over in rows:
-            letter = delivery(values)
-            if reader is not SubscriberState.ACTIVE:
-                over[letter.issue_id, DeliveryState.SUPPRESSED, _LEFT.get(reader, "left")].append(letter.subscriber_id)
-            elif taken_over:
-                over[letter.issue_id, DeliveryState.EXPIRED, "taken over by a later issue"].append(letter.subscriber_id)
-            else:
-                attempts = letter.attempts + 1
-                jobs.append(
-                    Job(replace(letter, state=DeliveryState.HANDING_OVER, attempts=attempts, changed=now), email)
-                )
-        for (issue_id, state, reason), readers in over.items():
-            of_these = (deliveries.c.issue_id == issue_id, deliveries.c.subscriber_id.in_(readers))
-            self._move(state, now, deliveries.c.state.in_(WAITING), *of_these, reason=reason)
-        for issue_id, some in _by_issue(jobs):
-            self._connection.execute(
-                sa.update(deliveries)
-                .where(
-                    deliveries.c.issue_id == issue_id,
-                    deliveries.c.subscriber_id.in_([job.subscriber_id for job in some]),
-                    deliveries.c.state != DeliveryState.HANDING_OVER,
-                )
-                .values(
-                    claimed_from=deliveries.c.state,
-                    state=DeliveryState.HANDING_OVER,
-                    attempts=deliveries.c.attempts + 1,
-                    claim_until=claim_until,
-                    changed=now,
-                )
+    def _dismiss(self, jobs: Collection[Job], now: datetime) -> None:
+        """Settle waiting letters that nobody is to get any more."""
+        for issue_id, some in _by_issue([job for job in jobs if job.state in WAITING]):
+            numbers = [job.subscriber_id for job in some]
+            query = (
+                sa.select(deliveries.c.subscriber_id, subscribers.c.state, TAKEN_OVER)
+                .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
+                .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
+                .where(deliveries.c.issue_id == issue_id, deliveries.c.subscriber_id.in_(numbers))
             )
-        return jobs
-
-    def _locked(self, issue_id: int, subscriber_ids: Sequence[int]) -> Iterator[int]:
-        for batch in batches(subscriber_ids):
-            query = sa.select(deliveries.c.subscriber_id).where(
-                deliveries.c.issue_id == issue_id, deliveries.c.subscriber_id.in_(batch), _HANDING_OVER
-            )
-            yield from self._connection.scalars(query.order_by(deliveries.c.subscriber_id).with_for_update())
-
-    def _raise_watermarks(self, issue_id: int, subscriber_ids: Sequence[int]) -> None:
-        upto = sa.select(issues.c.upto_seq).where(issues.c.id == issue_id).scalar_subquery()
-        for batch in batches(subscriber_ids):
-            self._connection.execute(
-                sa.update(subscribers)
-                .where(subscribers.c.id.in_(batch), subscribers.c.watermark < upto)
-                .values(watermark=upto)
-            )
+            settled: defaultdict[tuple[DeliveryState, str], list[int]] = defaultdict(list)
+            for subscriber_id, reader, taken_over in self._connection.execute(query):
+                if reader is not SubscriberState.ACTIVE:
+                    settled[DeliveryState.SUPPRESSED, _LEFT.get(reader, "left")].append(subscriber_id)
+                elif taken_over:
+                    settled[DeliveryState.EXPIRED, "taken over by a later issue"].append(subscriber_id)
+            for (state, reason), readers in settled.items():
+                of_these = (deliveries.c.issue_id == issue_id, deliveries.c.subscriber_id.in_(readers))
+                self._move(state, now, deliveries.c.state.in_(WAITING), *of_these, reason=reason)
 
     def _move(self, state: DeliveryState, now: datetime, *conditions: sa.ColumnElement[bool], reason: str) -> int:
         values = {
@@ -228,32 +231,44 @@ class HandOver(LedgerView):
         }
         return self._connection.execute(sa.update(deliveries).where(*conditions).values(values)).rowcount
 
+    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
+        """Run `statement` for each of `rows`; how many rows of the table changed in all."""
+        with self._cursor() as cursor:
+            cursor.executemany(self._in_style(statement), rows)
+            return int(cursor.rowcount)
 
-def _record_statement() -> sa.Update:
-    names = ("state", "reply", "reason", "next_attempt", "changed")
-    return (
-        sa.update(deliveries)
-        .where(
-            deliveries.c.issue_id == sa.bindparam("of_issue"),
-            deliveries.c.subscriber_id == sa.bindparam("of_subscriber"),
-            _HANDING_OVER,
-        )
-        .values({**{name: sa.bindparam(f"new_{name}") for name in names}, "claimed_from": None, "claim_until": None})
-    )
+    def _each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> list[bool]:
+        """Whether `statement` changed a row of the table, for each of `rows`."""
+        with self._cursor() as cursor:
+            if self._connection.dialect.name == "sqlite":
+                return [cursor.execute(statement, row).rowcount > 0 for row in rows]
+            cursor.executemany(self._in_style(statement) + " RETURNING 1", rows, returning=True)  # one round trip
+            changed = []
+            for _ in rows:
+                changed.append(cursor.fetchone() is not None)
+                cursor.nextset()
+            return changed
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        dialect = self._connection.dialect
+        assert dialect.dbapi is not None
+        cursor = self._connection.connection.cursor()
+        try:
+            yield cursor
+        except dialect.dbapi.Error as error:
+            raise sa.exc.DBAPIError.instance("", None, error, dialect.dbapi.Error, dialect=dialect) from error
+        finally:
+            cursor.close()
+
+    def _in_style(self, statement: str) -> str:
+        return statement if self._connection.dialect.name == "sqlite" else statement.replace("?", "%s")
 
 
-def _recorded(outcome: Outcome, now: datetime) -> dict[str, object]:
-    if outcome.state not in _OUTCOMES:
-        raise ValueError(f"{outcome.state} is no outcome of a letter")
-    return {
-        "of_issue": outcome.issue_id,
-        "of_subscriber": outcome.subscriber_id,
-        "new_state": outcome.state,
-        "new_reply": outcome.reply,
-        "new_reason": outcome.reason,
-        "new_next_attempt": outcome.next_attempt,
-        "new_changed": now,
-    }
+@lru_cache(maxsize=8)
+def _time_converter(dialect: sa.Dialect) -> Callable[[datetime | None], object]:
+    """How the driver takes a time."""
+    return UtcTime().dialect_impl(dialect).bind_processor(dialect) or (lambda moment: moment)
 
 
 def _by_issue(items: Sequence[OfIssue]) -> Iterator[tuple[int, Sequence[OfIssue]]]:

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from publisher.model import Article, Edition, Frequency, Issue, IssueState, Section, Subscriber, SubscriberState
-from publisher.store import NewArticle, NewFiling, Transaction
+from publisher.model import (
+    Article,
+    DeliveryState,
+    Edition,
+    Frequency,
+    Issue,
+    IssueState,
+    Section,
+    Subscriber,
+    SubscriberState,
+)
+from publisher.store import FIRST, Job, NewArticle, NewFiling, Transaction
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -65,3 +75,16 @@ def add_issue(tx: Transaction, number: int, *, upto_seq: int, composed: datetime
     )
     sections = [Section("environment", ("key000001",))]
     return issue, tx.issues.add_edition(issue.id, fingerprint="one", language="en", sections=sections)
+
+
+def claim(tx: Transaction, now: datetime, limit: int, *, uncertain: bool, until: datetime) -> list[Job]:
+    """Take up to `limit` letters that are due, as a sender does: look up, hand over, go on behind them."""
+    jobs: list[Job] = []
+    states = (DeliveryState.UNCERTAIN, DeliveryState.DEFERRED, DeliveryState.PLANNED)
+    for state in states if uncertain else states[1:]:
+        after = FIRST
+        while len(jobs) < limit and (found := tx.deliveries.upcoming(state, now, limit - len(jobs), after=after)):
+            ours = tx.deliveries.hand_over(found, now, until)
+            jobs += [job for job in found if job.key in ours]
+            after = found[-1].key
+    return jobs

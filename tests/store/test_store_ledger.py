@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 from store_samples import DAY, MINUTE, NOW, add_issue, add_reader, new
+from store_samples import claim as take
 
 from publisher.errors import NotFound
 from publisher.model import DeliveryState, Edition, Issue, IssueState, Section, Subscriber, SubscriberState
@@ -25,8 +26,8 @@ def planned(store: Store, *names: str) -> tuple[Issue, Edition, list[Subscriber]
     return issue, edition, readers
 
 
-def claim(tx: Transaction, limit: int = 9, *, uncertain: bool = True, now: object = NOW) -> list[Job]:
-    return tx.deliveries.claim(NOW if now is NOW else now, limit, include_uncertain=uncertain, claim_until=LATER)  # type: ignore[arg-type]
+def claim(tx: Transaction, limit: int = 9, *, uncertain: bool = True, now: datetime = NOW) -> list[Job]:
+    return take(tx, now, limit, uncertain=uncertain, until=LATER)
 
 
 def outcome(job: Job, state: DeliveryState, **more: object) -> Outcome:
@@ -162,13 +163,44 @@ def test_an_uncertain_letter_of_a_reader_who_left_stays_uncertain(store: Store) 
         assert states(tx, issue) == [D.UNCERTAIN]
 
 
-def test_claims_can_be_kept_to_one_issue(store: Store) -> None:
-    _, _, (alice,) = planned(store, "alice")
+def test_what_changed_between_looking_up_and_handing_over_counts(store: Store) -> None:
+    issue, _, (alice, bob, *_) = planned(store, "alice", "bob", "charlie", "dora")
     with store.write() as tx:
-        second, edition = add_issue(tx, 2, upto_seq=9)
-        tx.deliveries.plan(second.id, [(alice.id, edition.id, D.PLANNED, "")], NOW)
-        jobs = tx.deliveries.claim(NOW, 9, include_uncertain=True, claim_until=LATER, issue_id=second.id)
-        assert [job.issue_id for job in jobs] == [second.id]
+        jobs = tx.deliveries.upcoming(D.PLANNED, NOW, 9)
+        assert [job.fit for job in jobs] == [True] * 4
+        tx.subscribers.set_state(alice.id, SubscriberState.UNSUBSCRIBED, NOW, reason="asked")
+        later, edition = add_issue(tx, 2, upto_seq=9)
+        tx.deliveries.plan(later.id, [(bob.id, edition.id, D.PLANNED, "")], NOW)
+        assert tx.deliveries.hand_over(jobs[2:3], NOW, LATER) == {jobs[2].key}
+        assert tx.deliveries.hand_over(jobs, NOW, LATER) == {jobs[3].key}, "charlie's is in somebody's hands"
+        assert states(tx, issue) == [D.SUPPRESSED, D.EXPIRED, D.HANDING_OVER, D.HANDING_OVER]
+
+
+def test_of_a_paused_issue_nothing_is_handed_over_until_it_is_resumed(store: Store) -> None:
+    issue, _, _ = planned(store, "alice", "bob")
+    with store.write() as tx:
+        jobs = tx.deliveries.upcoming(D.PLANNED, NOW, 9)
+        assert tx.deliveries.pause(issue.id) and not tx.deliveries.pause(issue.id)
+        assert tx.deliveries.hand_over(jobs, NOW, LATER) == set()
+        assert claim(tx) == [] and tx.deliveries.due(NOW, include_uncertain=True) == 0
+        assert states(tx, issue) == [D.PLANNED] * 2
+        assert tx.deliveries.finish_issues(NOW, include_uncertain=True) == 0
+        assert tx.deliveries.resume(issue.id) and not tx.deliveries.resume(issue.id)
+        assert len(claim(tx)) == 2
+
+
+def test_a_cancelled_issue_is_at_its_end_and_a_letter_in_hand_goes_its_way(store: Store) -> None:
+    issue, _, _ = planned(store, "accepted", "deferred", "waiting")
+    with store.write() as tx:
+        accepted, deferred = claim(tx, 2)
+        assert tx.deliveries.cancel(issue.id, NOW) == 1
+        assert tx.deliveries.cancel(issue.id, NOW) is None
+        assert (tx.issues.get(issue.id).state, tx.issues.finished(issue.id)) == (IssueState.CANCELLED, NOW)
+        tx.deliveries.record([outcome(accepted, D.ACCEPTED), outcome(deferred, D.DEFERRED, next_attempt=NOW)], NOW)
+        assert claim(tx) == []
+        tx.deliveries.finish_issues(NOW, include_uncertain=True)
+        assert states(tx, issue) == [D.ACCEPTED, D.SUPPRESSED, D.SUPPRESSED]
+        assert tx.deliveries.retry(issue.id, NOW) == 0
 
 
 def test_a_new_issue_takes_over_what_older_ones_still_owe_its_readers(store: Store) -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from store_samples import MINUTE, NOW, add_issue, add_reader, new
+from store_samples import MINUTE, NOW, add_issue, add_reader, claim, new
 
 from publisher.model import DeliveryState, SubscriberState
 from publisher.store import Job, Outcome, Store
@@ -71,7 +71,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(limit=st.integers(0, 4), uncertain=st.booleans())
     def claim(self, limit: int, uncertain: bool) -> None:
         until = self.now + 5 * MINUTE
-        jobs = self.tx.deliveries.claim(self.now, limit, include_uncertain=uncertain, claim_until=until)
+        jobs = claim(self.tx, self.now, limit, uncertain=uncertain, until=until)
         assert len(jobs) <= limit
         for job in jobs:
             assert (job.issue_id, job.subscriber_id) not in self.jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from store_samples import DAY, NOW, add_issue, add_reader, article, filing, new
+from store_samples import DAY, NOW, add_issue, add_reader, article, claim, filing, new
 
 from publisher.errors import NotFound
 from publisher.model import DeliveryState, IssueState, PublishedDocument, SubscriberState
@@ -129,7 +129,7 @@ def test_an_issue_is_finished_when_nothing_is_pending_and_not_before(store: Stor
             tx.deliveries.record([Outcome(issue_id=issue.id, subscriber_id=reader, state=state)], NOW)
 
         assert tx.deliveries.due(NOW, include_uncertain=resend) == 2
-        tx.deliveries.claim(NOW, 2, include_uncertain=False, claim_until=NOW + DAY)
+        claim(tx, NOW, 2, uncertain=False, until=NOW + DAY)
         end(alice.id, D.ACCEPTED)
         assert tx.deliveries.finish_issues(NOW, include_uncertain=resend) == 0
         end(bob.id, D.UNCERTAIN)

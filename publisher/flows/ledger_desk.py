@@ -1,0 +1,339 @@
+"""The desk between the ledger and the postman: due letters out, claims and outcomes in. Floor: `flows`.
+
+    look ahead (nothing claimed) -> letter -> claim ─┐
+                                 outcome of the last ┴─> tray -> one transaction for all lines -> both go on
+
+What all lines put on the tray in one turn of the event loop is written in one transaction: its commit is what
+costs. SQLite is written right there, in the loop: a commit takes less than handing it to a thread and back. While
+somebody else holds its lock, and with a database server, the store's thread writes, and what comes meanwhile gathers
+for the next transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from publisher.clock import Clock
+from publisher.digest.letter import LetterForm
+from publisher.errors import LetterError, NotFound, StoreBusy
+from publisher.flows.crossing import across
+from publisher.flows.letters import Letters
+from publisher.mail.backoff import next_attempt
+from publisher.model import DeliveryState, Issue, SubscriberState
+from publisher.smtp.postman import Handed, Letter
+from publisher.store import FIRST, HeldStore, Job, Key, Outcome, Store, Transaction, Transactions
+
+CLAIM = timedelta(minutes=15)
+"""How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
+
+DOUBT = timedelta(minutes=10)
+"""A letter whose reply was lost waits so long before it is sent again, byte for byte the same."""
+
+AHEAD = 500
+"""Letters looked up at once."""
+STALE_S = 1.0
+"""What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
+AGAIN = timedelta(minutes=1)
+"""So often deferred letters whose time has come are looked for, while planned ones are sent."""
+FORMS = 256
+"""Editions whose letters are kept ready at a time; bounds memory."""
+
+Progress = Callable[[str, int, int], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the settings say about letters that do not get through at once."""
+
+    resend: bool
+    first_wait: timedelta
+
+
+@dataclass(slots=True)
+class _Tray:
+    """What is to be written: outcomes, then claims. Letters refused before they were claimed are claimed first."""
+
+    late: list[Job] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    bounced: list[tuple[int, str]] = field(default_factory=list)
+    given_back: list[Job] = field(default_factory=list)
+    recorded: list[asyncio.Future[None]] = field(default_factory=list)
+    unfit: list[Job] = field(default_factory=list)
+    claims: list[tuple[Job, asyncio.Future[bool]]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.outcomes or self.claims or self.given_back or self.unfit or self.recorded)
+
+    def keep(self, other: _Tray) -> None:
+        """Take over what `other` could not write down; who waited for it has been told."""
+        self.late[:0] = other.late
+        self.outcomes[:0] = other.outcomes
+        self.bounced[:0] = other.bounced
+        self.given_back[:0] = other.given_back
+
+
+class LedgerDesk:
+    """One sending's desk. `open`, then `letters`, `claim` and `take` are the postman's; `close` at the end."""
+
+    def __init__(
+        self,
+        store: Store,
+        held: HeldStore,
+        *,
+        letters: Letters,
+        rules: Rules,
+        clock: Clock,
+        progress: Progress,
+        total: int,
+    ) -> None:
+        self._store = store
+        self._held = held
+        self._letters = letters
+        self._rules = rules
+        self._clock = clock
+        self._progress = progress
+        self._total = total
+        self._loop = asyncio.get_running_loop()
+        self._tray = _Tray()
+        self._scheduled = False
+        self._writing: asyncio.Task[None] | None = None
+        self._out: set[Key] = set()
+        self._claimed: set[Key] = set()
+        self._place: dict[DeliveryState, Key] = {}
+        self._looked_for_deferred = clock()
+        self._forms: dict[int, tuple[Issue, LetterForm]] = {}
+        self.states: Counter[DeliveryState] = Counter()
+
+    # --- out: letters -------------------------------------------------------------------------------------------------
+
+    async def letters(self) -> AsyncIterator[Letter[Job]]:
+        """Every letter that is due, uncertain and deferred ones first, then as planned."""
+        while jobs := await self._ahead():
+            looked = self._loop.time()
+            for job in jobs:
+                if self._loop.time() - looked > STALE_S:
+                    break
+                self._place[job.state] = job.key
+                if job.key in self._out:
+                    continue
+                if not job.fit:
+                    self._put_aside(job)
+                    continue
+                self._out.add(job.key)
+                letter = await self._letter(job)
+                if letter is not None:
+                    yield letter
+
+    async def _ahead(self) -> list[Job]:
+        if self._clock() - self._looked_for_deferred >= AGAIN:
+            self._looked_for_deferred = self._clock()
+            self._place.pop(DeliveryState.DEFERRED, None)
+        found = await self._visit(self._look)
+        if not found and self._place:  # once more from the beginning, for what was planned or put back meanwhile
+            await self._written()
+            self._place.clear()
+            found = await self._visit(self._look)
+        return found
+
+    def _look(self, tx: Transaction) -> list[Job]:
+        now = self._clock()
+        states = (DeliveryState.UNCERTAIN, DeliveryState.DEFERRED, DeliveryState.PLANNED)
+        for state in states if self._rules.resend else states[1:]:
+            found = tx.deliveries.upcoming(state, now, AHEAD, after=self._place.get(state, FIRST))
+            if any(job.key not in self._out for job in found):
+                return found
+        return []
+
+    async def _letter(self, job: Job) -> Letter[Job] | None:
+        try:
+            issue, form = await self._form(job)
+            content = self._letters.letter(form, issue, job.subscriber_id, job.email, stuffed=True)
+        except LetterError as error:
+            self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
+            await self._on_tray()
+            return None
+        return Letter(job, self._letters.sender, job.email, content, stuffed=True)
+
+    async def _form(self, job: Job) -> tuple[Issue, LetterForm]:
+        if job.edition_id is None:
+            raise LetterError("edition", "a delivery without one")
+        made = self._forms.get(job.edition_id)
+        if made is None:
+            made = await self._visit(self._read_form, job.issue_id, job.edition_id)
+            if len(self._forms) >= FORMS:
+                del self._forms[next(iter(self._forms))]
+            self._forms[job.edition_id] = made
+        return made
+
+    def _read_form(self, tx: Transaction, issue_id: int, edition_id: int) -> tuple[Issue, LetterForm]:
+        issue, edition = tx.issues.get(issue_id), tx.issues.edition(edition_id)
+        return issue, self._letters.form(issue, edition, tx.issues.rendering(edition_id))
+
+    def _put_aside(self, job: Job) -> None:
+        self._tray.unfit.append(job)
+        self._schedule()
+
+    # --- in: claims and outcomes --------------------------------------------------------------------------------------
+
+    def claim(self, job: Job) -> asyncio.Future[bool]:
+        """Done when the claim is durable: True where this letter may be sent."""
+        future: asyncio.Future[bool] = self._loop.create_future()
+        self._tray.claims.append((job, future))
+        self._schedule()
+        return future
+
+    def take(self, handed: Handed[Job]) -> asyncio.Future[None]:
+        """Done when the result is durable."""
+        job, verdict = handed.ref, handed.verdict
+        state, when = verdict.state, None
+        if state is DeliveryState.PLANNED:
+            self._out.discard(job.key)
+            if job.key in self._claimed:
+                self._claimed.discard(job.key)
+                self._tray.given_back.append(job)
+            return self._on_tray()
+        if state is DeliveryState.DEFERRED:
+            when = next_attempt(
+                job.attempts,
+                self._clock(),
+                self._rules.first_wait,
+                spread=random.random(),  # noqa: S311  (spreads load, guards nothing)
+                greylisted=verdict.greylisted,
+            )
+        elif state is DeliveryState.UNCERTAIN:
+            when = self._clock() + DOUBT
+        if verdict.bounced:
+            self._tray.bounced.append((job.subscriber_id, verdict.reason))
+        self._note(job, state, reply=handed.reply, reason=verdict.reason, again=when)
+        return self._on_tray()
+
+    def _note(self, job: Job, state: DeliveryState, *, reply: str, reason: str, again: datetime | None = None) -> None:
+        if job.key in self._claimed:
+            self._claimed.discard(job.key)
+        else:
+            self._tray.late.append(job)
+        self._out.discard(job.key)
+        self._tray.outcomes.append(
+            Outcome(
+                issue_id=job.issue_id,
+                subscriber_id=job.subscriber_id,
+                state=state,
+                reply=reply,
+                reason="" if state is DeliveryState.ACCEPTED else reason,
+                next_attempt=again,
+            )
+        )
+
+    def _on_tray(self) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._tray.recorded.append(future)
+        self._schedule()
+        return future
+
+    # --- the tray -----------------------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._writing is None:
+            self._scheduled = True
+            self._loop.call_soon(self._empty)
+
+    def _empty(self) -> None:
+        self._scheduled = False
+        if self._writing is not None or not self._tray:
+            return
+        tray, self._tray = self._tray, _Tray()
+        if not self._held.at_hand:
+            self._writing = self._loop.create_task(self._write_across(tray, self._held))
+            return
+        try:
+            ours = self._write(self._held, tray)
+        except StoreBusy:
+            self._writing = self._loop.create_task(self._write_across(tray, self._store))
+        except Exception as error:
+            self._failed(tray, error)
+        else:
+            self._done(tray, ours)
+
+    async def _write_across(self, tray: _Tray, store: Transactions | HeldStore) -> None:
+        try:
+            ours = await across(self._write, store, tray)
+        except Exception as error:
+            self._failed(tray, error)
+        else:
+            self._done(tray, ours)
+        finally:
+            self._writing = None
+            if self._tray:
+                self._schedule()
+
+    def _write(self, store: Transactions | HeldStore, tray: _Tray) -> set[Key]:
+        now = self._clock()
+        with store.write() as tx:
+            until = now + CLAIM
+            if tray.late or tray.unfit:
+                tx.deliveries.hand_over([*tray.late, *tray.unfit], now, until)
+            tx.deliveries.record(tray.outcomes, now)
+            tx.deliveries.release(tray.given_back, now)
+            for subscriber_id, reason in tray.bounced:
+                with suppress(NotFound):  # removed meanwhile
+                    if tx.subscribers.get(subscriber_id).state is SubscriberState.ACTIVE:
+                        tx.subscribers.set_state(subscriber_id, SubscriberState.BOUNCED, now, reason=reason)
+            return tx.deliveries.hand_over([job for job, _ in tray.claims], now, until)
+
+    def _done(self, tray: _Tray, ours: set[Key]) -> None:
+        for job, future in tray.claims:
+            if job.key in ours:
+                self._claimed.add(job.key)
+            else:
+                self._out.discard(job.key)
+            if not future.done():
+                future.set_result(job.key in ours)
+        for recorded in tray.recorded:
+            if not recorded.done():
+                recorded.set_result(None)
+        if tray.outcomes:
+            self.states.update(outcome.state for outcome in tray.outcomes)
+            done = self.states.total()
+            self._progress("sending letters", done, max(self._total, done))
+
+    def _failed(self, tray: _Tray, error: Exception) -> None:
+        self._tray.keep(tray)
+        waiting: list[asyncio.Future[Any]] = [claim for _, claim in tray.claims]
+        for future in [*waiting, *tray.recorded]:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # who gave up waiting need not hear of it
+
+    async def _written(self) -> None:
+        """Wait until what is on the tray now is written."""
+        if self._tray or self._writing is not None:
+            await self._on_tray()
+
+    async def _visit(self, look: Callable[..., T], *arguments: object) -> T:
+        """`look(tx, ...)` where a transaction costs least."""
+        if self._held.at_hand:
+            with suppress(StoreBusy), self._held.write() as tx:
+                return look(tx, *arguments)
+
+        def from_outside() -> T:
+            with self._store.read() as tx:
+                return look(tx, *arguments)
+
+        return await across(from_outside)
+
+    async def close(self) -> None:
+        """Write what is left; raises what the store raises."""
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+        tray, self._tray = self._tray, _Tray()
+        if tray:
+            await across(self._write, self._store, tray)
+            self._done(tray, set())

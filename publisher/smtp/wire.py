@@ -1,0 +1,137 @@
+"""The bytes of one connection: what is written, and the relay's answers in their order. Floor: `smtp`.
+
+aiosmtplib reads one answer for one command; here several commands may be on the way (RFC 2920). The wire counts the
+answers that are owed. One that nobody asked for breaks it, for it would be taken for the next one's; whatever else goes
+wrong breaks it too, and then it is never used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MAX_LINE = 8192
+MAX_ANSWER = 4 * MAX_LINE
+"""Octets of one answer, all its lines: bounds memory, many times what RFC 5321 §4.5.3.1.5 allows."""
+
+
+class Answer(NamedTuple):
+    """A whole answer of the relay (RFC 5321 §4.2); lines of the text parted by line feeds. May hold addresses."""
+
+    code: int
+    text: str
+
+
+class WireBroken(ConnectionError):
+    """No further answer will come. `nonsense`: the relay is there, but what it said cannot be paired with what it
+    was asked; else it has gone or was silent for too long."""
+
+    def __init__(self, problem: str, *, nonsense: bool = False) -> None:
+        self.nonsense = nonsense
+        super().__init__(problem)
+
+
+class Wire(asyncio.Protocol):
+    """Takes `transport` over from whoever made the connection. Owned by one task at a time."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._rest = b""  # of a line
+        self._lines: list[bytes] = []  # of an answer of several lines
+        self._answers: deque[Answer] = deque()
+        self._owed = 0
+        self._broken: WireBroken | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.last_used = self._loop.time()
+        transport.set_protocol(self)
+
+    @property
+    def whole(self) -> bool:
+        """Whether more may be written: it is open, and nothing was said that nobody asked for."""
+        return self._broken is None and not self._transport.is_closing()
+
+    @property
+    def owed(self) -> int:
+        """Answers that were asked for and have not come."""
+        return self._owed
+
+    def write(self, pieces: Sequence[bytes], answers: int) -> None:
+        """Write `pieces` at once; the relay owes so many `answers` for them. Raises WireBroken."""
+        if not self.whole:
+            raise self._broken or WireBroken("the connection is closed")
+        self._owed += answers
+        self._transport.writelines(pieces)
+
+    async def answer(self, timeout_s: float) -> Answer:
+        """The next answer, at most so many seconds after this call. Raises WireBroken."""
+        while not self._answers:
+            if self._broken is not None:
+                raise self._broken
+            await self._wait(timeout_s)
+        self.last_used = self._loop.time()
+        return self._answers.popleft()
+
+    def abort(self) -> None:
+        """Close at once; what is still unsent stays unsent."""
+        self._break(WireBroken("we closed the connection"))
+        self._transport.abort()
+
+    async def _wait(self, timeout_s: float) -> None:
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_later(timeout_s, self._break, WireBroken(f"no answer within {timeout_s:g} s"))
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _break(self, why: WireBroken) -> None:
+        self._broken = self._broken or why
+        self._wake()
+
+    # --- what the event loop calls ------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Answers that come in one piece wake their reader once."""
+        if self._broken is not None:
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
+        for line in lines:
+            self._take(line)
+        if len(self._rest) > MAX_LINE or sum(map(len, self._lines)) > MAX_ANSWER:
+            self._break(WireBroken("its answer is endless", nonsense=True))
+        elif not self._owed and (self._rest or self._lines):
+            self._break(WireBroken("it said something that nobody had asked for", nonsense=True))
+        self._wake()
+
+    def _take(self, line: bytes) -> None:
+        code, mark = line[:3], line[3:4]
+        first = self._lines[0][:3] if self._lines else code
+        if not (code.isdigit() and len(code) == 3 and mark in {b" ", b"-", b"\r", b""} and code == first):
+            text = line.decode("utf-8", "replace").strip()
+            self._break(WireBroken(f"its answer is no SMTP: {text}", nonsense=True))
+            return
+        self._lines.append(line)
+        if mark == b"-":
+            return
+        if not self._owed:
+            self._break(WireBroken("it said something that nobody had asked for", nonsense=True))
+            return
+        text = "\n".join(part[4:].decode("utf-8", "surrogateescape").strip() for part in self._lines)
+        self._lines.clear()
+        self._owed -= 1
+        self._answers.append(Answer(int(code), text))
+
+    def eof_received(self) -> bool:
+        self._break(WireBroken("it closed the connection"))
+        return False  # the transport closes itself
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._break(WireBroken(str(error) if error else "it closed the connection"))
