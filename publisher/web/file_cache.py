@@ -14,13 +14,15 @@ from stat import S_ISREG
 import brotli
 
 from publisher.errors import PublisherError
-from publisher.web.documents import document_path, kind_headers
+from publisher.web.documents import document_path, is_frozen, kind_headers
 from publisher.web.negotiation import BROTLI, GZIP
-from publisher.web.representation import Header, Representation, represent
+from publisher.web.representation import Representation, represent
 
 CAPACITY = 64 * 1024 * 1024
 LARGEST = 8 * 1024 * 1024
 """Bytes of a file that is kept; no document of ours is that large, and what else lies there is sent from the disk."""
+
+_VERSION = 8  # hex digits of its hash that a page names an asset with: assets/style.css?v=...
 
 Stamp = tuple[int, int, int]
 ExtraHeaders = Callable[[str], list[tuple[bytes, bytes]]]
@@ -30,13 +32,16 @@ ExtraHeaders = Callable[[str], list[tuple[bytes, bytes]]]
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A document in memory. `stamp` is that of its file; `document` None: too large; `gone`: an article's page that
-    only says it was withdrawn."""
+    only says it was withdrawn; `lasting`: its bytes never change; `version`: the query that names the present bytes of
+    an asset."""
 
     path: str
     file: str
     stamp: Stamp
     document: Representation | None
     gone: bool = False
+    lasting: bool = False
+    version: bytes | None = None
 
 
 class FileCache:
@@ -89,10 +94,11 @@ class FileCache:
             content,
             _siblings(file, content),
             modified=int(status.st_mtime),
-            headers=(*headers, *self._extra(path)),
+            headers=(*headers, *self._extra_headers(path)),
             lasting=lasting,
         )
-        return Kept(path, file, stamp, document, self._is_gone(path))
+        version = b"v=" + document.sha256[:_VERSION].encode() if path.startswith("assets/") else None
+        return Kept(path, file, stamp, document, self._is_gone(path), is_frozen(path), version)
 
     def keep(self, address: str, kept: Kept) -> None:
         self._forget(address)
@@ -105,9 +111,6 @@ class FileCache:
         kept = self._kept.pop(address, None)
         if kept is not None:
             self._weight -= _weight(kept)
-
-    def _extra(self, path: str) -> list[Header]:
-        return self._extra_headers(path)
 
     def _is_gone(self, path: str) -> bool:
         parts = path.split("/")

@@ -23,6 +23,7 @@ Header = tuple[bytes, bytes]
 _DIGEST = 32  # hex digits of SHA-256 in an entity tag
 _OURS = re.compile(rb'"([0-9a-f]{32})(?:-(?:gzip|br)-[0-9a-f]{8})?"')
 _CONDITIONS = frozenset((b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"range"))
+_DEMANDS = frozenset((b"if-match", b"if-unmodified-since"))
 _VARY = (b"vary", b"Accept-Encoding")
 
 
@@ -111,7 +112,7 @@ def answer(document: Representation, fields: Fields, cache_control: bytes) -> An
     chosen = accepted[0]
     control = (b"cache-control", cache_control)
     if not _CONDITIONS.isdisjoint(fields):
-        if fails(fields, chosen.etag, document.modified):
+        if not _DEMANDS.isdisjoint(fields) and fails(fields, chosen.etag, document.modified):
             return text(412, "The document is not the version that the request names.", _VARY)
         current = not_modified(fields, [variant.etag for variant in accepted], document.modified)
         if current is not None:

@@ -12,15 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publisher.web.documents import has_delta, is_frozen
+from publisher.web.documents import has_delta
 from publisher.web.feed_delta import FeedDelta
 from publisher.web.file_cache import FileCache, Kept
 from publisher.web.freshness import IMMUTABLE, Freshness
 from publisher.web.limits import FULL, NOT_MODIFIED, Limits
-from publisher.web.negotiation import fields_of
+from publisher.web.negotiation import Fields, fields_of
 from publisher.web.representation import Answer, Representation, answer
-
-_VERSION = 8  # hex digits of its hash that a page names an asset with: assets/style.css?v=...
 
 
 class SiteFiles:
@@ -46,7 +44,10 @@ class SiteFiles:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return await self._behind(scope, receive, send)
-        kept = await self._found(scope["path"])
+        path = scope["path"]
+        if self._prefix and path.startswith(self._prefix + "/"):
+            path = path[len(self._prefix) :]
+        kept = self._files.get(path) or await self._loaded(path)
         if kept is None:
             return await self._behind(scope, receive, send)
         head = scope["method"] == "HEAD"
@@ -57,16 +58,14 @@ class SiteFiles:
             self._limits.charge(scope, FULL)
             headers = {"Cache-Control": self._freshness.cache_control().decode()}
             return await FileResponse(kept.file, headers=headers)(scope, receive, send)
-        reply = await self._reply(kept, kept.document, scope)
+        fields = fields_of(scope["headers"])
+        reply = self._reply(kept, kept.document, fields, scope)
+        if reply.status == 200 and b"a-im" in fields and has_delta(kept.path):
+            reply = await self._delta.answer(kept.path, kept.document, fields) or reply
         self._limits.charge(scope, NOT_MODIFIED if reply.status == 304 else FULL)
         return await reply.send(send, head=head)
 
-    async def _found(self, path: str) -> Kept | None:
-        if self._prefix and path.startswith(self._prefix + "/"):
-            path = path[len(self._prefix) :]
-        kept = self._files.get(path)
-        if kept is not None:
-            return kept
+    async def _loaded(self, path: str) -> Kept | None:
         place = self._files.file_of(path)
         if place is None:
             return None
@@ -75,22 +74,14 @@ class SiteFiles:
             self._files.keep(path, kept)
         return kept
 
-    async def _reply(self, kept: Kept, document: Representation, scope: Scope) -> Answer:
-        fields = fields_of(scope["headers"])
-        if kept.gone:
-            whole = answer(document, {b"accept-encoding": fields.get(b"accept-encoding", b"")}, b"no-cache")
-            return Answer(410, whole.headers, whole.body)
-        reply = answer(document, fields, self._cache_control(kept.path, document, scope))
-        if reply.status == 200 and b"a-im" in fields and has_delta(kept.path):
-            return await self._delta.answer(kept.path, document, fields) or reply
-        return reply
+    def _reply(self, kept: Kept, document: Representation, fields: Fields, scope: Scope) -> Answer:
+        if not kept.gone:
+            return answer(document, fields, self._cache_control(kept, scope))
+        whole = answer(document, {b"accept-encoding": fields.get(b"accept-encoding", b"")}, b"no-cache")
+        return Answer(410, whole.headers, whole.body)
 
-    def _cache_control(self, path: str, document: Representation, scope: Scope) -> bytes:
-        if is_frozen(path) or (path.startswith("assets/") and _names_version(scope["query_string"], document)):
+    def _cache_control(self, kept: Kept, scope: Scope) -> bytes:
+        """For ever where the address says which bytes it means; another version than the present one does not."""
+        if kept.lasting or (kept.version and kept.version == scope["query_string"]):
             return IMMUTABLE
         return self._freshness.cache_control()
-
-
-def _names_version(query: bytes, document: Representation) -> bool:
-    """An address with another version than the present one must not be kept for ever with the wrong bytes."""
-    return query == b"v=" + document.sha256[:_VERSION].encode()
