@@ -21,6 +21,7 @@ from publisher.errors import UsageError
 from publisher.feeds.value import FeedSite, everything
 from publisher.flows.compose import Terms
 from publisher.flows.deliver import Post
+from publisher.flows.dkim import letter_signer
 from publisher.flows.hub_topics import HubTopics
 from publisher.flows.ingest import MintKey
 from publisher.flows.letters import Letters
@@ -28,6 +29,7 @@ from publisher.flows.press import Press
 from publisher.flows.run import Parts
 from publisher.hubs import HubClient
 from publisher.links import Links
+from publisher.mail.verp import ReturnPath
 from publisher.model import ALL, Topic
 from publisher.pages import Pages, PageSite, WebPages
 from publisher.site import SiteFolder
@@ -121,7 +123,19 @@ class App:
 
     @cached_property
     def letters(self) -> Letters:
-        return Letters(self.templates, DigestSite.of(self.settings), self.signer)
+        return Letters(
+            self.templates,
+            DigestSite.of(self.settings),
+            self.signer,
+            dkim=letter_signer(self.settings),
+            return_path=self.return_path,
+        )
+
+    @cached_property
+    def return_path(self) -> ReturnPath | None:
+        """None while `bounces.address` is empty: letters then come back to their sender."""
+        address = self.settings.bounces.address
+        return ReturnPath(address, self.signer) if address else None
 
     @cached_property
     def post(self) -> Post:

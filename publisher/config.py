@@ -209,6 +209,52 @@ class SmtpSettings(Section):
         return self
 
 
+def _selector(name: str) -> str:
+    if name and not _HOSTNAME.fullmatch(name):
+        raise ValueError("not a selector; use lower-case letters, digits and '-', e.g. 'mail2026'")
+    return name
+
+
+Selector = Annotated[str, AfterValidator(_selector)]
+
+
+class DkimSettings(Section):
+    """Signatures on letters; docs/dkim.md says how to set them up and how to change keys."""
+
+    selector: Selector = Field("", description="name of the key in the DNS; empty: letters are not signed here")
+    key_file: Path = Field(Path("data/dkim-rsa.pem"), description="the RSA key; `publisher dkim new` makes it")
+    domain: Hostname | None = Field(None, description="domain that signs; default: that of digest.sender")
+    ed25519_selector: Selector = Field("", description="the same for a second signature; empty: none")
+    ed25519_key_file: Path = Field(Path("data/dkim-ed25519.pem"), description="the Ed25519 key")
+
+    @model_validator(mode="after")
+    def _one_name_for_one_key(self) -> Self:
+        if self.selector and self.selector == self.ed25519_selector:
+            raise ValueError("the two selectors must differ: each names one key in the DNS")
+        return self
+
+
+def _bounce_address(value: str) -> str:
+    local, _, domain = value.rpartition("@")
+    if value and not (re.fullmatch(r"[A-Za-z0-9._-]{1,30}", local) and _HOSTNAME.fullmatch(domain)):
+        raise ValueError("not an address that can be extended; use e.g. 'bounces@customs.example', 30 letters before @")
+    return value
+
+
+class BounceSettings(Section):
+    """Letters that come back; docs/bounces.md says how to set the mailbox up."""
+
+    address: Annotated[str, AfterValidator(_bounce_address)] = Field(
+        "", description="where letters come back to, with +... added for each; empty: to digest.sender"
+    )
+    folder: Path = Field(Path("data/bounces"), description="read mail goes here: processed/ and unparsed/")
+    imap_host: str = Field("", description="server that `publisher bounces read` asks when it is given no path")
+    imap_port: int = Field(993, ge=1, le=65535, description="its port; always TLS")
+    imap_user: str = Field("", description="its login")
+    imap_password: SecretStr = Field(SecretStr(""), description="better: PUBLISHER_BOUNCES_IMAP_PASSWORD or ..._FILE")
+    imap_folder: str = Field("INBOX", description="its folder; nothing is deleted from it")
+
+
 class OutboxSettings(Section):
     path: Path = Field(Path("data/outbox"), description="where letters are kept as .eml when no relay is set")
 
@@ -269,6 +315,8 @@ class Settings(Section):
     feeds: FeedSettings = FeedSettings()
     digest: DigestSettings = DigestSettings()
     smtp: SmtpSettings = SmtpSettings()
+    dkim: DkimSettings = DkimSettings()
+    bounces: BounceSettings = BounceSettings()
     outbox: OutboxSettings = OutboxSettings()
     web: WebSettings = WebSettings()
     websub: WebSubSettings = WebSubSettings()

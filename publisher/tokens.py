@@ -21,6 +21,7 @@ UNSUBSCRIBE = "unsubscribe"
 PREFERENCES = "preferences"
 PRIVATE_FEED = "private feed"
 MESSAGE_ID = "message-id"
+RETURN_PATH = "return path"
 """The purposes of tokens."""
 
 KEY_BYTES = 32
@@ -59,8 +60,12 @@ class Signer:
 
     def digest(self, purpose: str, *parts: object) -> str:
         """A stable name for `parts` that nobody can guess (26 characters, lower case), e.g. for a Message-ID."""
-        mac = _mac(self._keys[0], purpose, "\0".join(map(str, parts)).encode())
-        return base64.b32encode(mac + b"\0").decode("ascii").lower().rstrip("=")
+        return _digest(self._keys[0], purpose, parts)
+
+    def is_digest(self, start: str, purpose: str, *parts: object) -> bool:
+        """Whether `start` is how a digest of `parts` begins, with any of the keys. Compares in constant time."""
+        genuine = [hmac.compare_digest(start, _digest(key, purpose, parts)[: len(start)]) for key in self._keys]
+        return any(genuine)
 
 
 def _raw(token: str) -> bytes:
@@ -72,6 +77,11 @@ def _raw(token: str) -> bytes:
     if len(raw) != _ID_BYTES + _MAC_BYTES or len(token) != _TOKEN_LENGTH:
         raise TokenError("this link is incomplete or was changed")
     return raw
+
+
+def _digest(key: bytes, purpose: str, parts: Sequence[object]) -> str:
+    mac = _mac(key, purpose, "\0".join(map(str, parts)).encode())
+    return base64.b32encode(mac + b"\0").decode("ascii").lower().rstrip("=")
 
 
 def _mac(key: bytes, purpose: str, subject: bytes) -> bytes:

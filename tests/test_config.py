@@ -103,6 +103,8 @@ IMPOSSIBLE = {
     "smtp.port": (0, "must be greater than or equal to 1"),
     "smtp.security": ("ssl", "must be 'starttls', 'tls' or 'none'"),
     "smtp.on_uncertain": ("guess", "must be 'resend' or 'hold'"),
+    "dkim.selector": ("my key", "not a selector"),
+    "bounces.address": ("bounces", "not an address that can be extended"),
     "web.port": (70000, "must be less than or equal to 65535"),
 }
 
@@ -189,6 +191,7 @@ def test_every_variable_overrides_its_setting(variable: str, key: tuple[str, ...
         "PUBLISHER_DIGEST_SENDER": "desk@customs.example",
         "PUBLISHER_SMTP_SECURITY": "tls",
         "PUBLISHER_SMTP_ON_UNCERTAIN": "hold",
+        "PUBLISHER_BOUNCES_ADDRESS": "bounces@customs.example",
         "PUBLISHER_WEBSUB_HUBS": "https://hub.example/",
     }
     if isinstance(default, bool):

@@ -69,6 +69,8 @@ SECTIONS = {
     "feeds": "Atom, RSS and JSON feeds of every topic.",
     "digest": "The letters: who they are from, what they hold, and when each frequency is due.",
     "smtp": "The relay that takes the letters. Without a host they are kept in the outbox.",
+    "dkim": "Signatures on letters, which mail providers ask for; [dkim.md](dkim.md) says how to begin.",
+    "bounces": "Letters that come back, and complaints; [bounces.md](bounces.md) says how to set their mailbox up.",
     "outbox": "Where letters are kept when no relay is set.",
     "web": "`publisher serve`.",
     "websub": "Feeds that are pushed to readers instead of polled by them.",

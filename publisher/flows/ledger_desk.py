@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -42,6 +43,8 @@ STALE_S = 1.0
 """What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
 AGAIN = timedelta(minutes=1)
 """So often deferred letters whose time has come are looked for, while planned ones are sent."""
+LONGEST_REST_S = 0.01
+"""On a slow disk commits rest as long as they take, so that the next one has more to write; but no longer."""
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
 
@@ -93,6 +96,7 @@ class LedgerDesk:
         clock: Clock,
         progress: Progress,
         total: int,
+        lines: int,
     ) -> None:
         self._store = store
         self._held = held
@@ -101,9 +105,12 @@ class LedgerDesk:
         self._clock = clock
         self._progress = progress
         self._total = total
+        self._lines = lines
         self._loop = asyncio.get_running_loop()
         self._tray = _Tray()
-        self._scheduled = False
+        self._scheduled: asyncio.Handle | None = None
+        self._scheduled_now = False
+        self._rest_until = 0.0
         self._writing: asyncio.Task[None] | None = None
         self._out: set[Key] = set()
         self._claimed: set[Key] = set()
@@ -160,7 +167,8 @@ class LedgerDesk:
             self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
             await self._on_tray()
             return None
-        return Letter(job, self._letters.sender, job.email, content, stuffed=True)
+        sender = self._letters.envelope_sender(job.issue_id, job.subscriber_id)
+        return Letter(job, sender, job.email, content, stuffed=True)
 
     async def _form(self, job: Job) -> tuple[Issue, LetterForm]:
         if job.edition_id is None:
@@ -241,18 +249,30 @@ class LedgerDesk:
     # --- the tray -----------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled and self._writing is None:
-            self._scheduled = True
-            self._loop.call_soon(self._empty)
+        """Have the tray written: at the end of this turn of the loop, or, where commits follow upon each other, when
+        every line has put something on it, at the latest when as much time has passed as the last commit took."""
+        if self._writing is not None:
+            return
+        full = len(self._tray.claims) >= self._lines
+        if self._scheduled is not None:
+            if not full or self._scheduled_now:
+                return
+            self._scheduled.cancel()
+        wait = 0.0 if full else self._rest_until - time.monotonic()
+        self._scheduled_now = wait <= 0
+        self._scheduled = (
+            self._loop.call_soon(self._empty) if self._scheduled_now else self._loop.call_later(wait, self._empty)
+        )
 
     def _empty(self) -> None:
-        self._scheduled = False
+        self._scheduled = None
         if self._writing is not None or not self._tray:
             return
         tray, self._tray = self._tray, _Tray()
         if not self._held.at_hand:
             self._writing = self._loop.create_task(self._write_across(tray, self._held))
             return
+        begun = time.monotonic()
         try:
             ours = self._write(self._held, tray)
         except StoreBusy:
@@ -260,6 +280,8 @@ class LedgerDesk:
         except Exception as error:
             self._failed(tray, error)
         else:
+            ended = time.monotonic()  # the loop's own time stands still within a turn
+            self._rest_until = ended + min(ended - begun, LONGEST_REST_S)
             self._done(tray, ours)
 
     async def _write_across(self, tray: _Tray, store: Transactions | HeldStore) -> None:
