@@ -128,6 +128,7 @@ def plan(parts: Parts, order: Order) -> RunReport:
 
 def read_sources(parts: Parts, store: Transactions, now: datetime) -> IngestReport:
     """Take in what is new or changed in the configured sources, and refile everything if the rules changed."""
+    rename_topics(store, parts.settings)
     files = SourceFiles(store, parts.settings, now)
     ingest = Ingest(
         store,
@@ -153,6 +154,14 @@ def read_sources(parts: Parts, store: Transactions, now: datetime) -> IngestRepo
         filed=filed,
         leaving=refiled.leaving,
     )
+
+
+def rename_topics(store: Transactions, settings: Settings) -> None:
+    """Move what is under the former names of topics (`formerly` in config.toml): filings, subscriptions, archives."""
+    if settings.renamed_topics:
+        with store.write() as tx:
+            for old, new in settings.renamed_topics.items():
+                tx.renames.rename(old, new)
 
 
 def compose_due(parts: Parts, store: Transactions, order: Order, now: datetime) -> list[IssueReport]:

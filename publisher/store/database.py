@@ -15,6 +15,7 @@ from publisher.store import engine as engines
 from publisher.store import migrations
 from publisher.store.archives import Archives
 from publisher.store.articles import Articles
+from publisher.store.bounces import Bounces
 from publisher.store.deliveries import Deliveries
 from publisher.store.departures import Departures
 from publisher.store.documents import Documents
@@ -24,6 +25,7 @@ from publisher.store.filings import Filings
 from publisher.store.hub import Hub
 from publisher.store.issues import Issues
 from publisher.store.meta import INSTALLED_AT, Meta
+from publisher.store.renames import Renames
 from publisher.store.runs import Runs
 from publisher.store.schema import HEAD
 from publisher.store.source_files import SourceFiles
@@ -41,12 +43,14 @@ class Transaction:
     departures: Departures
     feeds: Feeds
     archives: Archives
+    renames: Renames
     source_files: SourceFiles
     documents: Documents
     feed_versions: FeedVersions
     subscribers: Subscribers
     issues: Issues
     deliveries: Deliveries
+    bounces: Bounces
     runs: Runs
     hub: Hub
     meta: Meta
@@ -181,12 +185,14 @@ class Store:
             departures=Departures(connection),
             feeds=Feeds(connection),
             archives=Archives(connection),
+            renames=Renames(connection),
             source_files=SourceFiles(connection),
             documents=Documents(connection),
             feed_versions=FeedVersions(connection),
             subscribers=Subscribers(connection, self._rank),
             issues=Issues(connection),
             deliveries=Deliveries(connection),
+            bounces=Bounces(connection),
             runs=Runs(connection),
             hub=Hub(connection),
             meta=Meta(connection),
