@@ -103,9 +103,11 @@ def withdraw(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Take an article back: the next publish run shows a notice with the reason in its place.
+    """Take an article back.
 
-    Example: publisher articles withdraw 7k3mq2x9 --reason "Published before the agreement was signed."
+    The next publish run shows a notice with the reason in its place.
+
+    Example: publisher articles withdraw saudi-customs-builds-smart-evaluation-on-wco-performance-measures --reason "Out too early."
     """
     from publisher.flows import withdraw as flow
 
@@ -126,7 +128,7 @@ def restore(
 ) -> None:
     """Bring a withdrawn article back into its topics.
 
-    Example: publisher articles restore 7k3mq2x9
+    Example: publisher articles restore saudi-customs-builds-smart-evaluation-on-wco-performance-measures
     """
     from publisher.flows import withdraw as flow
 
