@@ -107,7 +107,7 @@ def withdraw(
 
     The next publish run shows a notice with the reason in its place.
 
-    Example: publisher articles withdraw saudi-customs-builds-smart-evaluation-on-wco-performance-measures --reason "Out too early."
+    Example: publisher articles withdraw revised-kyoto-convention-review-moves-on-to-draft-texts --reason "Out too early."
     """
     from publisher.flows import withdraw as flow
 
@@ -128,7 +128,7 @@ def restore(
 ) -> None:
     """Bring a withdrawn article back into its topics.
 
-    Example: publisher articles restore saudi-customs-builds-smart-evaluation-on-wco-performance-measures
+    Example: publisher articles restore revised-kyoto-convention-review-moves-on-to-draft-texts
     """
     from publisher.flows import withdraw as flow
 
