@@ -107,7 +107,7 @@ def withdraw(
 
     The next publish run shows a notice with the reason in its place.
 
-    Example: publisher articles withdraw revised-kyoto-convention-review-moves-on-to-draft-texts --reason "Out too early."
+    Example: publisher articles withdraw revised-kyoto-convention-review-moves-on-to-draft-texts -r "Out too early."
     """
     from publisher.flows import withdraw as flow
 
