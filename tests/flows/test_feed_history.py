@@ -468,7 +468,8 @@ OPERATIONS = st.one_of(
     st.tuples(st.sampled_from(["correct", "minor", "withdraw", "restore"]), st.integers(0, 30)),
     st.tuples(st.just("move"), st.tuples(st.integers(0, 30), st.sets(st.sampled_from(TOPICS), min_size=1, max_size=2))),
     st.tuples(st.just("wait"), st.sampled_from([1, 20, 200])),
-    st.tuples(st.sampled_from(["publish", "rebuild", "refile", "retitle"]), st.none()),
+    st.tuples(st.just("publish"), st.none()),
+    st.tuples(st.sampled_from(["publish", "publish", "rebuild", "refile", "retitle"]), st.none()),
 )
 
 
@@ -554,7 +555,7 @@ class History:
             return title if tx.articles.known([f"title:{title}"]) else None
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(OPERATIONS, min_size=15, max_size=60))
 def test_a_walker_finds_every_article_in_its_newest_version_after_any_history(
     tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, operations: list[tuple[str, Any]]

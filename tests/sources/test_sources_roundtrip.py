@@ -240,3 +240,14 @@ def test_an_article_that_names_no_topic_leaves_them_to_the_rules() -> None:
     for topics in ([], "", None, " , "):
         (article,) = read_bytes(json.dumps({"title": "T", "text": "x", "topics": topics}).encode())
         assert article.topics is None
+
+
+@pytest.mark.parametrize(("minor", "expected"), [("true", True), ("Yes", True), ("false", False), (None, False)])
+def test_a_correction_and_a_minor_edit_are_read_from_front_matter_and_from_json(
+    minor: str | None, expected: bool
+) -> None:
+    flag = "" if minor is None else f"minor: {minor}\n"
+    front = f"---\ntitle: Ports\ncorrection: Seven ports,   not six.\n{flag}---\nSeven ports.\n".encode()
+    item = {"title": "Ports", "correction": "Seven ports, not six.", "minor": expected, "text": "Seven ports."}
+    for found in (read_bytes(front, Format.MARKDOWN), read_bytes(json.dumps(item).encode(), Format.JSONL)):
+        assert [(raw.correction, raw.minor) for raw in found] == [("Seven ports, not six.", expected)]

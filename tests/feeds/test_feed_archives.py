@@ -1,0 +1,193 @@
+"""Documents with a history: where archives are cut, what they say, and how a walker reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from feed_samples import ENVIRONMENT, NOW, SITE, article, feed_of, filed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from publisher.errors import FeedError
+from publisher.feeds import atom, jsonfeed, notes, rss
+from publisher.feeds.cut import cut, within_room
+from publisher.feeds.grammar import check_atom
+from publisher.feeds.names import ATOM, FH, TOMBSTONES
+from publisher.feeds.value import ENTRY_ROOM, Tombstone, build_feed
+from publisher.feeds.walker import walk
+
+CURRENT = "https://customs.example/feeds/environment.atom"
+GONE = Tombstone("tag:customs.example,2026:article/gone", NOW)
+
+
+def archive_url(number: int) -> str:
+    return f"https://customs.example/feeds/environment/archive-{number}.atom"
+
+
+# --- cutting ------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(1, 40)), st.integers(1, 6), st.integers(40, 120))
+def test_blocks_are_full_and_what_is_left_open_has_room_in_one_document(
+    sizes: list[int], entries: int, room: int
+) -> None:
+    blocks = cut(sizes, entries, room)
+    start = 0
+    for length in blocks:
+        block = sizes[start : start + length]
+        start += length
+        assert 0 < length <= entries and sum(block) <= room
+        assert length == entries or sum(block) + sizes[start] > room
+    assert len(sizes) - start < entries and sum(sizes[start:]) <= room
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 40)), st.integers(0, 60), st.integers(1, 6))
+def test_lines_that_come_later_move_no_cut_that_was_made(sizes: list[int], split: int, entries: int) -> None:
+    early = cut(sizes[:split], entries, 100)
+    assert cut(sizes, entries, 100)[: len(early)] == early
+
+
+def test_only_what_has_no_room_stays_out_of_the_current_feed_the_oldest_change_first() -> None:
+    long = "<p>" + "x" * (ENTRY_ROOM // 3) + "</p>"
+    feed = feed_of(*(filed(f"{number}", number, body=long) for number in range(4)))
+    ids = [entry.entry_id for entry in feed.entries]
+    assert [entry.entry_id for entry in within_room(feed, [ids[3], *ids[:3]]).entries] == [ids[0], ids[3]]
+    assert within_room(feed_of(filed("a")), [filed("a").article.entry_id]) == feed_of(filed("a"))
+
+
+# --- documents ----------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_says_what_it_is_and_where_its_neighbours_are() -> None:
+    feed = replace(
+        feed_of(filed("a")), archive_url=archive_url(2), prev_archive=archive_url(1), next_archive=archive_url(3)
+    )
+    content = atom.render(feed)
+    assert check_atom(content, self_url=archive_url(2), now=NOW) == []
+    root = etree.fromstring(content)
+    links = {link.get("rel"): link.get("href") for link in root.findall(f"{{{ATOM}}}link")}
+    assert links["current"] == CURRENT
+    assert (links["prev-archive"], links["next-archive"]) == (archive_url(1), archive_url(3))
+    assert root.find(f"{{{FH}}}archive") is not None and root.find(f"{{{FH}}}complete") is None
+    assert root.findtext(f"{{{ATOM}}}id") == feed.feed_id  # one feed in several documents
+
+
+def test_a_feed_without_history_declares_no_namespace_of_it() -> None:
+    assert b"syndication/history" not in atom.render(feed_of(filed("a")))
+    assert b"<fh:complete/>" in atom.render(replace(feed_of(filed("a")), complete=True))
+
+
+def test_tombstones_stand_before_the_entries_and_date_the_feed() -> None:
+    feed = build_feed(ENVIRONMENT, [filed("a")], {}, SITE, [GONE])
+    assert feed.updated == NOW
+    content = atom.render(feed)
+    assert check_atom(content, now=NOW) == []
+    root = etree.fromstring(content)
+    names = [element.tag for element in root]
+    assert names.index(f"{{{TOMBSTONES}}}deleted-entry") < names.index(f"{{{ATOM}}}entry")
+    (deleted,) = root.findall(f"{{{TOMBSTONES}}}deleted-entry")
+    assert (deleted.get("ref"), deleted.get("when")) == (GONE.entry_id, "2026-03-10T12:00:00Z")
+    for render in (rss.render, jsonfeed.render):
+        assert GONE.entry_id.encode() not in render(feed)
+
+
+@pytest.mark.parametrize(
+    ("tombstone", "words"),
+    [
+        ('<at:deleted-entry when="2026-03-01T00:00:00Z"/>', "needs ref and when"),
+        ('<at:deleted-entry ref="tag:a" when="yesterday"/>', "needs ref and when"),
+        ('<at:deleted-entry ref="tag:a" when="2026-03-01T00:00:00"/>', "needs ref and when"),
+        ('<at:deleted-entry ref="tag:a" when="2036-03-01T00:00:00Z"/>', "implausible"),
+        (f'<at:deleted-entry ref="{filed("a").article.entry_id}" when="2026-03-01T00:00:00Z"/>', "both an entry"),
+    ],
+)
+def test_a_bad_tombstone_is_refused(tombstone: str, words: str) -> None:
+    content = atom.render(replace(feed_of(filed("a")), tombstones=(GONE,)))
+    at = content.index(b"<at:deleted-entry")
+    broken = content[:at] + tombstone.encode() + content[at:]
+    assert any(words in str(problem) for problem in check_atom(broken, now=NOW))
+
+
+# --- notes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_correction_is_dated_by_the_day_in_the_sites_zone() -> None:
+    corrected = article("a", corrected=datetime(2026, 2, 28, 23, 30, tzinfo=UTC), correction="<b>Six</b>  ports.")
+    assert notes.correction(corrected, UTC).startswith(
+        "<p><strong>Corrected on 28 February 2026.</strong> &lt;b&gt;Six"
+    )
+    assert "1 March 2026" in notes.correction(corrected, timezone(timedelta(hours=1)))
+    assert notes.correction(article("a"), UTC) == ""
+
+
+def test_a_notice_has_nothing_of_the_withdrawn_text() -> None:
+    withdrawn = article(
+        "a", title="Ports", body="<p>Secret</p>", text="Secret", summary="Secret", author="Alice",
+        source_url="https://leak.example/", withdrawn=NOW, withdrawal="Printed <too> early.", correction="Secret",
+    )  # fmt: skip
+    feed = feed_of(replace(filed("a"), article=withdrawn))
+    for render in (atom.render, rss.render, jsonfeed.render):
+        content = render(feed)
+        assert not any(word in content for word in (b"Secret", b"Alice", b"leak.example"))
+        assert b"Withdrawn: Ports" in content and b"Printed" in content
+    assert feed.entries[0].content == "<p>This article was withdrawn on 10 March 2026. Printed &lt;too&gt; early.</p>"
+
+
+# --- walking ------------------------------------------------------------------------------------------------------
+
+
+def fetching(**documents: bytes) -> Callable[[str], bytes]:
+    """`current`, `one`, `two` by their addresses."""
+    at = {"current": CURRENT, "one": archive_url(1), "two": archive_url(2)}
+    return {at[name]: content for name, content in documents.items()}.__getitem__
+
+
+def test_of_two_versions_the_later_counts_wherever_it_stands() -> None:
+    late = filed("a", 9, title="Late")
+    early = filed("a", 1, title="Early")
+    for new, old in ((late, early), (early, late)):
+        archive = replace(feed_of(old), archive_url=archive_url(1), next_archive=archive_url(2))
+        current = replace(feed_of(new), prev_archive=archive_url(1))
+        found = walk(CURRENT, fetching(current=atom.render(current), one=atom.render(archive)))
+        assert found.problems == () and found.documents == (CURRENT, archive_url(1))
+        (entry,) = found.entries.values()
+        assert entry.findtext(f"{{{ATOM}}}title") == "Late"
+
+
+@pytest.mark.parametrize(("hours", "there"), [(-1, True), (0, False), (1, False)])
+def test_a_tombstone_ends_entries_up_to_its_date(hours: int, there: bool) -> None:
+    item = filed("a", 5)
+    tombstone = Tombstone(item.article.entry_id, item.article.updated + timedelta(hours=hours))
+    archive = replace(feed_of(item), archive_url=archive_url(1), next_archive=archive_url(2))
+    current = replace(feed_of(), prev_archive=archive_url(1), tombstones=(tombstone,))
+    found = walk(CURRENT, fetching(current=atom.render(current), one=atom.render(archive)))
+    assert bool(found.entries) == there
+
+
+def test_a_chain_that_turns_around_ends_in_an_error() -> None:
+    current = atom.render(replace(feed_of(filed("a")), prev_archive=CURRENT))
+    with pytest.raises(FeedError, match="comes back"):
+        walk(CURRENT, fetching(current=current))
+
+
+@pytest.mark.parametrize("content", [b"<feed", b"<rss/>", b"<feed xmlns='http://www.w3.org/2005/Atom'><entry/></feed>"])
+def test_what_is_no_feed_is_refused(content: bytes) -> None:
+    with pytest.raises(FeedError):
+        walk(CURRENT, fetching(current=content))
+
+
+def test_what_is_wrong_with_a_chain_is_told() -> None:
+    plain = atom.render(feed_of(filed("a")))
+    current = atom.render(replace(feed_of(filed("b")), prev_archive=archive_url(1), complete=True))
+    problems = walk(CURRENT, fetching(current=current, one=plain)).problems
+    assert [problem.partition(": ")[2] for problem in problems] == [
+        "a complete feed has archives",
+        "the archive does not say that it is one",
+        f"the archive does not lead to {CURRENT}",
+    ]
