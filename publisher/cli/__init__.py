@@ -19,7 +19,20 @@ import typer
 from typer.exceptions import TyperException
 
 from publisher import __version__
-from publisher.cli import articles, digest, dkim, feeds, issues, publish, runs, serve, site, subscribers, topics
+from publisher.cli import (
+    articles,
+    bounces,
+    digest,
+    dkim,
+    feeds,
+    issues,
+    publish,
+    runs,
+    serve,
+    site,
+    subscribers,
+    topics,
+)
 from publisher.cli.show import complain
 from publisher.errors import PublisherError, UsageError
 
@@ -34,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _commands in (site, publish, articles, topics, feeds, digest, subscribers, issues, dkim, runs, serve):
+for _commands in (site, publish, articles, topics, feeds, digest, subscribers, issues, bounces, dkim, runs, serve):
     _commands.register(app)
 
 

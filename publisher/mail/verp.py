@@ -17,9 +17,9 @@ _DIGITS = 12
 
 
 class LetterName(NamedTuple):
-    """Which letter: of which issue, to whom."""
+    """Which letter: of which issue, if that is known, to whom."""
 
-    issue_id: int
+    issue_id: int | None
     subscriber_id: int
 
 

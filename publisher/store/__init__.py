@@ -9,6 +9,7 @@ Rows never leave this room; what comes out are the frozen values of `publisher.m
 
 from publisher.store.archives import ArchiveRow, FeedLine
 from publisher.store.articles import KnownArticle, NewArticle
+from publisher.store.bounces import BounceEvent
 from publisher.store.database import HeldStore, Store, Transaction, Transactions, Trial
 from publisher.store.filings import NewFiling, WindowRow
 from publisher.store.hand_over import FIRST, Job, Key, Outcome
@@ -22,6 +23,7 @@ __all__ = [
     "INSTALLED_AT",
     "ArchiveRow",
     "AudienceRow",
+    "BounceEvent",
     "FeedLine",
     "HeldStore",
     "HubRequest",

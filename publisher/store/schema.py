@@ -7,8 +7,8 @@ topic has, `archives` remembers what each archive was made of.
 
 `touched` grows with whatever changes an article's page: its content (then `stamp` grows too), or where it is filed.
 
-Deliveries and events name a subscriber by number without a foreign key: a reader who asks to be forgotten leaves
-no address behind, and the sum of each issue stays right.
+Deliveries, events and bounces name a subscriber by number without a foreign key: a reader who asks to be forgotten
+leaves no address behind, and the sum of each issue stays right.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
 
+from publisher.mail.bounces import BounceKind
 from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
@@ -289,6 +290,21 @@ deliveries = Table(
         postgresql_where=text("next_attempt IS NOT NULL"),
     ),
     Index("ix_deliveries_subscriber", "subscriber_id", "edition_id"),
+)
+
+bounce_events = Table(
+    "bounce_events",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("sha256", Name, nullable=False, unique=True),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", Word(BounceKind), nullable=False),
+    Column("subscriber_id", Number),
+    Column("issue_id", Number),
+    Column("status", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_bounce_events_subscriber", "subscriber_id", "at"),
+    sqlite_autoincrement=True,
 )
 
 runs = Table(

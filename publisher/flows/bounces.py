@@ -1,0 +1,164 @@
+"""Bounces: mail that came back -> what it says -> the reader's state. Floor: `flows`.
+
+    message -> read before? -> what it says -> which letter, proved -> remembered, reader's state, in one transaction
+        -> settled in its mailbox
+
+Safe to repeat and to be killed anywhere: a message counts once, and is settled when it is met again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from publisher.errors import NotFound, TokenError, UsageError
+from publisher.mail.bounces import (
+    ABOUT_A_LETTER,
+    COUNTS_FOR,
+    FOR_PEOPLE,
+    LIMIT,
+    Bounce,
+    BounceKind,
+    Clues,
+    read_bounce,
+    score,
+)
+from publisher.mail.verp import LetterName, ReturnPath
+from publisher.model import SubscriberState
+from publisher.sources.mailboxes import Incoming
+from publisher.store import BounceEvent, Store, Transaction
+from publisher.tokens import MESSAGE_ID, UNSUBSCRIBE, Signer
+
+_DIGEST = 26  # characters of a Message-ID's first half, see Signer.digest
+_REACHED = {SubscriberState.ACTIVE, SubscriberState.PAUSED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceReport:
+    """What a reading did. `kinds`: new messages by what they say; `known`: read before; `bounced` and `unsubscribed`:
+    readers who get no letter any more."""
+
+    kinds: Mapping[BounceKind, int]
+    known: int
+    bounced: int
+    unsubscribed: int
+
+
+def read_bounces(
+    store: Store, mails: Iterable[Incoming], *, signer: Signer, return_path: ReturnPath | None, now: datetime
+) -> BounceReport:
+    """Read `mails` one by one; each is settled when what it says is written down."""
+    kinds: Counter[BounceKind] = Counter()
+    changes: Counter[SubscriberState] = Counter()
+    known = 0
+    for mail in mails:
+        sha256 = hashlib.sha256(mail.content.replace(b"\r\n", b"\n")).hexdigest()
+        with store.write() as tx:
+            event = tx.bounces.find(sha256)
+            if event is None:
+                bounce = read_bounce(mail.content)
+                letter = _letter(tx, bounce.clues, signer, return_path)
+                event = _event(bounce, letter, sha256=sha256, now=now)
+                tx.bounces.add(event)
+                kinds[event.kind] += 1
+                changes.update(_consequences(tx, event, now))
+            else:
+                known += 1
+        mail.settle(event.kind in FOR_PEOPLE)
+    return BounceReport(
+        kinds=dict(kinds),
+        known=known,
+        bounced=changes[SubscriberState.BOUNCED],
+        unsubscribed=changes[SubscriberState.UNSUBSCRIBED],
+    )
+
+
+def _event(bounce: Bounce, letter: LetterName | None, *, sha256: str, now: datetime) -> BounceEvent:
+    about = bounce.kind in ABOUT_A_LETTER
+    return BounceEvent(
+        sha256=sha256,
+        at=now,
+        kind=BounceKind.UNMATCHED if about and letter is None else bounce.kind,
+        subscriber_id=letter.subscriber_id if about and letter else None,
+        issue_id=letter.issue_id if about and letter else None,
+        status=bounce.status,
+        detail=bounce.detail,
+    )
+
+
+# --- which letter ---------------------------------------------------------------------------------------------------
+
+
+def _letter(tx: Transaction, clues: Clues, signer: Signer, return_path: ReturnPath | None) -> LetterName | None:
+    """The letter, proved by its return path, else by its Message-ID, else by its link to leave, which does not say of
+    which issue it was."""
+    named = return_path.find(clues.return_paths) if return_path else None
+    if named is not None:
+        return named
+    leaving = list(_leaving(clues, signer))
+    for subscriber_id in [*leaving, *_addressed(tx, clues)]:
+        for delivery in tx.deliveries.of_subscriber(subscriber_id):
+            if any(
+                len(digest) == _DIGEST and signer.is_digest(digest, MESSAGE_ID, delivery.issue_id, subscriber_id)
+                for digest in (name.partition("@")[0] for name in clues.message_ids)
+            ):
+                return LetterName(delivery.issue_id, subscriber_id)
+    return LetterName(None, leaving[0]) if leaving else None
+
+
+def _leaving(clues: Clues, signer: Signer) -> Iterator[int]:
+    for url in clues.unsubscribe:
+        try:
+            yield signer.subscriber_id(UNSUBSCRIBE, url.rpartition("/")[2])
+        except TokenError:
+            continue
+
+
+def _addressed(tx: Transaction, clues: Clues) -> Iterator[int]:
+    for address in clues.recipients:
+        try:
+            reader = tx.subscribers.find(address.strip("<>"))
+        except UsageError:
+            continue
+        if reader is not None:
+            yield reader.id
+
+
+# --- what follows ---------------------------------------------------------------------------------------------------
+
+
+def _consequences(tx: Transaction, event: BounceEvent, now: datetime) -> list[SubscriberState]:
+    """Change the reader's state if the message, with those before it, says so; the state, if it changed."""
+    if event.subscriber_id is None:
+        return []
+    try:
+        reader = tx.subscribers.get(event.subscriber_id)
+    except NotFound:  # forgotten meanwhile
+        return []
+    said = " ".join(filter(None, [_issue_name(tx, event.issue_id), f"came back: {event.kind}", event.status]))
+    if event.kind is BounceKind.COMPLAINT:
+        if reader.state is SubscriberState.UNSUBSCRIBED:
+            return []
+        reason = f"the reader complained of a letter ({event.detail})"
+        tx.subscribers.set_state(reader.id, SubscriberState.UNSUBSCRIBED, now, reason=reason)
+        return [SubscriberState.UNSUBSCRIBED]
+    if reader.state not in _REACHED:
+        return []
+    fresh_start = max(one.at for one in tx.subscribers.events(reader.id) if one.event in {"added", "state"})
+    since = max(fresh_start, now - COUNTS_FOR[reader.frequency])
+    returned = [(one.at, one.issue_id, one.kind) for one in tx.bounces.of_subscriber(reader.id, since=since)]
+    points = score(returned, reader.frequency, now)
+    if points < LIMIT:
+        return []
+    tx.subscribers.set_state(reader.id, SubscriberState.BOUNCED, now, reason=f"{said} (score {points} of {LIMIT})")
+    return [SubscriberState.BOUNCED]
+
+
+def _issue_name(tx: Transaction, issue_id: int | None) -> str:
+    try:
+        return f"letter of {tx.issues.get(issue_id).name}" if issue_id is not None else "a letter"
+    except NotFound:
+        return "a letter"

@@ -1,0 +1,266 @@
+"""Mail that came back -> what it says of which letter. Floor: `mail`; pure; any bytes are read, none raise.
+
+    delivery status (RFC 3464)  by its MIME part; `delayed` and `delivered` say nothing of the reader
+    complaint (RFC 5965)        by its MIME part
+    a bounce in words           flufl.bounce knows the phrases of many servers
+    automatic answer (RFC 3834) "out of office": passed over
+    anything else               left to people
+
+Who the reader is does not stand here: `Clues` holds what may prove it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import Message
+from enum import StrEnum
+
+from publisher.mail.replies import without_addresses
+from publisher.model import Frequency
+
+MAX_BYTES = 1 << 20
+"""So much of a message is looked at; what says why it came back stands at its beginning."""
+
+
+class BounceKind(StrEnum):
+    """What a message says. The first five are about a letter of ours."""
+
+    DEAD = "dead"  # no such address: no letter goes there any more
+    DOUBTFUL = "doubtful"  # refused for good, but it does not say that the address is dead
+    SOFT = "soft"  # full, or not reached for days
+    OURS = "ours"  # our reputation or our bytes: the reader is not to blame
+    COMPLAINT = "complaint"  # the reader called it spam
+    DELAYED = "delayed"  # the relay goes on trying, or delivered it
+    AUTO_REPLY = "auto-reply"
+    UNPARSED = "unparsed"  # no program understands it
+    UNMATCHED = "unmatched"  # understood, but nothing proves which letter of ours it is about
+
+
+ABOUT_A_LETTER = frozenset(
+    {BounceKind.DEAD, BounceKind.DOUBTFUL, BounceKind.SOFT, BounceKind.OURS, BounceKind.COMPLAINT}
+)
+FOR_PEOPLE = frozenset({BounceKind.UNPARSED, BounceKind.UNMATCHED})
+"""Those that are kept for people to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """What may name our letter: places that can hold its return path, Message-IDs, links to leave, and addresses the
+    letter was for."""
+
+    return_paths: tuple[str, ...] = field(default=(), repr=False)
+    message_ids: tuple[str, ...] = ()
+    unsubscribe: tuple[str, ...] = field(default=(), repr=False)
+    recipients: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """`status` as in RFC 3463, or ""; `detail` is what the other server said, without addresses."""
+
+    kind: BounceKind
+    status: str = ""
+    detail: str = ""
+    clues: Clues = Clues()
+
+
+def read_bounce(content: bytes) -> Bounce:
+    """What the message `content` (with any line ends) says."""
+    try:
+        message = message_from_bytes(content[:MAX_BYTES], policy=policy.compat32)
+        clues = _clues(message)
+        for look in (_delivery_status, _complaint, _in_words, _automatic):
+            found = look(message)
+            if found is not None:
+                return Bounce(*found, clues)
+    except RecursionError:  # parts within parts, thousands deep: nobody sends that by mistake
+        return Bounce(BounceKind.UNPARSED, "", "nested too deeply")
+    except Exception as error:  # Python's parser and flufl.bounce fail on odd bytes, each in its own way
+        return Bounce(BounceKind.UNPARSED, "", f"cannot be read ({type(error).__name__})")
+    return Bounce(BounceKind.UNPARSED, "", "", clues)
+
+
+# --- scoring --------------------------------------------------------------------------------------------------------
+
+LIMIT = 5
+"""From this score on no letter goes to the reader."""
+WEIGHT = {BounceKind.DEAD: LIMIT, BounceKind.DOUBTFUL: 3, BounceKind.SOFT: 1}
+"""What a letter that came back counts; a doubtful one twice is enough, a soft one five times."""
+COUNTS_FOR = {
+    Frequency.DAILY: timedelta(days=30),
+    Frequency.WEEKLY: timedelta(days=60),
+    Frequency.MONTHLY: timedelta(days=250),
+}
+"""So long: a month, or about eight letters where they are rare."""
+
+
+def score(returned: Sequence[tuple[datetime, int | None, BounceKind]], frequency: Frequency, now: datetime) -> int:
+    """The score of a reader of `frequency`, of whose letters `returned` came back: when, of which issue, and how.
+
+    Each issue counts once, by the worst that came back of it; what is old counts no longer. Those whose issue is not
+    known count as one."""
+    worst: dict[int | None, int] = {}
+    for at, issue_id, kind in returned:
+        if now - at <= COUNTS_FOR[frequency]:
+            worst[issue_id] = max(worst.get(issue_id, 0), WEIGHT.get(kind, 0))
+    return sum(worst.values())
+
+
+# --- the kinds of messages ------------------------------------------------------------------------------------------
+
+_Found = tuple[BounceKind, str, str]
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_SEVERITY = (
+    BounceKind.DELAYED, BounceKind.OURS, BounceKind.SOFT, BounceKind.DOUBTFUL, BounceKind.DEAD,
+)  # fmt: skip
+_TABLE: tuple[tuple[str, BounceKind], ...] = (
+    (r"5\.1\.(1|2|3|6|10)", BounceKind.DEAD),  # RFC 3463 section 3.2, RFC 7505
+    (r"5\.1\.[78]", BounceKind.OURS),  # our sender address
+    (r"5\.2\.[23]|5\.3\.\d+", BounceKind.SOFT),  # full, or too large; their system
+    (r"5\.[56]\.\d+", BounceKind.OURS),  # protocol and content
+    (r"[45]\.7\.\d+", BounceKind.OURS),  # policy: our reputation, never the reader's fault
+    (r"4\.\d+\.\d+", BounceKind.SOFT),  # tried for days and given up
+    (r"2\.\d+\.\d+", BounceKind.DELAYED),  # it went through
+)
+
+
+def judge(status: str) -> BounceKind:
+    """What the enhanced status of a letter that failed means; "" or one that says little is doubtful."""
+    return next((kind for pattern, kind in _TABLE if re.fullmatch(pattern, status)), BounceKind.DOUBTFUL)
+
+
+def _delivery_status(message: Message) -> _Found | None:
+    """RFC 3464. Of several recipients the mildest counts: a group address of which one member is gone is not dead."""
+    found = [
+        _of_recipient(fields)
+        for part in message.walk()
+        if part.get_content_type() in {"message/delivery-status", "message/global-delivery-status"}
+        for fields in _groups(part)
+        if fields.get("Action")
+    ]
+    return min(found, key=lambda one: _SEVERITY.index(one[0]), default=None)
+
+
+def _of_recipient(fields: Message) -> _Found:
+    action = str(fields["Action"]).split("(")[0].strip().lower()
+    said = str(fields.get("Diagnostic-Code", "")).partition(";")[2] or str(fields.get("Diagnostic-Code", ""))
+    status = _first_status(str(fields.get("Status", "")))
+    if status[1:] in {"", ".0.0"}:  # many servers say 5.0.0 there and the rest in words
+        status = _first_status(said) or status
+    kind = judge(status) if action == "failed" else BounceKind.DELAYED
+    return kind, status, without_addresses(said)
+
+
+def _groups(part: Message) -> Iterator[Message]:
+    """The groups of fields of a part: Python reads each as a message of its own, unless the part is encoded."""
+    payload = part.get_payload()
+    if isinstance(payload, list):
+        yield from (one for one in payload if isinstance(one, Message))
+        if part.get("Content-Transfer-Encoding", "7bit").strip().lower() not in {"base64", "quoted-printable"}:
+            return
+        payload = "\n\n".join(one.as_string() for one in payload if isinstance(one, Message))
+        part = _encoded(part, payload)
+    for block in re.split(rb"\r?\n[ \t]*\r?\n", _text_of(part).encode("utf-8", "replace")):
+        yield message_from_bytes(block.lstrip(), policy=policy.compat32)
+
+
+def _encoded(part: Message, payload: str) -> Message:
+    leaf = Message()
+    leaf["Content-Transfer-Encoding"] = part["Content-Transfer-Encoding"]
+    leaf.set_payload(payload.strip())
+    return leaf
+
+
+def _complaint(message: Message) -> _Found | None:
+    """RFC 5965. `not-spam` takes nothing back that we know of, and failed authentication (RFC 6591) is no complaint."""
+    for part in message.walk():
+        if part.get_content_type() == "message/feedback-report":
+            for fields in _groups(part):
+                about = str(fields.get("Feedback-Type", "")).strip().lower()
+                if about:
+                    wanted = about not in {"not-spam", "auth-failure"}
+                    kind = BounceKind.COMPLAINT if wanted else BounceKind.AUTO_REPLY
+                    return kind, "", without_addresses(f"feedback of type {about}")
+    return None
+
+
+def _in_words(message: Message) -> _Found | None:
+    """Bounces that say in words what RFC 3464 would say in fields."""
+    from flufl.bounce import all_failures  # noqa: PLC0415  (late: only what reads bounces needs it)
+
+    temporary, permanent = all_failures(message)
+    if permanent:
+        text = next(_texts(message), "")
+        status = _first_status(text)
+        return judge(status), status, "says so in words"
+    return (BounceKind.DELAYED, "", "says so in words") if temporary else None
+
+
+def _automatic(message: Message) -> _Found | None:
+    """RFC 3834, and what was in use before it."""
+    said = str(message.get("Auto-Submitted", "no")).split(";")[0].strip().lower()
+    older = str(message.get("Precedence", "")).strip().lower() in {"auto_reply", "auto-reply", "junk"}
+    marked = any(name in message for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From"))
+    return (BounceKind.AUTO_REPLY, "", "an automatic answer") if said != "no" or older or marked else None
+
+
+def _first_status(text: str) -> str:
+    found = _STATUS.search(text)
+    return found[1] if found else ""
+
+
+# --- clues ----------------------------------------------------------------------------------------------------------
+
+_ARRIVED_FOR = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "Cc")
+_HEADER_LINE = re.compile(r"(?im)^[ \t>]*(Return-Path|Message-ID|List-Unsubscribe|To):(.*(?:\n[ \t].*)*)")
+_ANGLED = re.compile(r"<([^<>\s]+)>")
+_MANY = 50  # of each kind of clue; a message with more is no bounce of one letter
+
+
+def _clues(message: Message) -> Clues:
+    paths = [value for name in _ARRIVED_FOR for value in _values(message, name)]
+    ids: list[str] = []
+    leave: list[str] = []
+    recipients: list[str] = []
+    keep: dict[str, Callable[[str], None]] = {
+        "return-path": paths.append,
+        "message-id": ids.append,
+        "list-unsubscribe": lambda value: leave.extend(_ANGLED.findall("".join(value.split()))),
+        "to": recipients.append,
+    }
+    for part in message.walk():
+        kind = part.get_content_type()
+        if kind in {"message/delivery-status", "message/global-delivery-status", "message/feedback-report"}:
+            for fields in _groups(part):
+                paths += [value for name in ("Original-Mail-From",) for value in _values(fields, name)]
+                for name in ("Original-Recipient", "Final-Recipient", "Original-Rcpt-To"):
+                    recipients += [value.rpartition(";")[2].strip() for value in _values(fields, name)]
+        elif part is not message and part.get("Message-ID") and kind != "message/rfc822":  # the letter itself
+            for name, keeps in keep.items():
+                for value in _values(part, name):
+                    keeps(value)
+    for text in _texts(message):  # headers quoted as text, also as text/rfc822-headers
+        for name, value in _HEADER_LINE.findall(text):
+            keep[name.lower()](value)
+    ids = [" ".join(found) for value in ids if (found := _ANGLED.findall(value))]
+    stripped = tuple(value.strip() for value in recipients[:_MANY])
+    return Clues(tuple(paths[:_MANY]), tuple(ids[:_MANY]), tuple(leave[:_MANY]), stripped)
+
+
+def _values(message: Message, name: str) -> Sequence[str]:
+    return [str(value) for value in message.get_all(name, [])]
+
+
+def _texts(message: Message) -> Iterator[str]:
+    for part in message.walk():
+        if not part.is_multipart() and part.get_content_maintype() == "text":
+            yield _text_of(part).replace("\r\n", "\n")
+
+
+def _text_of(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""

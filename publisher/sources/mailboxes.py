@@ -1,0 +1,177 @@
+"""Where mail that came back lies: Maildir, mbox, a file with one message, IMAP. Floor: `sources`.
+
+Each message comes with `settle`, to be called when what it says is written down. Nothing is ever deleted: out of a
+Maildir a message is moved to a folder of ours, on a server it is marked, a file stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import imaplib
+import mailbox
+import os
+import shutil
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from publisher.errors import SourceError
+
+PROCESSED = "processed"
+UNPARSED = "unparsed"
+"""The folders of read mail: what was understood, and what people should look at."""
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One message: its bytes, and what to call when it is dealt with (True: people should look at it)."""
+
+    content: bytes = field(repr=False)
+    settle: Callable[[bool], None] = field(repr=False)
+
+
+def mail_in(path: Path, folder: Path) -> Iterator[Incoming]:
+    """The messages of the Maildir, mbox or message file `path`. Raises SourceError. Read ones of a Maildir are moved
+    below `folder`."""
+    if path.is_dir():
+        if not (path / "new").is_dir() or not (path / "cur").is_dir():
+            raise SourceError(f"{path}: not a Maildir (it has no folders new and cur); name the one that has them")
+        return _maildir(path, folder)
+    try:
+        with path.open("rb") as file:
+            start = file.read(5)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or error}") from error
+    return _mbox(path) if start == b"From " else iter([Incoming(path.read_bytes(), _stays)])
+
+
+def piped_mail(content: bytes, folder: Path) -> Iterator[Incoming]:
+    """The message that a mail server gives to a program; one for people is kept below `folder`."""
+
+    def settle(for_people: bool) -> None:
+        if for_people:
+            name = hashlib.sha256(content).hexdigest()[:32]
+            place = folder / UNPARSED / f"{name}.eml"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = place.with_suffix(".tmp")
+            draft.write_bytes(content)
+            draft.replace(place)
+
+    if content.strip():
+        yield Incoming(content, settle)
+
+
+def _stays(for_people: bool) -> None:
+    """A file of the operator is theirs; a second reading of it finds everything known."""
+
+
+def _maildir(path: Path, folder: Path) -> Iterator[Incoming]:
+    for below in ("new", "cur"):
+        for file in sorted((path / below).iterdir()):
+            if file.name.startswith(".") or not file.is_file():
+                continue
+            with suppress(FileNotFoundError):  # another process was faster
+                yield Incoming(file.read_bytes(), _mover(file, folder))
+
+
+def _mover(file: Path, folder: Path) -> Callable[[bool], None]:
+    def settle(for_people: bool) -> None:
+        place = folder / (UNPARSED if for_people else PROCESSED) / file.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            try:
+                os.link(file, place)  # a name that is taken is never written over
+                file.unlink()
+            except FileExistsError:
+                place = place.with_name(f"{file.name}.{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}")
+                file.replace(place)
+            except OSError:  # another file system
+                shutil.move(file, place)
+
+    return settle
+
+
+def _mbox(path: Path) -> Iterator[Incoming]:
+    with closing(mailbox.mbox(path, create=False)) as box:
+        for key in box.iterkeys():
+            yield Incoming(box.get_bytes(key), _stays)
+
+
+# --- IMAP: RFC 9051 -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImapAccount:
+    """A folder on a server; `context` says whom to trust there (default: what the system trusts)."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str = "INBOX"
+    context: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+def mail_on_server(account: ImapAccount) -> Iterator[Incoming]:
+    """The messages of the folder that nobody has read yet. Dealt with, they are marked as read, those for people also
+    as flagged. Raises SourceError."""
+    with _complaints_of(account):
+        server = imaplib.IMAP4_SSL(
+            account.host,
+            account.port,
+            ssl_context=account.context or ssl.create_default_context(),
+            timeout=TIMEOUT_S,
+        )
+    try:
+        with _complaints_of(account):
+            _asked(server.login(account.user, account.password))
+            folder = account.folder.replace("\\", "\\\\").replace('"', '\\"')
+            _asked(server.select(f'"{folder}"'))
+            numbers = _asked(server.uid("SEARCH", "UNSEEN"))[0]
+        for number in (numbers or b"").split():
+            with _complaints_of(account):
+                content = _literal(_asked(server.uid("FETCH", number.decode("ascii"), "(BODY.PEEK[])")))
+            if content is not None:
+                yield Incoming(content, _marker(server, account, number.decode("ascii")))
+    finally:
+        with suppress(OSError, imaplib.IMAP4.error):
+            server.logout()
+
+
+def _marker(server: imaplib.IMAP4, account: ImapAccount, number: str) -> Callable[[bool], None]:
+    def settle(for_people: bool) -> None:
+        with _complaints_of(account):
+            _asked(server.uid("STORE", number, "+FLAGS", r"(\Seen \Flagged)" if for_people else r"(\Seen)"))
+
+    return settle
+
+
+def _asked(answer: tuple[str, list[Any]]) -> list[Any]:
+    kind, data = answer
+    if kind != "OK":
+        raise imaplib.IMAP4.error(kind)
+    return data
+
+
+def _literal(data: list[Any]) -> bytes | None:
+    """The message in the answer to a FETCH; None if it is gone meanwhile."""
+    return next((item[1] for item in data if isinstance(item, tuple)), None)
+
+
+@contextmanager
+def _complaints_of(account: ImapAccount) -> Iterator[None]:
+    where = f"bounces.imap_host: {account.host}:{account.port}"
+    try:
+        yield
+    except imaplib.IMAP4.abort as error:
+        raise SourceError(f"{where}: the server closed the connection") from error
+    except imaplib.IMAP4.error as error:  # its text may hold the login
+        raise SourceError(f"{where}: the server refuses the login or the folder {account.folder!r}") from error
+    except ssl.SSLError as error:
+        raise SourceError(f"{where}: no TLS that can be trusted: {error.reason or error}") from error
+    except OSError as error:
+        raise SourceError(f"{where}: {error.strerror or error}") from error

@@ -1,0 +1,187 @@
+"""What came back, read: formats of many servers, forged and broken ones; scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from publisher.mail.bounces import COUNTS_FOR, LIMIT, BounceKind, judge, read_bounce, score
+from publisher.mail.verp import LetterName, ReturnPath
+from publisher.model import Frequency
+from publisher.tokens import Signer
+
+SAMPLES = Path(__file__).parent / "bounces"
+SIGNER = Signer([b"k" * 32])
+PATHS = ReturnPath("bounces@customs.example", SIGNER)
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+SAYS = {
+    "postfix-5.1.1": (BounceKind.DEAD, "5.1.1"),
+    "postfix-delayed": (BounceKind.DELAYED, "4.4.1"),
+    "postfix-expired": (BounceKind.SOFT, "4.4.1"),
+    "exim-dsn": (BounceKind.DEAD, "5.1.1"),
+    "exchange-full": (BounceKind.SOFT, "5.2.2"),
+    "exchange-policy": (BounceKind.OURS, "5.7.1"),
+    "group-one-gone": (BounceKind.DELAYED, "2.0.0"),
+    "sendmail-no-account": (BounceKind.DOUBTFUL, "5.0.0"),
+    "gateway-base64": (BounceKind.DEAD, "5.1.1"),
+    "qmail-words": (BounceKind.DEAD, "5.1.1"),
+    "complaint-abuse": (BounceKind.COMPLAINT, ""),
+    "complaint-not-spam": (BounceKind.AUTO_REPLY, ""),
+    "out-of-office": (BounceKind.AUTO_REPLY, ""),
+    "question": (BounceKind.UNPARSED, ""),
+}
+
+
+def sample(
+    name: str, *, return_path: str = "bounces@customs.example", message_id: str = "m", token: str = "t"
+) -> bytes:
+    text = (SAMPLES / f"{name}.eml").read_text(encoding="ascii")
+    for slot, value in (("return_path", return_path), ("message_id", message_id), ("token", token)):
+        text = text.replace("{" + slot + "}", value)
+    return text.encode()
+
+
+def test_every_sample_has_its_row() -> None:
+    assert {path.stem for path in SAMPLES.glob("*.eml")} == set(SAYS)
+
+
+@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_message_says_what_it_says_with_any_line_ends(name: str, line_end: bytes) -> None:
+    found = read_bounce(sample(name).replace(b"\n", line_end))
+    assert (found.kind, found.status) == SAYS[name]
+    assert "@" not in found.detail
+
+
+@pytest.mark.parametrize("name", [name for name in SAYS if name not in {"question", "out-of-office"}])
+def test_every_bounce_leads_to_its_letter_by_the_return_path(name: str) -> None:
+    clues = read_bounce(sample(name, return_path=PATHS.of(12, 3456))).clues
+    assert PATHS.find(clues.return_paths) == LetterName(12, 3456)
+
+
+@pytest.mark.parametrize("name", ["postfix-5.1.1", "exim-dsn", "exchange-full", "complaint-abuse", "qmail-words"])
+def test_what_is_returned_of_the_letter_gives_further_clues(name: str) -> None:
+    clues = read_bounce(sample(name, message_id="abc", token="tok")).clues
+    assert "abc@customs.example" in clues.message_ids
+    assert name == "qmail-words" or clues.unsubscribe == ("https://news.example/unsubscribe/tok",)
+    assert name == "complaint-abuse" or "ann@reader.example" in clues.recipients
+
+
+# --- return paths ---------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 10**12 - 1), st.integers(0, 10**12 - 1), st.sampled_from([str, str.upper, str.title]))
+def test_a_return_path_names_its_letter_however_relays_write_it(
+    issue: int, reader: int, write: Callable[[str], str]
+) -> None:
+    path = PATHS.of(issue, reader)
+    assert len(path.partition("@")[0]) <= 64
+    assert PATHS.find([f"Ann <{write(path)}>"]) == LetterName(issue, reader)
+
+
+def test_a_forged_return_path_names_nobody() -> None:
+    path = PATHS.of(12, 3456)
+    local, _, domain = path.partition("@")
+    others = (
+        path.replace("12.", "13."),
+        path.replace(".3456.", ".3457."),
+        f"{local[:-1]}{'a' if local[-1] != 'a' else 'b'}@{domain}",
+        f"{local[:-1]}@{domain}",
+        f"{local}@elsewhere.example",
+        ReturnPath("bounces@customs.example", Signer([b"x" * 32])).of(12, 3456),
+        "bounces@customs.example",
+        "",
+    )
+    assert PATHS.find(others) is None
+    assert PATHS.find([*others, path]) == LetterName(12, 3456)
+    assert ReturnPath("bounces@customs.example", Signer([b"n" * 32, b"k" * 32])).find([path]) == LetterName(12, 3456)
+
+
+# --- any bytes ------------------------------------------------------------------------------------------------------
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=200)
+def test_any_bytes_are_read(content: bytes) -> None:
+    assert read_bounce(content).kind in BounceKind
+
+
+@given(st.sampled_from(sorted(SAYS)), st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_message_is_read(name: str, data: st.DataObject) -> None:
+    content = bytearray(sample(name, return_path=PATHS.of(1, 2)))
+    for _ in range(data.draw(st.integers(1, 8))):
+        start = data.draw(st.integers(0, len(content) - 1))
+        content[start : start + data.draw(st.integers(0, 60))] = data.draw(st.binary(max_size=20))
+    found = read_bounce(bytes(content))
+    assert found.kind in BounceKind
+    assert PATHS.find(found.clues.return_paths) in {None, LetterName(1, 2)}
+
+
+def test_parts_nested_without_end_are_left_to_people() -> None:
+    deep = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(3000))
+    assert read_bounce(deep).kind is BounceKind.UNPARSED
+
+
+def test_a_huge_message_is_read_in_no_time() -> None:
+    header = b"List-Unsubscribe: " + b"<" * 200_000 + b"\n" + b"To: a\n" * 20_000
+    body = b"\n" + b"To:" + b"\n x" * 100_000 + b"\n\n" + b"5." * 100_000
+    started = datetime.now(UTC)
+    read_bounce(sample("postfix-5.1.1") + body)
+    read_bounce(header + body)
+    assert datetime.now(UTC) - started < timedelta(seconds=5)
+
+
+# --- what follows ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((f"5.1.{n}", BounceKind.DEAD) for n in (1, 2, 3, 6, 10)),
+        *((f"5.1.{n}", BounceKind.OURS) for n in (7, 8)),
+        *((status, BounceKind.DOUBTFUL) for status in ("", "5.0.0", "5.1.0", "5.2.0", "5.2.1", "5.4.1", "5.4.4")),
+        *((status, BounceKind.SOFT) for status in ("5.2.2", "5.2.3", "5.3.4", "4.2.2", "4.4.7", "4.0.0")),
+        *((status, BounceKind.OURS) for status in ("5.7.1", "5.7.515", "4.7.0", "5.6.1", "5.5.4")),
+    ],
+)
+def test_a_status_is_judged_by_what_the_reader_can_do_for_it(status: str, kind: BounceKind) -> None:
+    assert judge(status) is kind
+
+
+def points(*returned: tuple[float, int | None, BounceKind], frequency: Frequency = Frequency.DAILY) -> int:
+    return score([(NOW - timedelta(days=ago), issue, kind) for ago, issue, kind in returned], frequency, NOW)
+
+
+def test_a_dead_address_is_enough_doubt_takes_two_issues_and_a_full_mailbox_five() -> None:
+    assert points((0, 1, BounceKind.DEAD)) >= LIMIT
+    assert (
+        points((1, 1, BounceKind.DOUBTFUL)) < LIMIT <= points((1, 1, BounceKind.DOUBTFUL), (0, 2, BounceKind.DOUBTFUL))
+    )
+    full = [(float(ago), ago, BounceKind.SOFT) for ago in range(5)]
+    assert points(*full[:4]) < LIMIT <= points(*full)
+
+
+def test_an_issue_counts_once_and_blame_of_ours_never() -> None:
+    assert points(*[(0.0, 1, BounceKind.SOFT)] * 9) == 1
+    assert points((0, 1, BounceKind.SOFT), (0, 1, BounceKind.DOUBTFUL)) == points((0, 1, BounceKind.DOUBTFUL))
+    assert points(*[(0.0, None, BounceKind.SOFT)] * 9) == 1
+    assert points(*[(0.0, issue, BounceKind.OURS) for issue in range(9)]) == 0
+
+
+@pytest.mark.parametrize("frequency", Frequency)
+def test_what_came_back_long_ago_counts_no_longer(frequency: Frequency) -> None:
+    days = COUNTS_FOR[frequency] / timedelta(days=1)
+    assert points((days, 1, BounceKind.SOFT), frequency=frequency) == 1
+    assert points((days + 1, 1, BounceKind.SOFT), frequency=frequency) == 0
+
+
+@pytest.mark.parametrize(("frequency", "every"), [(Frequency.DAILY, 1), (Frequency.WEEKLY, 7), (Frequency.MONTHLY, 31)])
+def test_a_mailbox_that_stays_full_is_given_up_at_any_frequency(frequency: Frequency, every: int) -> None:
+    assert points(*[(float(n * every), n, BounceKind.SOFT) for n in range(5)], frequency=frequency) >= LIMIT
