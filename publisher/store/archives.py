@@ -125,7 +125,7 @@ class Archives:
     def unwritten(self, topics: Collection[str], *, after: tuple[str, int], limit: int) -> list[ArchiveRow]:
         """The first `limit` archives of `topics` that have no document yet, after a topic and number."""
         place = sa.tuple_(archives.c.topic, archives.c.number)
-        waiting = (archives.c.written.is_(sa.false()), archives.c.topic.in_(topics), place > after)
+        waiting = (archives.c.written == sa.false(), archives.c.topic.in_(topics), place > after)
         query = sa.select(archives).where(*waiting).order_by(archives.c.topic, archives.c.number).limit(limit)
         return [ArchiveRow(row.topic, row.number, _load(row.lines)) for row in self._connection.execute(query)]
 

@@ -160,7 +160,7 @@ archives = Table(
         "ix_archives_unwritten",
         "topic",
         "number",
-        sqlite_where=text("NOT written"),
+        sqlite_where=text("written = 0"),  # word for word as queries say it
         postgresql_where=text("NOT written"),
     ),
 )

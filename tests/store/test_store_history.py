@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from store_samples import DAY, MINUTE, NOW, article, filing, new
 
 from publisher.errors import NotFound
@@ -170,12 +172,26 @@ def test_only_the_topics_of_a_changed_article_are_touched(store: Store) -> None:
         assert tx.feeds.counts() == {ALL: 3, WASTE: 2}
 
 
-def test_lines_walk_an_index_and_sort_nothing(sqlite_store: Store) -> None:
-    with sqlite_store._engine.connect() as connection:
-        for query in (
-            "SELECT f.article_key FROM filings f JOIN articles a ON a.key = f.article_key "
-            "WHERE f.topic = 'environment' AND f.stamp > 7 ORDER BY f.stamp LIMIT 50",
-            "SELECT topic FROM archives WHERE NOT written AND topic IN ('a', 'b') ORDER BY topic, number LIMIT 10",
-        ):
-            plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
-            assert "ix_" in plan and "TEMP B-TREE" not in plan
+def test_a_run_with_nothing_to_cut_walks_indexes_and_sorts_nothing(sqlite_store: Store) -> None:
+    asked: list[tuple[str, Any]] = []
+    engine = sqlite_store._engine
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_more: object) -> None:
+        asked.append((statement, parameters))
+
+    with sqlite_store.write() as tx:
+        stock(tx, 2)
+    sa.event.listen(engine, "before_cursor_execute", note)
+    with sqlite_store.read() as tx:
+        tx.archives.open_lines(WASTE, 0, 50)
+        tx.archives.newest(WASTE, 50)
+        tx.archives.tombstones(WASTE, 50)
+        tx.archives.unwritten([WASTE, ALL], after=("", 0), limit=10)
+    sa.event.remove(engine, "before_cursor_execute", note)
+    assert len(asked) >= 6
+    with engine.connect() as connection:
+        for statement, parameters in asked:
+            if statement.startswith("SELECT"):
+                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                plan = " ".join(row[-1] for row in rows)
+                assert "SCAN" not in plan and "TEMP B-TREE" not in plan, statement

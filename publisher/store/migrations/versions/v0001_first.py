@@ -182,7 +182,7 @@ def _feeds() -> None:
         "ix_archives_unwritten",
         "archives",
         ["topic", "number"],
-        sqlite_where=sa.text("NOT written"),
+        sqlite_where=sa.text("written = 0"),
         postgresql_where=sa.text("NOT written"),
     )
 
