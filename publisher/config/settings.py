@@ -1,119 +1,32 @@
-"""config.toml and PUBLISHER_ variables -> frozen `Settings`. Floor: above `model`.
-
-One table: each setting has a type with its unit, a default and a help text here; config.toml shows them all with a
-comment. Unknown keys are refused by their dotted path, impossible values with what is allowed. A variable
-``PUBLISHER_<SECTION>_<KEY>`` overrides a key of the file; ``..._FILE`` names a file that holds a secret's value.
-Relative paths are meant from the folder of config.toml.
-"""
+"""The table of all settings: type with unit, default, help. Floor: `config`, above `kinds`."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
-from urllib.parse import urlsplit
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from publisher.errors import ConfigError
+from publisher.config.kinds import (
+    Accent,
+    BaseUrl,
+    BounceAddress,
+    Cron,
+    Hostname,
+    Hubs,
+    Language,
+    Mailbox,
+    Selector,
+    SourceFormat,
+    StoreUrl,
+    Zone,
+)
 from publisher.model import ALL, Frequency, Topic, TopicGroup
 
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-PREFIX = "PUBLISHER_"
-NOT_SETTINGS = frozenset({"PUBLISHER_CONFIG"})
-_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_PLAIN_URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # the characters of RFC 3986
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")  # the subset of BCP 47 that people use
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError("not a time zone; use a name such as 'Europe/Brussels' or 'UTC'") from error
-    return name
-
-
-def _cron(expression: str) -> str:
-    try:
-        CronSim(expression, _EPOCH)
-    except CronSimError as error:
-        raise ValueError(
-            f"not a cron expression ({error}); use five fields: minute hour day month weekday, e.g. '0 7 * * MON'"
-        ) from error
-    return expression
-
-
-def _base_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("not a web address; use 'https://host/' or 'https://host/path/' without ? and #")
-    return url if url.endswith("/") else url + "/"
-
-
-def _hostname(name: str) -> str:
-    if not _HOSTNAME.fullmatch(name):
-        raise ValueError("not a domain name; use lower-case letters, digits, '-' and '.', e.g. 'customs.example'")
-    return name
-
-
-def _mailbox(value: str) -> str:
-    _, address = parseaddr(value)
-    local, at, domain = address.rpartition("@")
-    if not (at and local and _HOSTNAME.fullmatch(domain.lower())) or any(ord(c) < 32 or c == "\x7f" for c in value):
-        raise ValueError("not a mailbox; use 'address@domain' or 'Name <address@domain>'")
-    return value
-
-
-def check_language(tag: str) -> str:
-    if not _LANGUAGE.fullmatch(tag):
-        raise ValueError("not a language tag (BCP 47); use e.g. 'en', 'fr' or 'pt-BR'")
-    return tag
-
-
-def _store_url(url: str) -> str:
-    if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-        raise ValueError("not a database; use 'sqlite:///' and a path, or 'postgresql://user@host/name'")
-    return url
-
-
-def _accent(colour: str) -> str:
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
-        raise ValueError("not a colour; use '#' and six hexadecimal digits, e.g. '#0b5f8a'")
-    return colour.lower()
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-Cron = Annotated[str, AfterValidator(_cron)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
-Hostname = Annotated[str, AfterValidator(_hostname)]
-Mailbox = Annotated[str, AfterValidator(_mailbox)]
-Language = Annotated[str, AfterValidator(check_language)]
-StoreUrl = Annotated[str, AfterValidator(_store_url)]
-Accent = Annotated[str, AfterValidator(_accent)]
-SourceFormat = Literal["auto", "text", "markdown", "jsonl"]
 
 
 class Section(BaseModel):
@@ -209,15 +122,6 @@ class SmtpSettings(Section):
         return self
 
 
-def _selector(name: str) -> str:
-    if name and not _HOSTNAME.fullmatch(name):
-        raise ValueError("not a selector; use lower-case letters, digits and '-', e.g. 'mail2026'")
-    return name
-
-
-Selector = Annotated[str, AfterValidator(_selector)]
-
-
 class DkimSettings(Section):
     """Signatures on letters; docs/dkim.md says how to set them up and how to change keys."""
 
@@ -234,17 +138,10 @@ class DkimSettings(Section):
         return self
 
 
-def _bounce_address(value: str) -> str:
-    local, _, domain = value.rpartition("@")
-    if value and not (re.fullmatch(r"[A-Za-z0-9._-]{1,30}", local) and _HOSTNAME.fullmatch(domain)):
-        raise ValueError("not an address that can be extended; use e.g. 'bounces@customs.example', 30 letters before @")
-    return value
-
-
 class BounceSettings(Section):
     """Letters that come back; docs/bounces.md says how to set the mailbox up."""
 
-    address: Annotated[str, AfterValidator(_bounce_address)] = Field(
+    address: BounceAddress = Field(
         "", description="where letters come back to, with +... added for each; empty: to digest.sender"
     )
     folder: Path = Field(Path("data/bounces"), description="read mail goes here: processed/ and unparsed/")
@@ -266,24 +163,10 @@ class WebSettings(Section):
     rate: float = Field(1.0, gt=0, le=10_000, description="requests a second that it may send on and on")
 
 
-def _hub_list(value: object) -> object:
-    """A variable of the environment names several hubs with spaces between them."""
-    return tuple(value.split()) if isinstance(value, str) else value
-
-
-def _hub(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment or not _PLAIN_URL.fullmatch(url):
-        raise ValueError("not a hub's address; use e.g. 'https://pubsubhubbub.appspot.com/'")
-    return url
-
-
 class WebSubSettings(Section):
     """Feeds that are pushed instead of polled; docs/websub.md says what each setting means in practice."""
 
-    hubs: Annotated[tuple[Annotated[str, AfterValidator(_hub)], ...], BeforeValidator(_hub_list)] = Field(
-        (), max_length=10, description="hubs of others, told of each change"
-    )
+    hubs: Hubs = Field((), max_length=10, description="hubs of others, told of each change")
     builtin: bool = Field(False, description="true: `publisher serve` is a hub itself, at /websub")
     allow_private: bool = Field(False, description="true: its subscribers may be in private networks, on any port")
     lease_days: int = Field(10, ge=1, le=365, description="the longest subscription; readers renew it in time")
@@ -364,136 +247,3 @@ class Settings(Section):
             Frequency.WEEKLY: self.digest.weekly,
             Frequency.MONTHLY: self.digest.monthly,
         }[frequency]
-
-
-def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read `path` (config.toml) and the PUBLISHER_ variables of `environ` (default: the process's own).
-
-    Raises ConfigError: no such file, no TOML (with its line), unknown or impossible settings, one line for each.
-    """
-    place = path.name
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            "", "no such file; `publisher init` makes one, or name it with --config PATH", place=str(path)
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("", f"cannot be read: {_cause(error)}", place=str(path)) from error
-    return from_values(values, os.environ if environ is None else environ, root=path.parent.absolute(), place=place)
-
-
-def from_values(
-    values: Mapping[str, Any], environ: Mapping[str, str], *, root: Path, place: str = "config.toml"
-) -> Settings:
-    """`Settings` from the parsed TOML and the environment; raises ConfigError as `load` does."""
-    for name in ("root", "place"):
-        if name in values:
-            raise ConfigError(name, "unknown setting", place=place)
-    merged, overridden = _overridden(dict(values), environ)
-    try:
-        return Settings(**merged, root=root, place=place)
-    except ValidationError as error:
-        lines = [(*_where(_dotted(detail), overridden, place), _problem(detail)) for detail in error.errors()]
-        (first_place, first_key, first_problem), *rest = lines
-        text = "\n".join([first_problem, *(": ".join(line) for line in rest)])
-        raise ConfigError(first_key, text, place=first_place) from error
-
-
-def variables() -> Iterator[tuple[str, tuple[str, ...], bool]]:
-    """Each variable that may override a setting: its name, the key it overrides, and whether it is a secret."""
-    yield from _variables(Settings, ())
-
-
-def _variables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], bool]]:
-    for name, field in model.model_fields.items():
-        if field.exclude or name in {"topics", "source"}:
-            continue
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _variables(inner, (*path, name))
-        else:
-            secret = inner is SecretStr
-            yield PREFIX + "_".join((*path, name)).upper(), (*path, name), secret
-
-
-def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """`values` with the variables in place of what they override, and the variable of each dotted key that came so."""
-    known: dict[str, tuple[tuple[str, ...], bool]] = {}
-    for name, key, secret in variables():
-        known[name] = (key, False)
-        if secret:
-            known[name + "_FILE"] = (key, True)
-    overridden: dict[str, str] = {}
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
-            continue
-        if name not in known:
-            raise ConfigError(name, "unknown setting" + _suggestion(name, known), place="environment")
-        key, is_file = known[name]
-        _put(values, key, _from_file(name, environ[name]) if is_file else environ[name])
-        overridden[".".join(key)] = name
-    return values, overridden
-
-
-def _from_file(name: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(name, f"{path!r} cannot be read: {_cause(error)}", place="environment") from error
-
-
-def _cause(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-
-
-def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
-    for part in key[:-1]:
-        inner = values.get(part)
-        values[part] = dict(inner) if isinstance(inner, Mapping) else {}
-        values = values[part]
-    values[key[-1]] = value
-
-
-def _where(key: str, overridden: Mapping[str, str], place: str) -> tuple[str, str]:
-    """Where people find the value of `key`: the file and the key, or the environment and its variable."""
-    for name, variable in overridden.items():
-        if key == name or key.startswith(name + "."):
-            return "environment", variable
-    return place, key
-
-
-def _dotted(detail: ErrorDetails) -> str:
-    return ".".join(str(part) for part in detail["loc"])
-
-
-def _problem(detail: ErrorDetails) -> str:
-    if detail["type"] == "extra_forbidden":
-        *parents, name = detail["loc"]
-        allowed = _fields_at(parents)
-        return "unknown setting" + _suggestion(str(name), allowed)
-    if detail["type"] == "missing":
-        return "is missing"
-    message = detail["msg"].removeprefix("Value error, ")
-    return (message[0].lower() + message[1:]).replace("input should be", "must be").partition(", unable to")[0]
-
-
-def _fields_at(parents: list[int | str]) -> list[str]:
-    model: Any = Settings
-    for part in parents:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            break
-        field = model.model_fields.get(str(part))
-        if field is None:
-            continue  # a topic's name or the number of a source
-        inner = field.annotation
-        candidates = [a for a in get_args(inner) if isinstance(a, type) and issubclass(a, BaseModel)]
-        model = candidates[0] if candidates else inner
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def _suggestion(name: str, allowed: Mapping[str, object] | list[str]) -> str:
-    close = difflib.get_close_matches(name, list(allowed), n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; allowed here: {', '.join(sorted(allowed))}" if allowed and len(allowed) < 25 else ""

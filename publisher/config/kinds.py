@@ -1,0 +1,119 @@
+"""The kinds of values that settings have, each checked and put into its one form. Floor: lowest of `config`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator
+
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PLAIN_URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # the characters of RFC 3986
+_LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")  # the subset of BCP 47 that people use
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("not a time zone; use a name such as 'Europe/Brussels' or 'UTC'") from error
+    return name
+
+
+def _cron(expression: str) -> str:
+    try:
+        CronSim(expression, _EPOCH)
+    except CronSimError as error:
+        raise ValueError(
+            f"not a cron expression ({error}); use five fields: minute hour day month weekday, e.g. '0 7 * * MON'"
+        ) from error
+    return expression
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("not a web address; use 'https://host/' or 'https://host/path/' without ? and #")
+    return url if url.endswith("/") else url + "/"
+
+
+def _hostname(name: str) -> str:
+    if not _HOSTNAME.fullmatch(name):
+        raise ValueError("not a domain name; use lower-case letters, digits, '-' and '.', e.g. 'customs.example'")
+    return name
+
+
+def _mailbox(value: str) -> str:
+    _, address = parseaddr(value)
+    local, at, domain = address.rpartition("@")
+    if not (at and local and _HOSTNAME.fullmatch(domain.lower())) or any(ord(c) < 32 or c == "\x7f" for c in value):
+        raise ValueError("not a mailbox; use 'address@domain' or 'Name <address@domain>'")
+    return value
+
+
+def check_language(tag: str) -> str:
+    if not _LANGUAGE.fullmatch(tag):
+        raise ValueError("not a language tag (BCP 47); use e.g. 'en', 'fr' or 'pt-BR'")
+    return tag
+
+
+def _store_url(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise ValueError("not a database; use 'sqlite:///' and a path, or 'postgresql://user@host/name'")
+    return url
+
+
+def _accent(colour: str) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        raise ValueError("not a colour; use '#' and six hexadecimal digits, e.g. '#0b5f8a'")
+    return colour.lower()
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Cron = Annotated[str, AfterValidator(_cron)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Hostname = Annotated[str, AfterValidator(_hostname)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Language = Annotated[str, AfterValidator(check_language)]
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
+Accent = Annotated[str, AfterValidator(_accent)]
+SourceFormat = Literal["auto", "text", "markdown", "jsonl"]
+
+
+def _selector(name: str) -> str:
+    if name and not _HOSTNAME.fullmatch(name):
+        raise ValueError("not a selector; use lower-case letters, digits and '-', e.g. 'mail2026'")
+    return name
+
+
+Selector = Annotated[str, AfterValidator(_selector)]
+
+
+def _bounce_address(value: str) -> str:
+    local, _, domain = value.rpartition("@")
+    if value and not (re.fullmatch(r"[A-Za-z0-9._-]{1,30}", local) and _HOSTNAME.fullmatch(domain)):
+        raise ValueError("not an address that can be extended; use e.g. 'bounces@customs.example', 30 letters before @")
+    return value
+
+
+def _hub_list(value: object) -> object:
+    """A variable of the environment names several hubs with spaces between them."""
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+def _hub(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment or not _PLAIN_URL.fullmatch(url):
+        raise ValueError("not a hub's address; use e.g. 'https://pubsubhubbub.appspot.com/'")
+    return url
+
+
+BounceAddress = Annotated[str, AfterValidator(_bounce_address)]
+Hub = Annotated[str, AfterValidator(_hub)]
+Hubs = Annotated[tuple[Hub, ...], BeforeValidator(_hub_list)]

@@ -1,0 +1,152 @@
+"""config.toml and the environment -> `Settings`, or an error that names the key. Floor: `config`, above `settings`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from publisher.config.settings import Settings
+from publisher.errors import ConfigError
+
+PREFIX = "PUBLISHER_"
+NOT_SETTINGS = frozenset({"PUBLISHER_CONFIG"})
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read `path` (config.toml) and the PUBLISHER_ variables of `environ` (default: the process's own).
+
+    Raises ConfigError: no such file, no TOML (with its line), unknown or impossible settings, one line for each.
+    """
+    place = path.name
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "", "no such file; `publisher init` makes one, or name it with --config PATH", place=str(path)
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError("", f"cannot be read: {_cause(error)}", place=str(path)) from error
+    return from_values(values, os.environ if environ is None else environ, root=path.parent.absolute(), place=place)
+
+
+def from_values(
+    values: Mapping[str, Any], environ: Mapping[str, str], *, root: Path, place: str = "config.toml"
+) -> Settings:
+    """`Settings` from the parsed TOML and the environment; raises ConfigError as `load` does."""
+    for name in ("root", "place"):
+        if name in values:
+            raise ConfigError(name, "unknown setting", place=place)
+    merged, overridden = _overridden(dict(values), environ)
+    try:
+        return Settings(**merged, root=root, place=place)
+    except ValidationError as error:
+        lines = [(*_where(_dotted(detail), overridden, place), _problem(detail)) for detail in error.errors()]
+        (first_place, first_key, first_problem), *rest = lines
+        text = "\n".join([first_problem, *(": ".join(line) for line in rest)])
+        raise ConfigError(first_key, text, place=first_place) from error
+
+
+def variables() -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    """Each variable that may override a setting: its name, the key it overrides, and whether it is a secret."""
+    yield from _variables(Settings, ())
+
+
+def _variables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    for name, field in model.model_fields.items():
+        if field.exclude or name in {"topics", "source"}:
+            continue
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _variables(inner, (*path, name))
+        else:
+            secret = inner is SecretStr
+            yield PREFIX + "_".join((*path, name)).upper(), (*path, name), secret
+
+
+def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """`values` with the variables in place of what they override, and the variable of each dotted key that came so."""
+    known: dict[str, tuple[tuple[str, ...], bool]] = {}
+    for name, key, secret in variables():
+        known[name] = (key, False)
+        if secret:
+            known[name + "_FILE"] = (key, True)
+    overridden: dict[str, str] = {}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        if name not in known:
+            raise ConfigError(name, "unknown setting" + _suggestion(name, known), place="environment")
+        key, is_file = known[name]
+        _put(values, key, _from_file(name, environ[name]) if is_file else environ[name])
+        overridden[".".join(key)] = name
+    return values, overridden
+
+
+def _from_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(name, f"{path!r} cannot be read: {_cause(error)}", place="environment") from error
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
+    for part in key[:-1]:
+        inner = values.get(part)
+        values[part] = dict(inner) if isinstance(inner, Mapping) else {}
+        values = values[part]
+    values[key[-1]] = value
+
+
+def _where(key: str, overridden: Mapping[str, str], place: str) -> tuple[str, str]:
+    """Where people find the value of `key`: the file and the key, or the environment and its variable."""
+    for name, variable in overridden.items():
+        if key == name or key.startswith(name + "."):
+            return "environment", variable
+    return place, key
+
+
+def _dotted(detail: ErrorDetails) -> str:
+    return ".".join(str(part) for part in detail["loc"])
+
+
+def _problem(detail: ErrorDetails) -> str:
+    if detail["type"] == "extra_forbidden":
+        *parents, name = detail["loc"]
+        allowed = _fields_at(parents)
+        return "unknown setting" + _suggestion(str(name), allowed)
+    if detail["type"] == "missing":
+        return "is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    return (message[0].lower() + message[1:]).replace("input should be", "must be").partition(", unable to")[0]
+
+
+def _fields_at(parents: list[int | str]) -> list[str]:
+    model: Any = Settings
+    for part in parents:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            break
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # a topic's name or the number of a source
+        inner = field.annotation
+        candidates = [a for a in get_args(inner) if isinstance(a, type) and issubclass(a, BaseModel)]
+        model = candidates[0] if candidates else inner
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _suggestion(name: str, allowed: Mapping[str, object] | list[str]) -> str:
+    close = difflib.get_close_matches(name, list(allowed), n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; allowed here: {', '.join(sorted(allowed))}" if allowed and len(allowed) < 25 else ""
