@@ -8,7 +8,6 @@ old letter to work, and it has only that one power. It stays short, so that its 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import os
 import secrets
@@ -85,7 +84,7 @@ def _digest(key: bytes, purpose: str, parts: Sequence[object]) -> str:
 
 
 def _mac(key: bytes, purpose: str, subject: bytes) -> bytes:
-    return hmac.digest(key, purpose.encode() + b"\0" + subject, hashlib.sha256)[:_MAC_BYTES]
+    return hmac.digest(key, purpose.encode() + b"\0" + subject, "sha256")[:_MAC_BYTES]
 
 
 def load_or_make_key(path: Path) -> bytes:

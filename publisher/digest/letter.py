@@ -39,6 +39,7 @@ _SLOT = re.compile("(" + "|".join(map(re.escape, SLOTS)) + ")")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ASCII_ADDRESS = re.compile(rf"{_ATEXT}(\.{_ATEXT})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _URL = re.compile(r"https?://[!-;=?-~]+")  # no space, no angle bracket, nothing outside ASCII
+_NEEDS_NO_QUOTING = re.compile(r"[A-Za-z0-9][!-<>-~]*")  # nor a dot in front of it
 _PHRASE = re.compile(rf"{_ATEXT}( {_ATEXT})*")
 _LOCAL_PART_OF_ID = re.compile(rf"{_ATEXT}(\.{_ATEXT})*")
 
@@ -122,8 +123,10 @@ class LetterForm:
             "header List-Help": preferences_url.encode("ascii"),
         }
         for marker, value in ((RECIPIENT, email), (UNSUBSCRIBE, unsubscribe_url), (PREFERENCES, preferences_url)):
-            values["text " + marker] = _slot_value(value, stuffed)
-            values["html " + marker] = _slot_value(escape(value), stuffed)
+            escaped = escape(value)
+            text = _slot_value(value, stuffed)
+            values["text " + marker] = text
+            values["html " + marker] = text if escaped == value else _slot_value(escaped, stuffed)
         letter = [*(self._stuffed if stuffed else self._parts)]
         for place, name in self._places:
             letter[place] = values[name]
@@ -243,6 +246,8 @@ def _body_pieces(body: str, kind: str) -> list[bytes | str]:
 
 def _slot_value(value: str, stuffed: bool) -> bytes:
     """A reader's value in a body: it opens a line and ends with one."""
+    if len(value) < _FOLDED_LINE and _NEEDS_NO_QUOTING.fullmatch(value):
+        return value.encode("ascii") + _SOFT_BREAK
     encoded = _open_ended(_quoted_printable(value))
     return _stuffed(encoded, opens_a_line=True) if stuffed else encoded
 

@@ -68,7 +68,14 @@ async def deliver(
         with store.held() as held:
             rules = Rules(resend=resend, first_wait=timedelta(minutes=smtp.retry_minutes))
             desk = LedgerDesk(
-                store, held, letters=post.letters, rules=rules, clock=clock, progress=progress, total=total
+                store,
+                held,
+                letters=post.letters,
+                rules=rules,
+                clock=clock,
+                progress=progress,
+                total=total,
+                lines=smtp.connections,
             )
             states = desk.states
             try:

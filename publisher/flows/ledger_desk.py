@@ -43,8 +43,10 @@ STALE_S = 1.0
 """What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
 AGAIN = timedelta(minutes=1)
 """So often deferred letters whose time has come are looked for, while planned ones are sent."""
-LONGEST_REST_S = 0.01
-"""On a slow disk commits rest as long as they take, so that the next one has more to write; but no longer."""
+REST_S = (0.001, 0.01)
+"""Between two commits, at least and at most: the next one then has more lines to write for."""
+SLOW_S = 0.002
+"""A commit that takes longer is worth waiting until every line has put something on the tray; else half of them do."""
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
 
@@ -108,9 +110,10 @@ class LedgerDesk:
         self._lines = lines
         self._loop = asyncio.get_running_loop()
         self._tray = _Tray()
-        self._scheduled: asyncio.Handle | None = None
-        self._scheduled_now = False
+        self._soon = False
+        self._later: asyncio.TimerHandle | None = None
         self._rest_until = 0.0
+        self._enough = lines
         self._writing: asyncio.Task[None] | None = None
         self._out: set[Key] = set()
         self._claimed: set[Key] = set()
@@ -249,23 +252,21 @@ class LedgerDesk:
     # --- the tray -----------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        """Have the tray written: at the end of this turn of the loop, or, where commits follow upon each other, when
-        every line has put something on it, at the latest when as much time has passed as the last commit took."""
-        if self._writing is not None:
+        """Have the tray written. At once where nothing was written just now; where writing follows upon writing, when
+        enough lines wait for it, or it has rested for as long as the last commit took."""
+        if self._writing is not None or self._soon:
             return
-        full = len(self._tray.claims) >= self._lines
-        if self._scheduled is not None:
-            if not full or self._scheduled_now:
-                return
-            self._scheduled.cancel()
-        wait = 0.0 if full else self._rest_until - time.monotonic()
-        self._scheduled_now = wait <= 0
-        self._scheduled = (
-            self._loop.call_soon(self._empty) if self._scheduled_now else self._loop.call_later(wait, self._empty)
-        )
+        rest = self._rest_until - time.monotonic()
+        if len(self._tray.claims) >= self._enough or rest <= 0:
+            self._soon = True
+            if self._later is not None:
+                self._later.cancel()
+            self._loop.call_soon(self._empty)
+        elif self._later is None:
+            self._later = self._loop.call_later(rest, self._empty)
 
     def _empty(self) -> None:
-        self._scheduled = None
+        self._soon, self._later = False, None
         if self._writing is not None or not self._tray:
             return
         tray, self._tray = self._tray, _Tray()
@@ -281,7 +282,9 @@ class LedgerDesk:
             self._failed(tray, error)
         else:
             ended = time.monotonic()  # the loop's own time stands still within a turn
-            self._rest_until = ended + min(ended - begun, LONGEST_REST_S)
+            took = ended - begun
+            self._rest_until = ended + min(max(took, REST_S[0]), REST_S[1])
+            self._enough = self._lines if took > SLOW_S else (self._lines + 1) // 2
             self._done(tray, ours)
 
     async def _write_across(self, tray: _Tray, store: Transactions | HeldStore) -> None:
@@ -311,6 +314,10 @@ class LedgerDesk:
             return tx.deliveries.hand_over([job for job, _ in tray.claims], now, until)
 
     def _done(self, tray: _Tray, ours: set[Key]) -> None:
+        if tray.outcomes:
+            self.states.update(outcome.state for outcome in tray.outcomes)
+            done = self.states.total()
+            self._progress("sending letters", done, max(self._total, done))  # who is told may stop what would follow
         for job, future in tray.claims:
             if job.key in ours:
                 self._claimed.add(job.key)
@@ -321,10 +328,6 @@ class LedgerDesk:
         for recorded in tray.recorded:
             if not recorded.done():
                 recorded.set_result(None)
-        if tray.outcomes:
-            self.states.update(outcome.state for outcome in tray.outcomes)
-            done = self.states.total()
-            self._progress("sending letters", done, max(self._total, done))
 
     def _failed(self, tray: _Tray, error: Exception) -> None:
         self._tray.keep(tray)

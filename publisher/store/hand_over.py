@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
@@ -71,26 +70,30 @@ FIRST = Key(0, 0)
 """Before every delivery."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A letter that is due: it waits in `state`, and `attempts` counts the one to come. `fit` is false where nothing
-    may be sent any more: its reader left, or a later letter took it over."""
+    may be sent any more: its reader left, or a later letter covered it."""
 
-    issue_id: int
-    subscriber_id: int
+    key: Key
     edition_id: int | None
     state: DeliveryState
     attempts: int
-    email: str = field(repr=False)
+    email: str
     fit: bool
 
     @property
-    def key(self) -> Key:
-        return Key(self.issue_id, self.subscriber_id)
+    def issue_id(self) -> int:
+        return self.key.issue_id
+
+    @property
+    def subscriber_id(self) -> int:
+        return self.key.subscriber_id
+
+    def __repr__(self) -> str:
+        return f"Job({self.key}, {self.state}, attempts={self.attempts})"  # no address
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a claimed delivery ended, or that it is to be tried again at `next_attempt`. No addresses in `reply`."""
 
     issue_id: int
@@ -117,9 +120,9 @@ class HandOver(LedgerView):
         if state is not DeliveryState.PLANNED:
             never = deliveries.c.next_attempt.is_(None)
             conditions.append(never | (deliveries.c.next_attempt <= now))
-        fit = (subscribers.c.state == SubscriberState.ACTIVE) & sa.not_(TAKEN_OVER)
+        fit = (subscribers.c.state == SubscriberState.ACTIVE) & (subscribers.c.watermark < issues.c.upto_seq)
         if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
-            conditions.append(fit)
+            conditions += [fit, sa.not_(TAKEN_OVER)]
         query = (
             sa.select(*deliveries.c["issue_id", "subscriber_id", "edition_id", "attempts"], subscribers.c.email, fit)
             .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
@@ -129,7 +132,7 @@ class HandOver(LedgerView):
             .limit(limit)
         )
         rows = self._connection.execute(query).all()
-        return [Job(row[0], row[1], row[2], state, row[3] + 1, email=row[4] or "", fit=bool(row[5])) for row in rows]
+        return [Job(Key(row[0], row[1]), row[2], state, row[3] + 1, row[4] or "", bool(row[5])) for row in rows]
 
     def hand_over(self, jobs: Sequence[Job], now: datetime, claim_until: datetime) -> set[Key]:
         """Claim these letters, `handing over` from here on until `claim_until`; gives the keys of those that are ours.
@@ -143,11 +146,7 @@ class HandOver(LedgerView):
             return set()
         convert = _time_converter(self._connection.dialect)
         moment, until = convert(now), convert(claim_until)
-        rows = [
-            (until, moment, j.issue_id, j.subscriber_id, j.state.value, j.issue_id, j.subscriber_id, j.subscriber_id,
-             j.issue_id)
-            for j in jobs
-        ]  # fmt: skip
+        rows = [(until, moment, *job.key, job.state.value, *job.key, *reversed(job.key)) for job in jobs]
         ours = {job.key for job, changed in zip(jobs, self._each(_HAND_OVER, rows), strict=True) if changed}
         if len(ours) < len(jobs):
             self._dismiss([job for job in jobs if job.key not in ours], now)
