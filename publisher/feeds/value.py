@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
@@ -207,6 +207,13 @@ def build_feed(
         tombstones=tuple(tombstones),
         hubs=(*site.hubs, *site.own_hubs),
     )
+
+
+def part_of(feed: Feed, ids: Collection[str], tombstones: Sequence[Tombstone] = ()) -> Feed:
+    """`feed` with the entries `ids` alone, dated by them and by `tombstones`."""
+    entries = tuple(entry for entry in feed.entries if entry.entry_id in ids)
+    updated = _newest(entries, tombstones, feed.updated)
+    return replace(feed, entries=entries, tombstones=tuple(tombstones), updated=updated)
 
 
 def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -9,7 +9,7 @@ needed, and no archive has to change when the next is cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from publisher.errors import FeedError
 from publisher.feeds import atom
 from publisher.feeds.check import require_sound
 from publisher.feeds.cut import cut, within_room
-from publisher.feeds.value import Feed, Tombstone, build_feed, drop_bad_entries, entry_size
+from publisher.feeds.value import Feed, Tombstone, build_feed, drop_bad_entries, entry_size, part_of
 from publisher.flows.press import Press
 from publisher.links import archive_path
 from publisher.model import Document, FiledArticle, Topic
@@ -25,6 +25,8 @@ from publisher.site import SiteFolder
 from publisher.store import ArchiveRow, FeedLine, Transaction, Transactions
 
 ARCHIVES_AT_ONCE = 10  # closed in one transaction: bounds memory, and the time the lock is held
+
+TOMBSTONE_SIZE = 500  # bytes in a document, generously
 
 
 def current_feed(tx: Transaction, topic: Topic, press: Press) -> tuple[Feed, list[FiledArticle]]:
@@ -35,7 +37,7 @@ def current_feed(tx: Transaction, topic: Topic, press: Press) -> tuple[Feed, lis
     lines = tx.archives.newest(topic.slug, press.entries)
     gone = tx.archives.tombstones(topic.slug, press.entries)
     filed = tx.articles.filed({line.key for line in (*lines, *gone)})
-    tombstones = [_tombstone(line, filed[line.key]) for line in gone]
+    tombstones = [Tombstone(filed[line.key].article.entry_id, line.left) for line in gone if line.left is not None]
     articles = [filed[line.key] for line in lines]
     feed = build_feed(topic, articles, press.by_slug, press.site, tombstones)
     number, _ = tx.archives.closed().get(topic.slug, (0, 0))
@@ -85,24 +87,17 @@ class Archivist:
                 _, upto = tx.archives.closed().get(topic.slug, (0, 0))
                 lines = tx.archives.open_lines(topic.slug, upto, entries * ARCHIVES_AT_ONCE)
                 articles = tx.archives.as_were(lines, tx.articles.filed({line.key for line in lines}))
-            blocks = _blocks(lines, cut(self._sizes(topic, lines, articles), entries))
-            if not blocks:
+            feed = build_feed(topic, _entries(lines, articles), self.press.by_slug, self.press.site)
+            sizes = {entry.entry_id: entry_size(entry) for entry in feed.entries}
+            ids = {line: filed.article.entry_id for line, filed in zip(lines, articles, strict=True)}
+            lengths = cut([sizes[ids[line]] if line.left is None else TOMBSTONE_SIZE for line in lines], entries)
+            if not lengths:
                 return
             with self.store.write() as tx:
-                rows = tx.archives.close(topic.slug, upto, blocks)
+                rows = tx.archives.close(topic.slug, upto, _blocks(lines, lengths))
             if not rows:
                 return  # another run was faster
-            at = dict(zip(lines, articles, strict=True))
-            self._publish([(row, [at[line] for line in row.lines]) for row in rows])
-
-    def _sizes(self, topic: Topic, lines: Sequence[FeedLine], articles: Sequence[FiledArticle]) -> list[int]:
-        """About how many bytes each line takes in a document."""
-        feed = build_feed(topic, _entries(lines, articles), self.press.by_slug, self.press.site)
-        sizes = {entry.entry_id: entry_size(entry) for entry in feed.entries}
-        return [
-            sizes[filed.article.entry_id] if line.left is None else len(filed.article.entry_id) + 200
-            for line, filed in zip(lines, articles, strict=True)
-        ]
+            self._publish([(row, _archive(feed, row, ids, self.press)) for row in rows])
 
     def _write_missing(self) -> None:
         slugs = [topic.slug for topic in self.press.feeds]
@@ -112,19 +107,26 @@ class Archivist:
                 rows = tx.archives.unwritten(slugs, after=last, limit=ARCHIVES_AT_ONCE)
                 lines = {line for row in rows for line in row.lines}
                 today = tx.articles.filed({line.key for line in lines})
-                made = [(row, tx.archives.as_were(row.lines, today)) for row in rows]
+                made = [(row, self._again(row, tx.archives.as_were(row.lines, today))) for row in rows]
             if not rows:
                 return
             self._publish(made)
             last = (rows[-1].topic, rows[-1].number)
 
-    def _publish(self, made: Sequence[tuple[ArchiveRow, Sequence[FiledArticle]]]) -> None:
+    def _again(self, row: ArchiveRow, articles: Sequence[FiledArticle]) -> Feed:
+        """The archive as it was closed, as far as the store remembers."""
+        topic = next(topic for topic in self.press.feeds if topic.slug == row.topic)
+        feed = build_feed(topic, _entries(row.lines, articles), self.press.by_slug, self.press.site)
+        ids = {line: filed.article.entry_id for line, filed in zip(row.lines, articles, strict=True)}
+        return _archive(feed, row, ids, self.press)
+
+    def _publish(self, made: Sequence[tuple[ArchiveRow, Feed]]) -> None:
         documents: list[Document] = []
         written: list[tuple[str, int]] = []
-        for row, articles in made:
+        for row, feed in made:
             path = archive_path(row.topic, row.number)
             try:
-                documents.append(Document(path, self._content(path, row, articles)))
+                documents.append(Document(path, self._content(path, feed)))
             except FeedError as error:
                 self.problems.append(f"{path} cannot be written: {error}")
             else:
@@ -133,46 +135,36 @@ class Archivist:
         with self.store.write() as tx:
             tx.archives.mark(written, written=True)
 
-    def _content(self, path: str, row: ArchiveRow, articles: Sequence[FiledArticle]) -> bytes:
+    def _content(self, path: str, feed: Feed) -> bytes:
         """The archive's bytes: those on the disk, if a killed run put them there before it could say so."""
         with self.store.read() as tx:
             recorded = bool(tx.documents.some([path]))
         file = self.folder.root.joinpath(path)
-        own = self.press.site.links.to(path)
         if not recorded and file.is_file():
             content = file.read_bytes()
         else:
-            topic = next(topic for topic in self.press.feeds if topic.slug == row.topic)
-            feed = _archive(topic, row, articles, self.press)
-            feed, problems = drop_bad_entries(feed, now=self.now)
+            good, problems = drop_bad_entries(feed, now=self.now)
             self.problems.extend(f"{path}: {problem}" for problem in problems)
-            content = atom.render(feed)
-        require_sound(row.topic, path, content, self_url=own, now=self.now)
+            content = atom.render(good)
+        require_sound(feed.slug, path, content, self_url=self.press.site.links.to(path), now=self.now)
         return content
 
 
-def _archive(topic: Topic, row: ArchiveRow, articles: Sequence[FiledArticle], press: Press) -> Feed:
+def _archive(feed: Feed, row: ArchiveRow, ids: Mapping[FeedLine, str], press: Press) -> Feed:
+    """The archive `row`, its entries taken from `feed`; `ids` are the entry ids of its lines."""
     links = press.site.links
-    tombstones = [
-        _tombstone(line, filed) for line, filed in zip(row.lines, articles, strict=True) if line.left is not None
-    ]
+    tombstones = [Tombstone(ids[line], line.left) for line in row.lines if line.left is not None]
     return replace(
-        build_feed(topic, _entries(row.lines, articles), press.by_slug, press.site, tombstones),
+        part_of(feed, {ids[line] for line in row.lines if line.left is None}, tombstones),
         hubs=(),  # nothing here will ever be news
-        archive_url=links.archive(topic.slug, row.number),
-        prev_archive=links.archive(topic.slug, row.number - 1) if row.number > 1 else None,
-        next_archive=links.archive(topic.slug, row.number + 1),
+        archive_url=links.archive(row.topic, row.number),
+        prev_archive=links.archive(row.topic, row.number - 1) if row.number > 1 else None,
+        next_archive=links.archive(row.topic, row.number + 1),
     )
 
 
 def _entries(lines: Sequence[FeedLine], articles: Sequence[FiledArticle]) -> list[FiledArticle]:
     return [filed for line, filed in zip(lines, articles, strict=True) if line.left is None]
-
-
-def _tombstone(line: FeedLine, filed: FiledArticle) -> Tombstone:
-    if line.left is None:
-        raise ValueError(f"article {line.key} has not left the feed")
-    return Tombstone(filed.article.entry_id, line.left)
 
 
 def _blocks(lines: Sequence[FeedLine], lengths: Iterable[int]) -> list[Sequence[FeedLine]]:
