@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 
-.PHONY: demo test lint bench lock clean venv
+.PHONY: demo test slow lint bench lock clean venv
 
 demo: $(VENV)/run.stamp
 	$(BIN)/publisher demo
@@ -14,7 +14,11 @@ demo: $(VENV)/run.stamp
 venv: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
-	$(BIN)/pytest -n auto --dist loadfile $(TESTS)
+	$(BIN)/pytest -n auto --dist loadfile -m 'not slow' $(TESTS)
+
+# Tests that take longer than a minute; CI runs them too.
+slow: $(VENV)/test.stamp
+	$(BIN)/pytest -m slow -n auto --dist loadfile || test $$? = 5  # 5: none collected
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
