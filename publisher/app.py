@@ -82,7 +82,8 @@ class App:
     def feed_site(self) -> FeedSite:
         websub = self.settings.websub
         own_hub = self.links.hub() if websub.builtin else None
-        return FeedSite.of(self.settings.site, hubs=websub.hubs, own_hub=own_hub)
+        names = self.settings.first_names
+        return FeedSite.of(self.settings.site, hubs=websub.hubs, own_hub=own_hub, first_names=names)
 
     @cached_property
     def classifier(self) -> Classifier:

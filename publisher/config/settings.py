@@ -178,7 +178,9 @@ class TopicSettings(Section):
     """A topic and the rules that file articles under it; docs/topics.md says how they are read."""
 
     label: str = Field(min_length=1, max_length=60, description="what people read")
-    formerly: tuple[str, ...] = Field((), description="slugs it had before; their addresses lead to it for good")
+    formerly: tuple[str, ...] = Field(
+        (), description="slugs it had before, the first one first; their addresses lead to it for good"
+    )
     description: str = Field("", max_length=300, description="one sentence about what it covers")
     group: TopicGroup = Field(TopicGroup.THEME, description="theme or region")
     phrases: tuple[str, ...] = Field((), description="terms that say it plainly; each counts 2")
@@ -233,6 +235,11 @@ class Settings(Section):
     def renamed_topics(self) -> dict[str, str]:
         """The present slug of each former one."""
         return {former: slug for slug, topic in self.topics.items() for former in topic.formerly}
+
+    @cached_property
+    def first_names(self) -> dict[str, str]:
+        """The first slug of each topic that was renamed: it stays in the id of the topic's feed."""
+        return {slug: topic.formerly[0] for slug, topic in self.topics.items() if topic.formerly}
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -39,6 +39,7 @@ _ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")  # an absolute IR
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#<>\"{}|\\^`]+[^\s<>\"{}|\\^`]*")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")  # RFC 4287, section 2
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
+_SLUG = re.compile(r"[^+/]+")  # in the name of a combination, as feeds.selection writes it
 _MARKUP = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
 
 
@@ -48,7 +49,8 @@ class FeedSite:
     tag URIs (RFC 4151) of `tag_authority` and `tag_year`, so that a moved `links.base_url` changes none of them.
 
     `hubs` are the WebSub hubs that are told when a published feed changes; `own_hub` knows that by itself, also of
-    feeds that are made when they are asked for. Dates that people read are days in `zone`."""
+    feeds that are made when they are asked for. Dates that people read are days in `zone`. `first_names` has the first
+    slug of each topic that was renamed."""
 
     links: Links
     title: str
@@ -61,9 +63,17 @@ class FeedSite:
     hubs: tuple[str, ...] = ()
     own_hub: str | None = None
     zone: tzinfo = UTC
+    first_names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, site: SiteSettings, *, hubs: tuple[str, ...] = (), own_hub: str | None = None) -> FeedSite:
+    def of(
+        cls,
+        site: SiteSettings,
+        *,
+        hubs: tuple[str, ...] = (),
+        own_hub: str | None = None,
+        first_names: Mapping[str, str] | None = None,
+    ) -> FeedSite:
         """From the section [site] of config.toml; an empty author becomes the site's title."""
         return cls(
             links=Links(site.base_url),
@@ -77,6 +87,7 @@ class FeedSite:
             hubs=hubs,
             own_hub=own_hub,
             zone=ZoneInfo(site.timezone),
+            first_names=first_names or {},
         )
 
     @property
@@ -85,6 +96,11 @@ class FeedSite:
 
     def tag(self, name: str) -> str:
         return f"tag:{self.tag_authority},{self.tag_year}:{name}"
+
+    def feed_id(self, name: str) -> str:
+        """The id of the feed `name`, a topic or a combination of topics: that of their first names, because a feed that
+        moves keeps its id (RFC 4287, 4.2.6)."""
+        return self.tag("feed/" + _SLUG.sub(lambda slug: self.first_names.get(slug[0], slug[0]), name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +208,7 @@ def build_feed(
     label = clean_line(topic.label)
     return Feed(
         slug=topic.slug,
-        feed_id=site.tag(f"feed/{topic.slug}"),
+        feed_id=site.feed_id(topic.slug),
         title=clean_line(site.title) if topic.slug == ALL else f"{clean_line(site.title)}: {label}",
         subtitle=clean_line(topic.description),
         updated=_newest(entries, tombstones, _nothing_yet(site)),

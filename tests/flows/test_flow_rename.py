@@ -33,6 +33,20 @@ def test_readers_and_articles_move_with_the_name_and_nothing_comes_again(house: 
     house.check_sums()
 
 
+def test_a_feed_keeps_its_id_under_any_name(house: House) -> None:
+    house.article("first")
+    house.publish()
+    before = feedparser.parse((house.site / "feeds/environment.atom").read_bytes()).feed.id
+    house.rebuild(**renamed())
+    house.publish()
+    assert feedparser.parse((house.site / "feeds/green.atom").read_bytes()).feed.id == before
+    rules = topic_rules()
+    rules["nature"] = rules.pop("environment") | {"formerly": ["environment", "green"]}
+    house.rebuild(topics=rules)
+    house.publish()
+    assert feedparser.parse((house.site / "feeds/nature.atom").read_bytes()).feed.id == before
+
+
 def test_archives_move_with_the_name_and_still_hold_everything(house: House) -> None:
     house.rebuild(feeds={"entries": 3})
     for number in range(8):
