@@ -52,8 +52,9 @@ async def deliver_all(
     `letters` is read one by one, never two at once. `claim` is awaited before a letter's content is written, once for
     each letter; when it says False nothing more is done with the letter. `on_result` is awaited exactly once for each
     other letter that was read. Before its result is recorded, a worker writes no further content; with `pipelining`
-    it may have read one more letter by then. Several workers may be in `claim` and `on_result` at the same time, so
-    they may gather what comes and record it together. When `stop` is set, letters in hand are finished and nothing
+    it may have read one more letter by then, and have called `claim` for it, always after `on_result` for the last.
+    Several workers may wait for `claim` and `on_result` at the same time, so that what comes can be gathered and
+    recorded together, in this order. When `stop` is set, letters in hand are finished and nothing
     more is read.
 
     Raises RelayUnavailable after the letters in hand are finished and the others given back; an error of `letters`,

@@ -192,9 +192,10 @@ class Session:
                         raise
             if refusal is not None:
                 await self._forget_the_group(answer)
-        except RelayUnavailable:
+        except RelayUnavailable as lost:
             # a relay that closes between two letters is within its rights; one that closes on a group is not
-            self.lied = self.lied or stage is not Stage.MAIL or not self._letters
+            silent = isinstance(lost.__cause__, WireBroken) and lost.__cause__.silent
+            self.lied = self.lied or silent or stage is not Stage.MAIL or not self._letters
             if refusal is None:
                 raise
         if refusal is not None:

@@ -26,10 +26,11 @@ class Answer(NamedTuple):
 
 class WireBroken(ConnectionError):
     """No further answer will come. `nonsense`: the relay is there, but what it said cannot be paired with what it
-    was asked; else it has gone or was silent for too long."""
+    was asked; `silent`: it did not answer in time; else it has gone."""
 
-    def __init__(self, problem: str, *, nonsense: bool = False) -> None:
+    def __init__(self, problem: str, *, nonsense: bool = False, silent: bool = False) -> None:
         self.nonsense = nonsense
+        self.silent = silent
         super().__init__(problem)
 
 
@@ -81,7 +82,7 @@ class Wire(asyncio.Protocol):
 
     async def _wait(self, timeout_s: float) -> None:
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(timeout_s, self._break, WireBroken(f"no answer within {timeout_s:g} s"))
+        timer = self._loop.call_later(timeout_s, self._give_up, timeout_s)
         try:
             await self._waiter
         finally:
@@ -91,6 +92,9 @@ class Wire(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _give_up(self, after_s: float) -> None:
+        self._break(WireBroken(f"no answer within {after_s:g} s", silent=True))
 
     def _break(self, why: WireBroken) -> None:
         self._broken = self._broken or why
@@ -104,7 +108,8 @@ class Wire(asyncio.Protocol):
             return
         *lines, self._rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
         for line in lines:
-            self._take(line)
+            if self._broken is None:  # what comes behind nonsense is nobody's answer
+                self._take(line)
         if len(self._rest) > MAX_LINE or sum(map(len, self._lines)) > MAX_ANSWER:
             self._break(WireBroken("its answer is endless", nonsense=True))
         elif not self._owed and (self._rest or self._lines):

@@ -164,6 +164,18 @@ def test_bodies_are_read_back_as_they_were_rendered(text, html, local, leave, ch
     assert (message["To"], message["List-Unsubscribe"], message["List-Help"]) == (to, f"<{leave}>", f"<{change}>")
 
 
+DOTS = st.lists(st.sampled_from([".", "..", "x", "\n", " ", "=", "é", RECIPIENT, UNSUBSCRIBE])).map("".join)
+
+
+@given(text=DOTS, html=DOTS, local=st.sampled_from(["alice", "'", "a" * 70]))
+@settings(max_examples=200)
+def test_the_wires_form_of_a_letter_is_the_letter_with_each_leading_dot_doubled(text, html, local):
+    form = form_of(text=text, html=html)
+    for_reader = (f"{local}@customs.example", ID, LEAVE, CHANGE)
+    plain, stuffed = form.for_reader(*for_reader), form.for_reader(*for_reader, stuffed=True)
+    assert stuffed == re.sub(rb"(?m)^\.", b"..", plain)
+
+
 @given(subject=SUBJECTS, title=NAMES, name=NAMES)
 @example(subject="=?utf-8?q?x?=", title="=?utf-8?b?eA==?=", name="=?utf-8?q?a=40b?=")
 @example(subject=" lead  and trail ", title='quo"ted \\ name', name="Dr. A, B; <c@d.example>")
