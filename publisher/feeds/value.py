@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from html.entities import name2codepoint
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -40,7 +41,8 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s/?#<>\"{}|\\^`]+[^\s<>\"{}|\\^`]*")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")  # RFC 4287, section 2
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
 _SLUG = re.compile(r"[^+/]+")  # in the name of a combination, as feeds.selection writes it
-_MARKUP = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
+_TAG = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
+_ENTITY = re.compile(r"&(#?\w+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,7 +324,13 @@ def text_or_html(plain: str) -> tuple[str, str]:
 
     Many readers interpret titles as HTML whatever the type says, so what looks like markup is escaped and declared.
     """
-    return ("html", html.escape(plain, quote=False)) if _MARKUP.search(plain) else ("text", plain)
+    return ("html", html.escape(plain, quote=False)) if _looks_like_markup(plain) else ("text", plain)
+
+
+def _looks_like_markup(plain: str) -> bool:
+    """Also what is an entity without its semicolon: browsers take some for one, the W3C validator warns of any."""
+    names = _ENTITY.findall(plain)
+    return bool(_TAG.search(plain)) or any(n in name2codepoint or n == "apos" or not n.isalpha() for n in names)
 
 
 def entry_size(entry: Entry) -> int:

@@ -53,7 +53,7 @@ BROKEN = {
     "another document": ([("<rss ", "<feed "), ("</rss>", "</feed>")], [("RSS 2.0, rss", "")]),
     "no channel title": ([(TITLE, "")], [("RSS 2.0, channel", "")]),
     "no channel link": ([(HOME, "")], [("RSS 2.0, channel", "")]),
-    "an empty description": ([("Waste, wildlife &amp; green customs", "")], None),
+    "an empty description": ([("Waste, wildlife &#x26; green customs", "")], None),
     "two channel titles": ([(TITLE, TITLE * 2)], [("RSS 2.0, title", "")]),
     "a relative channel link": ([(HOME, "<link>/topics/</link>")], [("RSS 2.0, link", "")]),
     "an element RSS does not know": ([(LANGUAGE, LANGUAGE + "<wrong/>")], [("RSS 2.0, channel", "")]),

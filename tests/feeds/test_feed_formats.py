@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import feedparser
+import pytest
 from feed_samples import ASIA, ENVIRONMENT, FIXED, SITE, feed_of, filed
 from lxml import etree
 
@@ -43,6 +44,25 @@ def test_atom_declares_a_title_that_looks_like_markup_as_html_and_no_other() -> 
     feed = feed_of(filed("a", title="<script>x</script>"), filed("b", 1, title="Ports & R&D: 5 < 6"))
     titles = [(title.get("type"), title.text) for title in etree.fromstring(atom.render(feed)).iter(f"{ATOM}title")]
     assert titles[1:] == [(None, "Ports & R&D: 5 < 6"), ("html", "&lt;script&gt;x&lt;/script&gt;")]
+
+
+@pytest.mark.parametrize("title", ["Fish &lt chips", "Hall B&2", "R&D &copy Co", "Sum &alpha and so on"])
+def test_an_entity_without_its_semicolon_is_not_taken_for_one(title: str) -> None:
+    kinds = [
+        element.get("type")
+        for element in etree.fromstring(atom.render(feed_of(filed("a", title=title)))).iter(f"{ATOM}title")
+    ]
+    assert kinds == [None, "html"]
+
+
+def test_rss_writes_the_ampersands_of_titles_and_labels_as_its_profile_has_it() -> None:
+    feed = feed_of(filed("a", title="<b>Ports</b> & R&D", body="<p>A &amp; B</p>"))
+    content = rss.render(feed)
+    assert b"<title>&#x26;lt;b&#x26;gt;Ports&#x26;lt;/b&#x26;gt; &#x26;amp; R&#x26;amp;D</title>" in content
+    assert b"A &amp;amp; B" in content
+    item = etree.fromstring(content).find("channel/item")
+    assert item is not None
+    assert item.findtext("title") == "&lt;b&gt;Ports&lt;/b&gt; &amp; R&amp;D"
 
 
 def test_a_title_with_markup_runs_nowhere() -> None:
