@@ -1,0 +1,93 @@
+"""A process that forks senders, each of which can be killed at a chosen step. Reads one order a line from its input.
+
+    python sender.py ROOT      then lines "POINT N": fork a sender that is killed the Nth time it comes to POINT;
+                               answers "started PID", and "ended STATUS" when it is gone (a signal's number is negative)
+
+POINTS has the points; any other word is none, and the sender ends by itself. Forking spares each sender the loading
+of Python's modules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from publisher.app import build
+from publisher.config import load
+from publisher.flows.ledger_desk import LedgerDesk
+from publisher.flows.run import deliver_only
+from publisher.smtp.session import Session
+from publisher.store.deliveries import Deliveries
+
+POINTS = {
+    "before write": (LedgerDesk, "_write", True),
+    "before commit": (Deliveries, "hand_over", False),  # the last thing that a transaction of the desk does
+    "after write": (LedgerDesk, "_write", False),
+    "before send": (Session, "send", True),
+    "after send": (Session, "send", False),
+    "before result": (LedgerDesk, "take", True),
+    "while recovering": (Deliveries, "recover", False),
+    "before the end": (Deliveries, "finish_issues", True),
+}
+
+
+def _deadly(method: Callable[..., Any], nth: int, *, before: bool) -> Callable[..., Any]:
+    calls = 0
+
+    @wraps(method)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if before and calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = method(*arguments, **options)
+        if not before and calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return wrapped
+
+
+def _send(root: Path, point: str, nth: int) -> None:
+    if point in POINTS:
+        owner, name, before = POINTS[point]
+        setattr(owner, name, _deadly(getattr(owner, name), nth, before=before))
+    app = build(load(root / "config.toml"))
+
+    async def send() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await deliver_only(app.parts, stop=stop)
+
+    uvloop.run(send())
+    app.close()
+
+
+def main() -> None:
+    root = Path(sys.argv[1])
+    for order in sys.stdin:
+        point, _, nth = order.strip().rpartition(" ")
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                _send(root, point, int(nth))
+                status = 0
+            finally:
+                sys.stderr.flush()
+                os._exit(status)
+        print("started", child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print("ended", os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()
