@@ -75,13 +75,18 @@ def explain(
         return
     typer.echo(f"{found.title}  ({found.key})\n")
     if found.explicit_topics is not None:
-        typer.echo(f"The article names its topics itself: {', '.join(found.explicit_topics) or 'none'}. They win.\n")
+        typer.echo(f"The article names its topics itself: {', '.join(found.explicit_topics) or 'none'}. They win;")
+        typer.echo("the rules alone would have filed it like this:\n")
     for consideration in considered:
         if not (consideration.hits or every):
             continue
         filing = filings.get(consideration.topic)
-        kept = "; in this topic nevertheless" if filing and not consideration.filed else ""
-        paragraph(f"{consideration.topic}: {consideration.verdict}{kept}", indent=4)
+        verdict = consideration.verdict
+        if filing and not consideration.filed:
+            verdict += "; in this topic nevertheless"
+        elif consideration.filed and not filing:
+            verdict += "; yet not in this topic"
+        paragraph(f"{consideration.topic}: {verdict}", indent=4)
         for hit in consideration.hits:
             paragraph(f"    {hit}", indent=6)
         for hit in consideration.held_back:

@@ -239,3 +239,18 @@ def test_the_default_config_is_the_file_of_this_folder() -> None:
 def test_json_is_utf_8_that_people_can_read(site: Path, publisher: Any) -> None:
     publisher("import", "-", "--format", "jsonl", stdin=json.dumps({"title": "Côte", "text": "Douane."}).encode())
     assert '"title": "Côte"' in publisher("articles", "list", "--json").out
+
+
+def test_explain_does_not_call_an_article_filed_where_the_topics_it_names_keep_it_out(
+    site: Path, publisher: Any
+) -> None:
+    named = site / "named.md"
+    named.write_text("---\ntitle: Plastic waste\ntopics: [partnerships]\n---\n\nBasel Convention.\n", encoding="utf-8")
+    assert publisher("import", named).code == 0
+    shown = publisher("topics", "explain", "Plastic waste")
+    assert "names its topics itself: partnerships" in shown.out
+    (verdict,) = [line for line in shown.out.splitlines() if line.startswith("environment: filed")]
+    assert verdict.endswith("; yet not in this topic")
+    ruled = publisher("topics", "explain", ARTICLE)
+    assert "governance-performance: filed" in ruled.out
+    assert "not in this topic" not in ruled.out
