@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from publisher.errors import ConfigError
+
 if TYPE_CHECKING:
     from publisher.app import App
     from publisher.model import Frequency
@@ -46,6 +48,10 @@ def opened(config: Path, *, upgrade: bool = False) -> Iterator[App]:
     app = build(load(config), upgrade=upgrade)
     try:
         yield app
+    except ConfigError as error:  # a rule, compiled at its first use, knows its key but not the name of the file
+        if error.place != DEFAULT_CONFIG.name:
+            raise
+        raise ConfigError(error.key, error.problem, place=str(config)) from error
     finally:
         app.close()
 

@@ -12,7 +12,7 @@ from publisher.cli.show import DEFAULT_CONFIG, ConfigOption, JsonOption, echo_js
 TO_EDIT = (
     ("site.title", "the name of your site"),
     ("site.base_url", "where readers will reach it"),
-    ("site.tag_authority", "your domain, in the id of every article; before the first publish, then never again"),
+    ("site.tag_authority", "your domain, in the id of every article; before the first import, then never again"),
     ("digest.sender", "the From of your letters"),
     ("digest.list_id", "the name of the mailing list, under your domain"),
     ("digest.postal_address", "at the foot of each letter; the law of many places asks for it"),

@@ -274,3 +274,12 @@ def test_standard_input_is_read_where_a_place_is_a_hyphen(new_site: Path, publis
 def test_nothing_is_imported_when_one_of_the_places_is_not_there(new_site: Path, publisher: Any) -> None:
     assert publisher("import", "data/articles", "nope.txt").code == 1
     assert publisher("articles", "list", "--json").json == []
+
+
+def test_an_impossible_rule_is_reported_with_the_file_it_stands_in(site: Path, publisher: Any) -> None:
+    text = (site / "config.toml").read_text(encoding="utf-8")
+    other = site / "other.toml"
+    other.write_text(text.replace("\nphrases = [", '\npatterns = ["(x"]\nphrases = [', 1), encoding="utf-8")
+    shown = publisher("topics", "refile", "--config", "other.toml")
+    assert shown.code == 1
+    assert one_line(shown.err).startswith("publisher: other.toml: topics.trade-facilitation.patterns[0]: ")
