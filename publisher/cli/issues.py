@@ -32,6 +32,9 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_)
     group.command()(show)
     group.command()(retry)
+    group.command()(pause)
+    group.command()(resume)
+    group.command()(cancel)
     app.add_typer(group, name="issues")
 
 
@@ -127,6 +130,67 @@ def retry(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOptio
         echo_json({"issue": found.name, "planned": count})
     else:
         typer.echo(f"{number(count, 'letter')} planned again; `publisher deliver` sends them")
+
+
+def pause(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Stop sending an issue for now.
+
+    Also while it is being sent: letters in hand are finished, then nothing more goes out until it is resumed.
+
+    Example: publisher issues pause weekly-1
+    """
+    from publisher.errors import UsageError
+
+    with opened(config) as app, app.store.write() as tx:
+        found = tx.issues.by_name(issue)
+        if not tx.deliveries.pause(found.id):
+            raise UsageError(f"{found.name} is not being sent, it is {found.state}")
+        waiting = tx.deliveries.pending(found.id)
+    if as_json:
+        echo_json({"issue": found.name, "waiting": waiting})
+    else:
+        typer.echo(f"{found.name} is paused, {number(waiting, 'letter')} waiting; `publisher issues resume` goes on")
+
+
+def resume(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Let a paused issue be sent again.
+
+    `publisher deliver` or the next run goes on where it was.
+
+    Example: publisher issues resume weekly-1
+    """
+    from publisher.errors import UsageError
+
+    with opened(config) as app, app.store.write() as tx:
+        found = tx.issues.by_name(issue)
+        if not tx.deliveries.resume(found.id):
+            raise UsageError(f"{found.name} is not paused, it is {found.state}")
+        waiting = tx.deliveries.pending(found.id)
+    if as_json:
+        echo_json({"issue": found.name, "waiting": waiting})
+    else:
+        typer.echo(f"{found.name}: {number(waiting, 'letter')} waiting; `publisher deliver` sends them")
+
+
+def cancel(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """End an issue that is being sent or paused, for good.
+
+    Who has its letter keeps it. The others get nothing of it; its articles come to them with the next issue, unless
+    they are withdrawn before.
+
+    Example: publisher issues cancel weekly-1
+    """
+    from publisher.errors import UsageError
+
+    with opened(config) as app, app.store.write() as tx:
+        found = tx.issues.by_name(issue)
+        left = tx.deliveries.cancel(found.id, app.clock())
+        if left is None:
+            raise UsageError(f"{found.name} is over, it is {found.state}")
+    if as_json:
+        echo_json({"issue": found.name, "not_sent": left})
+    else:
+        typer.echo(f"{found.name} is cancelled; {number(left, 'letter')} will not be sent")
 
 
 def _editions(editions: Sequence[Edition]) -> str:

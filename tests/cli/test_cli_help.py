@@ -87,6 +87,10 @@ BEFORE_SENDING = ("digest preview", "digest test", "publish")
 """Their examples want articles that no digest has held yet; those of the last groups want that to have happened."""
 
 
+TOO_LATE = {"issues pause", "issues resume", "issues cancel"}
+"""Their examples want an issue that is being sent; here it has been."""
+
+
 def test_the_examples_work_as_written(new_site: Any, publisher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(typer, "launch", opened.append)
@@ -99,5 +103,8 @@ def test_the_examples_work_as_written(new_site: Any, publisher: Any, monkeypatch
     for path in [*first, *rest, "sent", *late, *last]:
         line = "publisher publish --digest weekly" if path == "sent" else examples(COMMANDS[path])[0]
         shown = publisher(*shlex.split(line)[1:])
-        assert shown.code == 0, (line, shown)
+        if path in TOO_LATE:
+            assert (shown.code, shown.err.strip().endswith("it is finished")) == (2, True), (line, shown)
+        else:
+            assert shown.code == 0, (line, shown)
     assert len(opened) == 1

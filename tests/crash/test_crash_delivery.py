@@ -84,12 +84,16 @@ class Sending:
         self.start(point, nth)
         return self._look(self.ended())
 
-    def kill_after(self, seconds: float) -> bool:
+    def kill_after(self, letters: int, seconds: float) -> None:
+        """Kill a sender so long after the relay took so many more letters."""
+        enough, until = len(self.relay.taken) + letters, time.monotonic() + 20
         pid = self.start("never")
+        while len(self.relay.taken) < enough and time.monotonic() < until:
+            time.sleep(0.0005)
         time.sleep(seconds)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        return self._look(self.ended())
+        self._look(self.ended())
 
     def _look(self, status: int) -> bool:
         """What is known of each letter must be true at every moment that a sender can be killed at."""
@@ -184,9 +188,9 @@ def test_killed_at_random_moments_nothing_is_lost(tmp_path: Path, sqlite_url: st
     chance = random.Random(20_260_302)
     with sending(tmp_path, sqlite_url, 600) as process:
         for _ in range(25):
-            process.kill_after(chance.uniform(0.0, 0.15))
+            process.kill_after(chance.randrange(20), chance.uniform(0.0, 0.005))
+        assert process.kills == 25
         process.finish()
-    assert process.kills >= 10
 
 
 @pytest.mark.slow
@@ -197,6 +201,6 @@ def test_killed_200_times_in_a_sending_to_5000_readers_nothing_is_lost(tmp_path:
             if kill % 2:
                 process.kill_at(*STEPS[kill // 2 % len(STEPS)])
             else:
-                process.kill_after(chance.uniform(0.0, 0.2))
-        assert process.kills >= 150
+                process.kill_after(chance.randrange(40), chance.uniform(0.0, 0.005))
+        assert process.kills == 200
         process.finish()
