@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -98,7 +98,7 @@ def publish(
             shown = {"dry_run": True, **record(report)}
         else:
             with progress_shown(quiet=as_json) as progress:
-                done, report = asyncio.run(_stoppable(lambda stop: run(app.parts, order, progress=progress, stop=stop)))
+                done, report = _stoppable(lambda stop: run(app.parts, order, progress=progress, stop=stop))
             shown = {"run": done.id, "state": str(done.state), **record(report)}
     if as_json:
         echo_json(shown)
@@ -121,7 +121,7 @@ def deliver(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) 
     from publisher.flows.run import deliver_only
 
     with opened(config) as app, progress_shown(quiet=as_json) as progress:
-        _, report = asyncio.run(_stoppable(lambda stop: deliver_only(app.parts, progress=progress, stop=stop)))
+        _, report = _stoppable(lambda stop: deliver_only(app.parts, progress=progress, stop=stop))
     shown = record(RunReport(delivery=report))["delivery"]
     if as_json:
         echo_json(shown)
@@ -132,16 +132,23 @@ def deliver(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) 
         raise typer.Exit(1)
 
 
-async def _stoppable(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
+def _stoppable(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
     """Run `work(stop)`; SIGTERM and Ctrl-C set `stop`, so that letters in hand are finished and recorded."""
     import signal
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
-    try:
-        return await work(stop)
-    finally:
+    async def until_asked() -> T:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(name)
+            loop.add_signal_handler(name, stop.set)
+        try:
+            return await work(stop)
+        finally:
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(name)
+
+    try:
+        from uvloop import run  # sends letters a third faster; not everywhere
+    except ImportError:
+        return asyncio.run(until_asked())
+    return run(until_asked())
