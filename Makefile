@@ -36,7 +36,7 @@ $(BIN)/python:
 
 # Installed once; again only when the lock file or the project's metadata change.
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --require-hashes --only-binary :all: -r requirements.lock || $(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
