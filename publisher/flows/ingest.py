@@ -85,6 +85,7 @@ class Ingest:
         self._classifier = classifier
         self._settings = settings
         self._now = now
+        self._latest = now
         self._mint_key = mint_key
         self._in_sources = in_sources
         self._seen: dict[str, _Item] = {}
@@ -153,7 +154,8 @@ class Ingest:
                 self._note(ImportOutcome.UNCHANGED, match.key, item.raw)
             else:
                 changed.append((item, match))
-        times = _free_seconds(tx, len(fresh) + len(changed), self._now)
+        times = _free_seconds(tx, len(fresh) + len(changed), self._latest)
+        self._latest = times[0] if times else self._latest  # a later chunk need not look at what this one took
         changes = self._changes(tx, _oldest_first(fresh), changed, times)
         self._write(tx, changes, set(known))
         self._file(tx, changes)
