@@ -213,7 +213,20 @@ def progress_shown(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def _bar() -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(TextColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
 
     console = Console(stderr=True)
     spinner = SpinnerColumn(), TextColumn("{task.description}")
@@ -224,7 +237,8 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
         if shown is None or shown[0] != step:
             if shown is not None:
                 shown[1].stop()
-            columns = (*spinner, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) if total else spinner
+            counted = BarColumn(), MofNCompleteColumn(), Rate(""), TimeRemainingColumn()
+            columns = (*spinner, *counted) if total else spinner
             shown = step, Progress(*columns, console=console, transient=True)
             shown[1].add_task(step)
             shown[1].start()
@@ -238,12 +252,28 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _lines(seconds: Callable[[], float]) -> Callable[[str, int, int], None]:
-    last = seconds()
+    last = since = seconds()
+    known = ""
 
     def tell(step: str, done: int, total: int) -> None:
-        nonlocal last
-        if seconds() - last >= _EVERY_S:
-            last = seconds()
-            typer.echo(f"publisher: {step}: {done:,} of {total:,}" if total else f"publisher: {step}", err=True)
+        nonlocal last, since, known
+        now = seconds()
+        if step != known:
+            known, since = step, now
+        if now - last >= _EVERY_S:
+            last = now
+            typer.echo(f"publisher: {step}{_pace(done, total, now - since)}", err=True)
 
     return tell
+
+
+def _pace(done: int, total: int, seconds: float) -> str:
+    """``: 5,000 of 20,000, 250/s, 1 min left``; nothing where there is nothing to count."""
+    if not total:
+        return ""
+    counted = f": {done:,} of {total:,}"
+    if not done or seconds < 1:
+        return counted
+    rate = done / seconds
+    left = (total - done) / rate
+    return f"{counted}, {rate:,.1f}/s, " + (f"{left:,.0f} s left" if left < 90 else f"{left / 60:,.0f} min left")
