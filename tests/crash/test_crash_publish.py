@@ -6,6 +6,7 @@ what it took is known whatever became of the run.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import subprocess
@@ -31,9 +32,16 @@ ARTICLES = 8
 LIMIT_S = 60
 
 
+async def slowly() -> str:
+    """A relay that takes its time, so that a kill finds letters on their way however fast we are."""
+    await asyncio.sleep(0.15)
+    return "250 2.0.0 taken"
+
+
 @pytest.fixture
 def relay() -> Iterator[Relay]:
     with relay_thread() as relay:
+        relay.content["*"] = slowly
         yield relay
 
 
