@@ -16,7 +16,9 @@ from publisher.feeds.check_texts import html_problem, is_web_address, rfc822, rf
 from publisher.htmltext import sanitise
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-MOMENTS = st.tuples(st.integers(631152000, 4102444800), ZONES).map(lambda pair: datetime.fromtimestamp(pair[0], pair[1]))
+MOMENTS = st.tuples(st.integers(631152000, 4102444800), ZONES).map(
+    lambda pair: datetime.fromtimestamp(pair[0], pair[1])
+)
 
 
 @given(MOMENTS)
