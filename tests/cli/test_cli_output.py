@@ -196,9 +196,9 @@ def test_a_log_gets_no_line_from_a_short_run_and_one_each_half_minute_from_a_lon
             now = done / 10
             progress("sending letters", done, 1000)
     assert capsys.readouterr().err.splitlines() == [
-        "publisher: sending letters: 300 of 1,000",
-        "publisher: sending letters: 600 of 1,000",
-        "publisher: sending letters: 900 of 1,000",
+        "publisher: sending letters: 300 of 1,000, 10.0/s, 70 s left",
+        "publisher: sending letters: 600 of 1,000, 10.0/s, 40 s left",
+        "publisher: sending letters: 900 of 1,000, 10.0/s, 10 s left",
     ]
 
 
