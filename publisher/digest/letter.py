@@ -112,6 +112,13 @@ class LetterForm:
         """The whole letter, with CRLF. 7 bit, but for To where `address(email).smtputf8`. Raises LetterError for a
         value that no header can hold; `message_id` comes from the function of that name. `stuffed`: as the wire takes
         it, with leading dots doubled, which costs a look at the reader's own values alone."""
+        return b"".join(self.pieces(email, message_id, unsubscribe_url, preferences_url, stuffed=stuffed))
+
+    def pieces(
+        self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str, *, stuffed: bool = False
+    ) -> list[bytes]:
+        """What `for_reader` joins. All but a reader's own values are the same objects for every reader: 30 kB that
+        nobody need copy."""
         to, _ = address(email)
         for header, url in (("List-Unsubscribe", unsubscribe_url), ("List-Help", preferences_url)):
             if len(url) > MAX_LINE - len(header) - len(": <>") or not _URL.fullmatch(url):
@@ -130,7 +137,7 @@ class LetterForm:
         letter = [*(self._stuffed if stuffed else self._parts)]
         for place, name in self._places:
             letter[place] = values[name]
-        return b"".join(letter)
+        return letter
 
 
 # --- headers --------------------------------------------------------------------------------------------------------

@@ -138,8 +138,12 @@ class LedgerDesk:
                     self._put_aside(job)
                     continue
                 self._out.add(job.key)
-                letter = await self._letter(job)
-                if letter is not None:
+                try:
+                    letter = self._letter(job, self._forms.get(job.edition_id or 0) or await self._form(job))
+                except LetterError as error:
+                    self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
+                    await self._on_tray()
+                else:
                     yield letter
 
     async def _ahead(self) -> list[Job]:
@@ -162,26 +166,19 @@ class LedgerDesk:
                 return found
         return []
 
-    async def _letter(self, job: Job) -> Letter[Job] | None:
-        try:
-            issue, form = await self._form(job)
-            content = self._letters.letter(form, issue, job.subscriber_id, job.email, stuffed=True)
-        except LetterError as error:
-            self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
-            await self._on_tray()
-            return None
-        sender = self._letters.envelope_sender(job.issue_id, job.subscriber_id)
-        return Letter(job, sender, job.email, content, stuffed=True)
+    def _letter(self, job: Job, made: tuple[Issue, LetterForm]) -> Letter[Job]:
+        issue, form = made
+        reader = job.key.subscriber_id
+        sender = self._letters.envelope_sender(issue.id, reader)
+        return Letter(job, sender, job.email, self._letters.pieces(form, issue, reader, job.email))
 
     async def _form(self, job: Job) -> tuple[Issue, LetterForm]:
         if job.edition_id is None:
             raise LetterError("edition", "a delivery without one")
-        made = self._forms.get(job.edition_id)
-        if made is None:
-            made = await self._visit(self._read_form, job.issue_id, job.edition_id)
-            if len(self._forms) >= FORMS:
-                del self._forms[next(iter(self._forms))]
-            self._forms[job.edition_id] = made
+        made = await self._visit(self._read_form, job.issue_id, job.edition_id)
+        if len(self._forms) >= FORMS:
+            del self._forms[next(iter(self._forms))]
+        self._forms[job.edition_id] = made
         return made
 
     def _read_form(self, tx: Transaction, issue_id: int, edition_id: int) -> tuple[Issue, LetterForm]:

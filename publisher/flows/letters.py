@@ -63,15 +63,14 @@ class Letters:
 
     def letter(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str, *, stuffed: bool = False) -> bytes:
         """`stuffed`: as the wire takes it, with leading dots doubled."""
-        links = self._site.links
-        letter = form.for_reader(
-            email,
-            message_id(self._domain, self._signer.digest(MESSAGE_ID, issue.id, subscriber_id)),
-            links.unsubscribe(self._signer.token(UNSUBSCRIBE, subscriber_id)),
-            links.preferences(self._signer.token(PREFERENCES, subscriber_id)),
-            stuffed=stuffed,
-        )
+        letter = form.for_reader(*self._values(issue, subscriber_id, email), stuffed=stuffed)
         return letter if self._dkim is None else self._dkim.sign(letter, issue.composed, stuffed=stuffed)
+
+    def pieces(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str) -> list[bytes]:
+        """The letter as the wire takes it, in pieces to be written one behind the other."""
+        if self._dkim is not None:
+            return [self.letter(form, issue, subscriber_id, email, stuffed=True)]
+        return form.pieces(*self._values(issue, subscriber_id, email), stuffed=True)
 
     def envelope_sender(self, issue_id: int, subscriber_id: int) -> str:
         """Where that letter comes back to: an address of its own, or the sender's."""
@@ -79,3 +78,13 @@ class Letters:
 
     def size(self, issue: Issue, edition: Edition, rendered: Rendering) -> int:
         return len(self.letter(self.form(issue, edition, rendered), issue, 1, _SAMPLE))
+
+    def _values(self, issue: Issue, subscriber_id: int, email: str) -> tuple[str, str, str, str]:
+        """What differs from reader to reader, as `LetterForm.for_reader` takes it."""
+        links = self._site.links
+        return (
+            email,
+            message_id(self._domain, self._signer.digest(MESSAGE_ID, issue.id, subscriber_id)),
+            links.unsubscribe(self._signer.token(UNSUBSCRIBE, subscriber_id)),
+            links.preferences(self._signer.token(PREFERENCES, subscriber_id)),
+        )

@@ -21,21 +21,17 @@ _LEADING_DOT = re.compile(rb"(?m)^\.")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 
-class Content(NamedTuple):
-    """The bytes of a letter. `stuffed`: its maker vouches that its lines end with CRLF and that each leading dot is
-    doubled already (RFC 5321 §4.5.2), so that nobody reads 30 kB once more for each reader."""
-
-    text: bytes
-    stuffed: bool = False
+Content = bytes | list[bytes]
+"""A letter; or the pieces of one, whose maker vouches that its lines end with CRLF and that each leading dot is doubled
+already (RFC 5321 §4.5.2), so that nobody reads and copies 30 kB once more for each reader."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One letter as the wire takes it: its commands, each with CRLF, and its content without the final dot."""
 
     mail: bytes
     rcpt: bytes
-    content: bytes
+    content: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +58,21 @@ class Abilities:
 
     def envelope(self, sender: str, recipient: str, content: Content) -> Envelope:
         """Raises Refused for what this relay, or SMTP, cannot take."""
-        text = content.text
+        pieces = [content] if isinstance(content, bytes) else content
+        size = sum(map(len, pieces))
         mail_from = _wire_address(sender, Stage.MAIL, "5.1.7")
         rcpt_to = _wire_address(recipient, Stage.RCPT, "5.1.3")
         options = ""
         if self.size:
-            if 0 < self.max_bytes < len(text):
-                raise Refused(
-                    Stage.MAIL, 552, "5.3.4", f"the letter has {len(text)} bytes, the relay takes at most "
-                    f"{self.max_bytes}"
-                )  # fmt: skip
-            options = f" SIZE={len(text)}"
-        if not content.stuffed:
-            if not text.endswith(b"\r\n") or _LONE_LINE_END.search(text):
+            if 0 < self.max_bytes < size:
+                problem = f"the letter has {size} bytes, the relay takes at most {self.max_bytes}"
+                raise Refused(Stage.MAIL, 552, "5.3.4", problem)
+            options = f" SIZE={size}"
+        if isinstance(content, bytes):
+            if not content.endswith(b"\r\n") or _LONE_LINE_END.search(content):
                 raise Refused(Stage.CONTENT, 554, "5.6.0", "the letter has line ends that SMTP cannot carry")
-            text = _LEADING_DOT.sub(b"..", text)
-        if not text.isascii():
+            pieces = [_LEADING_DOT.sub(b"..", content)]
+        if not all(map(bytes.isascii, pieces)):
             if not self.eight_bit:
                 raise Refused(Stage.CONTENT, 554, "5.6.3", "the relay takes no 8-bit letters (8BITMIME)")
             options += " BODY=8BITMIME"
@@ -87,7 +82,7 @@ class Abilities:
                     Stage.RCPT, 553, "5.6.7", "the relay takes no address with other than ASCII letters (SMTPUTF8)"
                 )
             options += " SMTPUTF8"
-        return Envelope(f"MAIL FROM:<{mail_from}>{options}\r\n".encode(), f"RCPT TO:<{rcpt_to}>\r\n".encode(), text)
+        return Envelope(f"MAIL FROM:<{mail_from}>{options}\r\n".encode(), f"RCPT TO:<{rcpt_to}>\r\n".encode(), pieces)
 
 
 @lru_cache(maxsize=1024)  # our own sender, again and again

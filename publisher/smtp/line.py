@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from publisher.errors import Refused, RelayUnavailable
 from publisher.mail.replies import LOST_CONNECTION, LOST_REPLY, Scope, Stage, Verdict, decide
@@ -20,18 +20,15 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Letter(Generic[R]):
-    """One letter to hand over; `ref` is the caller's name for it and comes back with the result. `stuffed`: as in
-    `Content`."""
+    """One letter to hand over; `ref` is the caller's name for it and comes back with the result."""
 
     ref: R
     sender: str
     recipient: str = field(repr=False)
-    content: bytes = field(repr=False)
-    stuffed: bool = False
+    content: Content = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Handed(Generic[R]):
+class Handed(NamedTuple, Generic[R]):
     """What became of a letter. `reply` is the relay's last answer without addresses, or "".
 
     State PLANNED (verdict NOT_TRIED): it was given back, nothing of it reached the relay; not an attempt.
@@ -54,12 +51,14 @@ class _Turn(Generic[R]):
 
 
 class Line(Generic[R]):
-    """Carries letters one after the other; where the relay takes groups, the next one is begun behind each."""
+    """Carries letters one after the other; where the relay takes groups, the next one is begun behind each, and the
+    one after that made ready while the relay is at work."""
 
     def __init__(self, postman: Postman[R]) -> None:
         self._postman = postman
         self._session: Session | None = None
         self._carried = 0
+        self._ahead: _Turn[R] | None = None  # made ready, nothing of it is out
         self._recorded: asyncio.Future[None] | None = None  # of the last letter's result
 
     async def carry(self, letter: Letter[R]) -> bool:
@@ -82,6 +81,7 @@ class Line(Generic[R]):
                 turn = await self._step(session, turn)
             finally:
                 if turn is None or not turn.begun:
+                    self._give_back_ahead()
                     await self._all_recorded()
         return True
 
@@ -116,7 +116,7 @@ class Line(Generic[R]):
             if not turn.begun:
                 session.begin(turn.envelope)
             self._carried += 1
-            following = await self._following(session)
+            following, self._ahead = self._ahead or await self._following(session), None
             await session.opened()
             if not await self._claim(turn):
                 session.drop()  # it waits for a content that it must not get
@@ -126,6 +126,7 @@ class Line(Generic[R]):
             session.send(turn.envelope, following.envelope if following else None)
             if following:
                 following.begun = True
+                await self._look_ahead(session)
             reply = await session.taken()
         except Refused as no:
             answer = f"{no.code} {no.enhanced} {no.reply}".replace("  ", " ").strip()
@@ -170,6 +171,7 @@ class Line(Generic[R]):
 
     async def _without(self, session: Session, following: _Turn[R] | None) -> None:
         """Give up what was to follow; with its commands on the wire, or the wire broken, the connection as well."""
+        self._give_back_ahead()
         if following is not None:
             self._postman.give_back(following.letter)
             if following.begun:
@@ -177,9 +179,22 @@ class Line(Generic[R]):
         if not session.usable:
             await self.close()
 
-    async def _following(self, session: Session) -> _Turn[R] | None:
-        """The letter whose commands can go out behind this one's content."""
-        if not session.pipelining or self._carried >= self._postman.letters_per_connection:
+    def _give_back_ahead(self) -> None:
+        if self._ahead is not None:
+            self._postman.give_back(self._ahead.letter)
+            self._ahead = None
+
+    async def _look_ahead(self, session: Session) -> None:
+        """Make the letter after the following one ready. What fails is for the run to end with; the letter whose
+        content is out has to be finished."""
+        try:
+            self._ahead = await self._following(session, begun=1)
+        except Exception as error:
+            self._postman.end(error)
+
+    async def _following(self, session: Session, *, begun: int = 0) -> _Turn[R] | None:
+        """The next letter for this session, which has taken on `begun` letters beside those counted as carried."""
+        if not session.pipelining or self._carried + begun >= self._postman.letters_per_connection:
             return None
         while (letter := await self._postman.next()) is not None:
             try:
@@ -201,7 +216,7 @@ class Line(Generic[R]):
 
 
 def _envelope(session: Session, letter: Letter[R]) -> Envelope:
-    return session.envelope(letter.sender, letter.recipient, Content(letter.content, letter.stuffed))
+    return session.envelope(letter.sender, letter.recipient, letter.content)
 
 
 _ACCEPTED = decide(Stage.CONTENT, 250, "", "")

@@ -129,14 +129,15 @@ class Postman(Generic[R]):
 
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
-        self._end()
+        self.end()
         await asyncio.sleep(LEAVE_S)
         if self._knock is not None:
             self._knock.cancel()
         for line in self._lines:
             line.cut()
 
-    def _end(self, failure: Exception | None = None) -> None:
+    def end(self, failure: Exception | None = None) -> None:
+        """Finish what is in hand and begin nothing more; `run` raises `failure` then."""
         self._failure = self._failure or failure
         self._ended.set()
         self._exhausted.set()
@@ -152,7 +153,7 @@ class Postman(Generic[R]):
                         break
                     await _pause(self._exhausted, self._pauses_s[-1])  # the others carry on; later there may be room
         except Exception as error:  # raised by `run`, when the letters in hand are finished
-            self._end(error)
+            self.end(error)
         finally:
             await line.close()
             self._lines.discard(line)

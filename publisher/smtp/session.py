@@ -21,6 +21,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 from aiosmtplib import SMTP, SMTPException
@@ -39,6 +40,7 @@ _CLOSING = 421
 _OUT_OF_STEP = frozenset({_CLOSING, 500, 502, 503})
 """After one of these the relay is leaving, or does not understand what we say: the connection is not used again."""
 _FINAL_DOT = b".\r\n"
+_without_addresses = lru_cache(maxsize=256)(without_addresses)
 _WANTED = {
     Stage.MAIL: frozenset({250}),
     Stage.RCPT: frozenset({250, 251}),
@@ -93,7 +95,7 @@ class Session:
         if not self.usable:
             self.drop()
             raise RelayUnavailable(f"relay {self._endpoint}: the connection is closed")
-        self.begin(self.envelope(sender, recipient, Content(letter)))
+        self.begin(self.envelope(sender, recipient, letter))
         self.send(await self.opened())
         return await self.taken()
 
@@ -113,7 +115,8 @@ class Session:
         if envelope is None:
             raise ValueError("no letter was begun")
         if self.pipelining:
-            await self._opened_together()
+            if self._reset_due or not self._wire.agreed(250, 250, 354):
+                await self._opened_together()
         else:
             await self._opened_stepwise(envelope)
         return envelope
@@ -124,7 +127,7 @@ class Session:
         behind = following is not None and self.pipelining
         self._write(
             Stage.DATA,
-            [envelope.content, _FINAL_DOT + _group(following) if following and behind else _FINAL_DOT],
+            [*envelope.content, _FINAL_DOT + _group(following) if following and behind else _FINAL_DOT],
             4 if behind else 1,
         )
         self._begun = following
@@ -134,7 +137,7 @@ class Session:
         answer = await self._hear(Stage.CONTENT, self._endpoint.final_timeout_s)
         self._letters += 1
         self._check(Stage.CONTENT, answer)
-        return Reply(answer.code, without_addresses(answer.text))
+        return Reply(answer.code, _without_addresses(answer.text))
 
     async def stands(self) -> bool:
         """Whether the connection still stands; asks the relay (NOOP) where it has been idle for long."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_LINE = 8192
@@ -22,6 +23,14 @@ class Answer(NamedTuple):
 
     code: int
     text: str
+
+
+@lru_cache(maxsize=256)  # most answers are the same few, for each of a hundred thousand letters
+def _whole_answer(line: bytes) -> Answer | None:
+    """The answer that is this line alone, if it is one."""
+    if line[:3].isdigit() and line[3:4] == b" ":
+        return Answer(int(line[:3]), line[4:].decode("utf-8", "surrogateescape").strip())
+    return None
 
 
 class WireBroken(ConnectionError):
@@ -75,6 +84,17 @@ class Wire(asyncio.Protocol):
         self.last_used = self._loop.time()
         return self._answers.popleft()
 
+    def agreed(self, *codes: int) -> bool:
+        """Take the next answers if they are all here and say just these `codes`; else they stay where they are."""
+        if len(self._answers) < len(codes):
+            return False
+        for place, code in enumerate(codes):
+            if self._answers[place].code != code:
+                return False
+        for _ in codes:
+            self._answers.popleft()
+        return True
+
     def abort(self) -> None:
         """Close at once; what is still unsent stays unsent."""
         self._break(WireBroken("we closed the connection"))
@@ -110,13 +130,18 @@ class Wire(asyncio.Protocol):
         for line in lines:
             if self._broken is None:  # what comes behind nonsense is nobody's answer
                 self._take(line)
-        if len(self._rest) > MAX_LINE or sum(map(len, self._lines)) > MAX_ANSWER:
-            self._break(WireBroken("its answer is endless", nonsense=True))
-        elif not self._owed and (self._rest or self._lines):
-            self._break(WireBroken("it said something that nobody had asked for", nonsense=True))
+        if self._rest or self._lines:
+            if len(self._rest) > MAX_LINE or sum(map(len, self._lines)) > MAX_ANSWER:
+                self._break(WireBroken("its answer is endless", nonsense=True))
+            elif not self._owed:
+                self._break(WireBroken("it said something that nobody had asked for", nonsense=True))
         self._wake()
 
     def _take(self, line: bytes) -> None:
+        if self._owed and not self._lines and (answer := _whole_answer(line)) is not None:
+            self._owed -= 1
+            self._answers.append(answer)
+            return
         code, mark = line[:3], line[3:4]
         first = self._lines[0][:3] if self._lines else code
         if not (code.isdigit() and len(code) == 3 and mark in {b" ", b"-", b"\r", b""} and code == first):

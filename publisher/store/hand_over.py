@@ -46,12 +46,7 @@ WHERE issue_id = ? AND subscriber_id = ? AND state = ?
     AND NOT EXISTS (SELECT 1 FROM deliveries AS newer WHERE newer.subscriber_id = ? AND newer.issue_id > ?
         AND newer.state IN ({", ".join(f"'{state}'" for state in _ON_THE_WAY)}))
 """  # noqa: S608  (the words are our own enums)
-_RAISE_WATERMARK = f"""
-UPDATE subscribers SET watermark = issues.upto_seq FROM issues
-WHERE issues.id = ? AND subscribers.id = ? AND subscribers.watermark < issues.upto_seq
-    AND EXISTS (SELECT 1 FROM deliveries WHERE issue_id = ? AND subscriber_id = ?
-        AND state = '{DeliveryState.HANDING_OVER}')
-"""  # noqa: S608
+_RAISE_WATERMARK = "UPDATE subscribers SET watermark = ? WHERE id = ? AND watermark < ?"
 _RECORD = f"""
 UPDATE deliveries SET state = ?, reply = ?, reason = ?, next_attempt = ?, changed = ?,
     claimed_from = NULL, claim_until = NULL
@@ -110,6 +105,10 @@ OfIssue = TypeVar("OfIssue", Job, Outcome)
 class HandOver(LedgerView):
     """The part of the ledger that deals with claims."""
 
+    def __init__(self, connection: sa.Connection) -> None:
+        super().__init__(connection)
+        self._last_filings: dict[int, int] = {}
+
     def upcoming(self, state: DeliveryState, now: datetime, limit: int, *, after: Key = FIRST) -> list[Job]:
         """Up to `limit` letters of issues being sent that wait in `state` and are due, in the order of their keys.
 
@@ -165,10 +164,16 @@ class HandOver(LedgerView):
                 raise ValueError(f"{o.state} is no outcome of a letter")
             again = o.next_attempt and convert(o.next_attempt)
             rows.append((o.state.value, o.reply, o.reason, again, moment, o.issue_id, o.subscriber_id))
-        accepted = [(o.issue_id, o.subscriber_id) * 2 for o in outcomes if o.state is DeliveryState.ACCEPTED]
-        if accepted:
-            self._many(_RAISE_WATERMARK, accepted)
-        return self._many(_RECORD, rows)
+        held = self._each(_RECORD, rows)
+        upto = {issue_id: self._upto(issue_id) for issue_id in {o.issue_id for o in outcomes}}
+        reached = [
+            (upto[o.issue_id], o.subscriber_id, upto[o.issue_id])
+            for o, was_held in zip(outcomes, held, strict=True)
+            if was_held and o.state is DeliveryState.ACCEPTED
+        ]
+        if reached:
+            self._many(_RAISE_WATERMARK, reached)
+        return sum(held)
 
     def release(self, jobs: Sequence[Job], now: datetime) -> int:
         """Give claims back of which nothing was sent: each is again what it was. Returns how many."""
@@ -198,6 +203,13 @@ class HandOver(LedgerView):
         return self._move(DeliveryState.UNCERTAIN, now, *conditions, reason="interrupted while it was handed over")
 
     # --- within -------------------------------------------------------------------------------------------------
+
+    def _upto(self, issue_id: int) -> int:
+        """The last filing that an issue covers; it never changes."""
+        if issue_id not in self._last_filings:
+            query = sa.select(issues.c.upto_seq).where(issues.c.id == issue_id)
+            self._last_filings[issue_id] = self._connection.execute(query).scalar_one()
+        return self._last_filings[issue_id]
 
     def _dismiss(self, jobs: Collection[Job], now: datetime) -> None:
         """Settle waiting letters that nobody is to get any more."""
@@ -230,11 +242,10 @@ class HandOver(LedgerView):
         }
         return self._connection.execute(sa.update(deliveries).where(*conditions).values(values)).rowcount
 
-    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
-        """Run `statement` for each of `rows`; how many rows of the table changed in all."""
+    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Run `statement` for each of `rows`."""
         with self._cursor() as cursor:
             cursor.executemany(self._in_style(statement), rows)
-            return int(cursor.rowcount)
 
     def _each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> list[bool]:
         """Whether `statement` changed a row of the table, for each of `rows`."""
