@@ -34,6 +34,12 @@ _FOLDED_LINE = 76  # octets of a line that we may fold, and of quoted-printable 
 _CRLF = "\r\n"
 _SOFT_BREAK = b"=\r\n"
 
+_VALUES = (
+    "header To", "header Message-ID", "header List-Unsubscribe", "header List-Help",
+    *(f"{kind} {marker}" for marker in (RECIPIENT, UNSUBSCRIBE, PREFERENCES) for kind in ("text", "html")),
+)  # fmt: skip
+"""What differs from reader to reader, in the order in which `pieces` works it out."""
+
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SLOT = re.compile("(" + "|".join(map(re.escape, SLOTS)) + ")")
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -79,11 +85,11 @@ def message_id(domain: str, digest: str) -> str:
 @dataclass(frozen=True, slots=True)
 class LetterForm:
     """One edition as byte strings; `for_reader` joins them. `_places` says which of `_parts` is a reader's value, and
-    its name."""
+    which one of _VALUES."""
 
     _parts: tuple[bytes, ...]
     _stuffed: tuple[bytes, ...]  # the same with each leading dot doubled (RFC 5321 section 4.5.2)
-    _places: tuple[tuple[int, str], ...]
+    _places: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, site: DigestSite, issue: Issue, edition: Edition, *, subject: str, text: str, html: str) -> LetterForm:
@@ -101,8 +107,8 @@ class LetterForm:
         ]
         merged = _merged(pieces)
         parts = tuple(piece if isinstance(piece, bytes) else b"" for piece in merged)
-        places = tuple((place, piece) for place, piece in enumerate(merged) if isinstance(piece, str))
-        after_body_slot = {place + 1 for place, name in places if not name.startswith("header ")}
+        places = tuple((place, _VALUES.index(piece)) for place, piece in enumerate(merged) if isinstance(piece, str))
+        after_body_slot = {place + 1 for place, value in places if not _VALUES[value].startswith("header ")}
         stuffed = (_stuffed(part, opens_a_line=place in after_body_slot) for place, part in enumerate(parts))
         return cls(parts, tuple(stuffed), places)
 
@@ -123,20 +129,19 @@ class LetterForm:
         for header, url in (("List-Unsubscribe", unsubscribe_url), ("List-Help", preferences_url)):
             if len(url) > MAX_LINE - len(header) - len(": <>") or not _URL.fullmatch(url):
                 raise LetterError(header, "not a web address in ASCII that fits one line")
-        values = {
-            "header To": to.encode(),
-            "header Message-ID": _header_value("Message-ID", message_id),
-            "header List-Unsubscribe": unsubscribe_url.encode("ascii"),
-            "header List-Help": preferences_url.encode("ascii"),
-        }
-        for marker, value in ((RECIPIENT, email), (UNSUBSCRIBE, unsubscribe_url), (PREFERENCES, preferences_url)):
+        values = [
+            to.encode(),
+            _header_value("Message-ID", message_id),
+            unsubscribe_url.encode("ascii"),
+            preferences_url.encode("ascii"),
+        ]
+        for value in (email, unsubscribe_url, preferences_url):
             escaped = escape(value)
             text = _slot_value(value, stuffed)
-            values["text " + marker] = text
-            values["html " + marker] = text if escaped == value else _slot_value(escaped, stuffed)
+            values += (text, text if escaped == value else _slot_value(escaped, stuffed))
         letter = [*(self._stuffed if stuffed else self._parts)]
-        for place, name in self._places:
-            letter[place] = values[name]
+        for place, number in self._places:
+            letter[place] = values[number]
         return letter
 
 

@@ -43,10 +43,9 @@ STALE_S = 1.0
 """What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
 AGAIN = timedelta(minutes=1)
 """So often deferred letters whose time has come are looked for, while planned ones are sent."""
-REST_S = (0.001, 0.01)
-"""Between two commits, at least and at most: the next one then has more lines to write for."""
-SLOW_S = 0.002
-"""A commit that takes longer is worth waiting until every line has put something on the tray; else half of them do."""
+REST_S = (0.002, 0.01)
+"""Where one commit follows upon another, they rest as long as the last one took, at least and at most so long: unless
+every line waits already, more lines then share the next one."""
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
 
@@ -113,7 +112,6 @@ class LedgerDesk:
         self._soon = False
         self._later: asyncio.TimerHandle | None = None
         self._rest_until = 0.0
-        self._enough = lines
         self._writing: asyncio.Task[None] | None = None
         self._out: set[Key] = set()
         self._claimed: set[Key] = set()
@@ -229,16 +227,8 @@ class LedgerDesk:
         else:
             self._tray.late.append(job)
         self._out.discard(job.key)
-        self._tray.outcomes.append(
-            Outcome(
-                issue_id=job.issue_id,
-                subscriber_id=job.subscriber_id,
-                state=state,
-                reply=reply,
-                reason="" if state is DeliveryState.ACCEPTED else reason,
-                next_attempt=again,
-            )
-        )
+        reason = "" if state is DeliveryState.ACCEPTED else reason
+        self._tray.outcomes.append(Outcome(job.issue_id, job.subscriber_id, state, reply, reason, again))
 
     def _on_tray(self) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
@@ -249,12 +239,11 @@ class LedgerDesk:
     # --- the tray -----------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        """Have the tray written. At once where nothing was written just now; where writing follows upon writing, when
-        enough lines wait for it, or it has rested for as long as the last commit took."""
+        """Have the tray written: at once, or where something was written just now, when it has rested (REST_S)."""
         if self._writing is not None or self._soon:
             return
         rest = self._rest_until - time.monotonic()
-        if len(self._tray.claims) >= self._enough or rest <= 0:
+        if len(self._tray.claims) == self._lines or rest <= 0:
             self._soon = True
             if self._later is not None:
                 self._later.cancel()
@@ -279,9 +268,7 @@ class LedgerDesk:
             self._failed(tray, error)
         else:
             ended = time.monotonic()  # the loop's own time stands still within a turn
-            took = ended - begun
-            self._rest_until = ended + min(max(took, REST_S[0]), REST_S[1])
-            self._enough = self._lines if took > SLOW_S else (self._lines + 1) // 2
+            self._rest_until = ended + min(max(ended - begun, REST_S[0]), REST_S[1])
             self._done(tray, ours)
 
     async def _write_across(self, tray: _Tray, store: Transactions | HeldStore) -> None:

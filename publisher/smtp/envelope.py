@@ -61,7 +61,8 @@ class Abilities:
         pieces = [content] if isinstance(content, bytes) else content
         size = sum(map(len, pieces))
         mail_from = _wire_address(sender, Stage.MAIL, "5.1.7")
-        rcpt_to = _wire_address(recipient, Stage.RCPT, "5.1.3")
+        plain = _PLAIN_ADDRESS.fullmatch(recipient)
+        rcpt_to = recipient if plain else _wire_address(recipient, Stage.RCPT, "5.1.3")
         options = ""
         if self.size:
             if 0 < self.max_bytes < size:
@@ -85,7 +86,7 @@ class Abilities:
         return Envelope(f"MAIL FROM:<{mail_from}>{options}\r\n".encode(), f"RCPT TO:<{rcpt_to}>\r\n".encode(), pieces)
 
 
-@lru_cache(maxsize=1024)  # our own sender, again and again
+@lru_cache(maxsize=64)  # our own sender, again and again
 def _wire_address(address: str, stage: Stage, enhanced: str) -> str:
     """`address` as the envelope carries it: a domain in other than ASCII letters is encoded (RFC 5890), which spares
     SMTPUTF8. Refused if it is not one address, or holds what could end the command (RFC 5321 §4.1.2)."""

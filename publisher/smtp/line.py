@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from publisher.errors import Refused, RelayUnavailable
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Letter(Generic[R]):
+class Letter(NamedTuple, Generic[R]):
     """One letter to hand over; `ref` is the caller's name for it and comes back with the result."""
 
     ref: R
     sender: str
-    recipient: str = field(repr=False)
-    content: Content = field(repr=False)
+    recipient: str
+    content: Content
+
+    def __repr__(self) -> str:
+        return f"Letter({self.ref!r})"  # neither address nor content
 
 
 class Handed(NamedTuple, Generic[R]):

@@ -162,6 +162,8 @@ class Postman(Generic[R]):
 
     async def next(self) -> Letter[R] | None:
         """The next letter; None when there are no more, or the postman is stopped."""
+        if self._given_back and not self._ended.is_set():
+            return self._given_back.popleft()
         async with self._reading:
             if self._ended.is_set():
                 return None

@@ -55,6 +55,8 @@ class Wire(asyncio.Protocol):
         self._owed = 0
         self._broken: WireBroken | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self.last_used = self._loop.time()
         transport.set_protocol(self)
 
@@ -102,22 +104,37 @@ class Wire(asyncio.Protocol):
 
     async def _wait(self, timeout_s: float) -> None:
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_later(timeout_s, self._give_up, timeout_s)
+        self._deadline = self._loop.time() + timeout_s
+        if self._timer is None or self._deadline < self._timer.when():
+            self._watch(timeout_s)
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _watch(self, seconds: float) -> None:
+        """One timer runs on from answer to answer, for setting one up for each would cost more than reading it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        left = self._deadline - self._loop.time()
+        if self._waiter is not None and left <= 0:
+            self._break(WireBroken("no answer in time", silent=True))
+        elif self._waiter is not None:
+            self._watch(left)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _give_up(self, after_s: float) -> None:
-        self._break(WireBroken(f"no answer within {after_s:g} s", silent=True))
-
     def _break(self, why: WireBroken) -> None:
         self._broken = self._broken or why
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._wake()
 
     # --- what the event loop calls ------------------------------------------------------------------------------------

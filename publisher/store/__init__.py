@@ -12,9 +12,10 @@ from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.bounces import BounceEvent
 from publisher.store.database import HeldStore, Store, Transaction, Transactions, Trial
 from publisher.store.filings import NewFiling, WindowRow
-from publisher.store.hand_over import FIRST, Job, Key, Outcome
+from publisher.store.hand_over import FIRST, Job, Outcome
 from publisher.store.hub import HubRequest, Ping, Push
 from publisher.store.issues import Rendering
+from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
 

@@ -1,65 +1,37 @@
 """Handing letters over: looked up, claimed, written down, given back, or lost with their process. Floor: store.
 
-The claims of the ledger; `deliveries` draws the whole of it. Three statements run once or twice for every letter of an
-issue, so they are the driver's own: written out here, bound by place, each row by its primary key.
+The claims of the ledger; `deliveries` draws the whole of it. What runs for every letter of an issue is in `ledger_sql`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from publisher.model import PENDING_STATES, DeliveryState, IssueState, SubscriberState
-from publisher.store.columns import UtcTime, batches
+from publisher.model import DeliveryState, IssueState, SubscriberState
+from publisher.store.columns import batches
+from publisher.store.ledger_sql import ON_THE_WAY, WORDS, Ended, Key, ledger_sql
 from publisher.store.ledger_view import LedgerView
 from publisher.store.schema import deliveries, issues, subscribers
 
 WAITING = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
 _HANDING_OVER = deliveries.c.state == DeliveryState.HANDING_OVER
 _OUTCOMES = frozenset(DeliveryState) - {DeliveryState.PLANNED, DeliveryState.HANDING_OVER}
-_ON_THE_WAY = (*sorted(PENDING_STATES), DeliveryState.UNCERTAIN)
 _newer = deliveries.alias("newer")
 TAKEN_OVER = (subscribers.c.watermark >= issues.c.upto_seq) | sa.exists().where(
     _newer.c.subscriber_id == deliveries.c.subscriber_id,
     _newer.c.issue_id > deliveries.c.issue_id,
-    _newer.c.state.in_(_ON_THE_WAY),
+    _newer.c.state.in_(ON_THE_WAY),
 )
 _LEFT = {
     SubscriberState.PAUSED: "paused",
     SubscriberState.BOUNCED: "bounced",
     SubscriberState.PENDING: "not confirmed",
 }
-
-_HAND_OVER = f"""
-UPDATE deliveries SET claimed_from = state, state = '{DeliveryState.HANDING_OVER}', attempts = attempts + 1,
-    claim_until = ?, changed = ?
-WHERE issue_id = ? AND subscriber_id = ? AND state = ?
-    AND EXISTS (SELECT 1 FROM issues, subscribers WHERE issues.id = ? AND issues.state = '{IssueState.SENDING}'
-        AND subscribers.id = ? AND subscribers.state = '{SubscriberState.ACTIVE}'
-        AND subscribers.watermark < issues.upto_seq)
-    AND NOT EXISTS (SELECT 1 FROM deliveries AS newer WHERE newer.subscriber_id = ? AND newer.issue_id > ?
-        AND newer.state IN ({", ".join(f"'{state}'" for state in _ON_THE_WAY)}))
-"""  # noqa: S608  (the words are our own enums)
-_RAISE_WATERMARK = "UPDATE subscribers SET watermark = ? WHERE id = ? AND watermark < ?"
-_RECORD = f"""
-UPDATE deliveries SET state = ?, reply = ?, reason = ?, next_attempt = ?, changed = ?,
-    claimed_from = NULL, claim_until = NULL
-WHERE issue_id = ? AND subscriber_id = ? AND state = '{DeliveryState.HANDING_OVER}'
-"""  # noqa: S608
-
-
-class Key(NamedTuple):
-    """What names a delivery, and its place in the order in which letters are looked up."""
-
-    issue_id: int
-    subscriber_id: int
-
 
 FIRST = Key(0, 0)
 """Before every delivery."""
@@ -107,6 +79,7 @@ class HandOver(LedgerView):
 
     def __init__(self, connection: sa.Connection) -> None:
         super().__init__(connection)
+        self._sql = ledger_sql(connection)
         self._last_filings: dict[int, int] = {}
 
     def upcoming(self, state: DeliveryState, now: datetime, limit: int, *, after: Key = FIRST) -> list[Job]:
@@ -143,10 +116,9 @@ class HandOver(LedgerView):
         """
         if not jobs:
             return set()
-        convert = _time_converter(self._connection.dialect)
-        moment, until = convert(now), convert(claim_until)
-        rows = [(until, moment, *job.key, job.state.value, *job.key, *reversed(job.key)) for job in jobs]
-        ours = {job.key for job, changed in zip(jobs, self._each(_HAND_OVER, rows), strict=True) if changed}
+        sql = self._sql
+        claims = [(job.key, WORDS[job.state]) for job in jobs]
+        ours = sql.claim(claims, sql.time(now), sql.time(claim_until))
         if len(ours) < len(jobs):
             self._dismiss([job for job in jobs if job.key not in ours], now)
         return ours
@@ -156,24 +128,23 @@ class HandOver(LedgerView):
         whose letter was accepted has everything up to the issue's last filing. Returns how many rows changed."""
         if not outcomes:
             return 0
-        convert = _time_converter(self._connection.dialect)
-        moment = convert(now)
-        rows = []
+        time = self._sql.time
+        ended = []
         for o in outcomes:
             if o.state not in _OUTCOMES:
                 raise ValueError(f"{o.state} is no outcome of a letter")
-            again = o.next_attempt and convert(o.next_attempt)
-            rows.append((o.state.value, o.reply, o.reason, again, moment, o.issue_id, o.subscriber_id))
-        held = self._each(_RECORD, rows)
-        upto = {issue_id: self._upto(issue_id) for issue_id in {o.issue_id for o in outcomes}}
+            again = o.next_attempt and time(o.next_attempt)
+            ended.append(Ended(Key(o.issue_id, o.subscriber_id), WORDS[o.state], o.reply, o.reason, again))
+        held = self._sql.record(ended, time(now))
+        accepted = WORDS[DeliveryState.ACCEPTED]
         reached = [
-            (upto[o.issue_id], o.subscriber_id, upto[o.issue_id])
-            for o, was_held in zip(outcomes, held, strict=True)
-            if was_held and o.state is DeliveryState.ACCEPTED
+            (one.key.subscriber_id, self._upto(one.key.issue_id))
+            for one in ended
+            if one.state == accepted and one.key in held
         ]
         if reached:
-            self._many(_RAISE_WATERMARK, reached)
-        return sum(held)
+            self._sql.raise_watermarks(reached)
+        return len(held)
 
     def release(self, jobs: Sequence[Job], now: datetime) -> int:
         """Give claims back of which nothing was sent: each is again what it was. Returns how many."""
@@ -241,44 +212,6 @@ class HandOver(LedgerView):
             "changed": now,
         }
         return self._connection.execute(sa.update(deliveries).where(*conditions).values(values)).rowcount
-
-    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Run `statement` for each of `rows`."""
-        with self._cursor() as cursor:
-            cursor.executemany(self._in_style(statement), rows)
-
-    def _each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> list[bool]:
-        """Whether `statement` changed a row of the table, for each of `rows`."""
-        with self._cursor() as cursor:
-            if self._connection.dialect.name == "sqlite":
-                return [cursor.execute(statement, row).rowcount > 0 for row in rows]
-            cursor.executemany(self._in_style(statement) + " RETURNING 1", rows, returning=True)  # one round trip
-            changed = []
-            for _ in rows:
-                changed.append(cursor.fetchone() is not None)
-                cursor.nextset()
-            return changed
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        dialect = self._connection.dialect
-        assert dialect.dbapi is not None
-        cursor = self._connection.connection.cursor()
-        try:
-            yield cursor
-        except dialect.dbapi.Error as error:
-            raise sa.exc.DBAPIError.instance("", None, error, dialect.dbapi.Error, dialect=dialect) from error
-        finally:
-            cursor.close()
-
-    def _in_style(self, statement: str) -> str:
-        return statement if self._connection.dialect.name == "sqlite" else statement.replace("?", "%s")
-
-
-@lru_cache(maxsize=8)
-def _time_converter(dialect: sa.Dialect) -> Callable[[datetime | None], object]:
-    """How the driver takes a time."""
-    return UtcTime().dialect_impl(dialect).bind_processor(dialect) or (lambda moment: moment)
 
 
 def _by_issue(items: Sequence[OfIssue]) -> Iterator[tuple[int, Sequence[OfIssue]]]:
