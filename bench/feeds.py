@@ -12,8 +12,9 @@ from pathlib import Path
 from publisher.app import build
 from publisher.config import load
 from publisher.feeds import atom, jsonfeed, rss
+from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.grammar import check_atom
-from publisher.feeds.value import build_feed, drop_bad_entries
+from publisher.feeds.value import build_feed
 from publisher.links import feed_path
 from publisher.model import Document
 from publisher.site import SiteFolder

@@ -21,7 +21,7 @@ from publisher.app import App, build
 from publisher.config import load
 from publisher.feeds import atom
 from publisher.feeds.check import require_sound
-from publisher.feeds.value import drop_bad_entries
+from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.flows.feed_history import Archivist, current_feed
 from publisher.flows.run import Order, publish
 from publisher.links import feed_path

@@ -12,8 +12,9 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
+from publisher.feeds.entry_rules import require_good
 from publisher.feeds.names import FH, TOMBSTONES
-from publisher.feeds.value import Entry, Feed, require_good, rfc3339, text_or_html
+from publisher.feeds.value import Entry, Feed, rfc3339, text_or_html
 
 MEDIA_TYPE = "application/atom+xml"
 GENERATOR = "publisher"  # without a version: a new release must not change every feed

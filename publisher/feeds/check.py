@@ -13,8 +13,8 @@ from publisher.errors import FeedError
 from publisher.feeds.check_json import check_json
 from publisher.feeds.check_opml import check_opml
 from publisher.feeds.check_rss import check_rss
+from publisher.feeds.entry_rules import Problem
 from publisher.feeds.grammar import check_atom
-from publisher.feeds.value import Problem
 
 __all__ = ["Kind", "Problem", "check", "kind_of", "require_sound"]
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from publisher.feeds.check_texts import html_problem, implausible, is_web_address, out_of_order, rfc3339, too_big
-from publisher.feeds.value import Problem
+from publisher.feeds.entry_rules import Problem
 
 _VERSION = "https://jsonfeed.org/version/1.1"
 _FEED: dict[str, type] = {

@@ -9,7 +9,7 @@ from datetime import datetime
 from lxml import etree
 
 from publisher.feeds.check_texts import implausible, is_web_address, read_xml, rfc822
-from publisher.feeds.value import Problem
+from publisher.feeds.entry_rules import Problem
 
 _HEAD = frozenset(
     {"title", "dateCreated", "dateModified", "ownerName", "ownerEmail", "ownerId", "docs", "expansionState"}

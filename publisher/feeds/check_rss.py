@@ -22,7 +22,7 @@ from publisher.feeds.check_texts import (
     rfc822,
     rfc3339,
 )
-from publisher.feeds.value import Problem
+from publisher.feeds.entry_rules import Problem
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _DC = "{http://purl.org/dc/elements/1.1/}"

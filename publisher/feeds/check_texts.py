@@ -13,7 +13,8 @@ from html.parser import HTMLParser
 
 from lxml import etree
 
-from publisher.feeds.value import EARLIEST_YEAR, LATEST, MAX_BYTES, Problem
+from publisher.feeds.entry_rules import LATEST, MAX_BYTES, Problem
+from publisher.feeds.value import EARLIEST_YEAR
 
 NEWEST_FIRST = "newest first"
 """The rule about the order of entries; no specification has it, and readers that keep only so many rely on it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from publisher.feeds.value import ENTRY_ROOM, Feed, entry_size
+from publisher.feeds.entry_rules import ENTRY_ROOM, entry_size
+from publisher.feeds.value import Feed
 
 
 def cut(sizes: Sequence[int], entries: int, room: int = ENTRY_ROOM) -> list[int]:

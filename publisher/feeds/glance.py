@@ -14,7 +14,7 @@ from lxml import etree
 
 from publisher.feeds.check import Kind
 from publisher.feeds.check_texts import read_xml
-from publisher.feeds.value import Problem
+from publisher.feeds.entry_rules import Problem
 
 ARCHIVE = "{http://purl.org/syndication/history/1.0}archive"
 """The element that marks an archive document (RFC 5005, section 4)."""

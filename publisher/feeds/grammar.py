@@ -14,8 +14,9 @@ from importlib.resources import files
 from lxml import etree
 
 from publisher.feeds.check_texts import html_problem, read_xml
+from publisher.feeds.entry_rules import LATEST, Problem
 from publisher.feeds.names import TOMBSTONES
-from publisher.feeds.value import EARLIEST_YEAR, LATEST, Problem
+from publisher.feeds.value import EARLIEST_YEAR
 
 __all__ = ["Problem", "check_atom"]
 

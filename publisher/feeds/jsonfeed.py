@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from publisher.feeds.value import Entry, Feed, require_good, rfc3339
+from publisher.feeds.entry_rules import require_good
+from publisher.feeds.value import Entry, Feed, rfc3339
 
 MEDIA_TYPE = "application/feed+json"
 VERSION = "https://jsonfeed.org/version/1.1"

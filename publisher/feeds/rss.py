@@ -14,7 +14,8 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
-from publisher.feeds.value import Entry, Feed, require_good, rfc3339, text_or_html
+from publisher.feeds.entry_rules import require_good
+from publisher.feeds.value import Entry, Feed, rfc3339, text_or_html
 
 MEDIA_TYPE = "application/rss+xml"
 GENERATOR = "publisher"

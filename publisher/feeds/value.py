@@ -1,4 +1,4 @@
-"""What a feed says before any format writes it down, and which entries may be said. Floor: in `feeds`, its lowest.
+"""What a feed says before any format writes it down. Floor: in `feeds`, its lowest.
 
 Everything that can differ between two runs comes in as an argument. Text is cleaned here once, so that Atom, RSS and
 JSON Feed tell the same facts.
@@ -10,14 +10,13 @@ import html
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from html.entities import name2codepoint
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from publisher.clock import whole_seconds
-from publisher.errors import FeedError
 from publisher.feeds import notes
 from publisher.htmltext import clean_line, excerpt
 from publisher.links import Links
@@ -26,20 +25,11 @@ from publisher.model import ALL, Article, FiledArticle, Topic, TopicGroup
 if TYPE_CHECKING:
     from publisher.config import SiteSettings
 
-MAX_BYTES = 5_000_000
-"""A longer document fails the W3C feed validator, and readers refuse it."""
 EARLIEST_YEAR = 1990
 """Readers and the validator take an older date for a mistake."""
-LATEST = timedelta(days=1)
-"""How far after the present a date may lie before it is taken for a mistake."""
-_ENTRY_OVERHEAD = 2000  # bytes of tags and links around an entry's texts, generously
-ENTRY_ROOM = MAX_BYTES - 100_000  # what entries may take: the rest is for the head of the feed
 _TITLE = 80
 
-_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")  # an absolute IRI (RFC 3987)
-_WEB_ADDRESS = re.compile(r"https?://[^\s/?#<>\"{}|\\^`]+[^\s<>\"{}|\\^`]*")
-_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")  # RFC 4287, section 2
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
 _SLUG = re.compile(r"[^+/]+")  # in the name of a combination, as feeds.selection writes it
 _TAG = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
 _ENTITY = re.compile(r"&(#?\w+)")
@@ -169,19 +159,6 @@ class Feed:
     next_archive: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A rule that is broken, by its place in a specification, and the entry that breaks it ("" for the feed)."""
-
-    rule: str
-    text: str
-    entry_id: str = ""
-
-    def __str__(self) -> str:
-        where = f"entry {self.entry_id}: " if self.entry_id else ""
-        return f"{where}{self.text} ({self.rule})"
-
-
 def mint_entry_id(authority: str, year: int, key: str) -> str:
     """The id of the article `key` in every feed, for ever: ``tag:authority,year:article/key`` (RFC 4151)."""
     return f"tag:{authority},{year}:article/{quote(key, safe='')}"
@@ -213,7 +190,7 @@ def build_feed(
         feed_id=site.feed_id(topic.slug),
         title=clean_line(site.title) if topic.slug == ALL else f"{clean_line(site.title)}: {label}",
         subtitle=clean_line(topic.description),
-        updated=_newest(entries, tombstones, _nothing_yet(site)),
+        updated=newest_moment(entries, tombstones, _nothing_yet(site)),
         language=language,
         author=clean_line(site.author),
         rights=clean_line(site.rights),
@@ -230,88 +207,13 @@ def build_feed(
 def part_of(feed: Feed, ids: Collection[str], tombstones: Sequence[Tombstone] = ()) -> Feed:
     """`feed` with the entries `ids` alone, dated by them and by `tombstones`."""
     entries = tuple(entry for entry in feed.entries if entry.entry_id in ids)
-    updated = _newest(entries, tombstones, feed.updated)
+    updated = newest_moment(entries, tombstones, feed.updated)
     return replace(feed, entries=entries, tombstones=tuple(tombstones), updated=updated)
 
 
 def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Newest change first; entries of the same second by id, so that the order is total."""
     return tuple(sorted(sorted(entries, key=lambda entry: entry.entry_id), key=lambda e: e.updated, reverse=True))
-
-
-def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, list[Problem]]:
-    """`feed` without the entries that no format could publish, and why each of them stays out.
-
-    With `now`, entries dated more than a day after it stay out too. Room is given from the newest entry down: one that
-    would make the feed longer than MAX_BYTES stays out. What is left can be rendered in every format.
-    """
-    good: list[Entry] = []
-    problems: list[Problem] = []
-    seen: set[str] = set()
-    size = 0
-    for entry in feed.entries:
-        problem = entry_problem(entry, now=now)
-        if problem is None and entry.entry_id in seen:
-            problem = Problem("RFC 4287, 4.2.6", "another entry of this feed has the same id", entry.entry_id)
-        if problem is None:
-            size += entry_size(entry)
-            if size > ENTRY_ROOM:
-                text = f"left out: the feed would be longer than {MAX_BYTES:,} bytes; publish fewer entries"
-                problem = Problem("document size", text, entry.entry_id)
-                size -= entry_size(entry)
-        if problem is None:
-            seen.add(entry.entry_id)
-            good.append(entry)
-        else:
-            problems.append(problem)
-    if not problems:
-        return feed, problems
-    # An emptied feed keeps its date: it must not seem older than the one readers have.
-    updated = _newest(good, feed.tombstones, feed.updated)
-    return replace(feed, entries=tuple(good), updated=updated), problems
-
-
-def entry_problem(entry: Entry, *, now: datetime | None = None) -> Problem | None:
-    """The first rule that `entry` breaks on its own, or None."""
-    words = [word for c in entry.categories for word in (c.term, c.scheme, c.label)]
-    texts = (entry.entry_id, entry.title, entry.url, entry.summary, entry.content, *words)
-    texts += (entry.author or "", entry.source_url or "")
-    checks = (
-        ("RFC 4287, 4.2.6", "the id is not an absolute IRI", _ID.fullmatch(entry.entry_id)),
-        ("XML 1.0, 2.2", "a text has a character that XML forbids", not any(map(_NOT_XML.search, texts))),
-        ("RFC 4287, 4.2.14", "the title is empty", entry.title.strip()),
-        ("RFC 4287, 4.1.2", "there is neither summary nor content", (entry.summary + entry.content).strip()),
-        ("RFC 4287, 4.2.7.1", f"not a web address: {entry.url!r}", _WEB_ADDRESS.fullmatch(entry.url)),
-        (
-            "RFC 4287, 4.2.7.1",
-            f"the source is not a web address: {entry.source_url!r}",
-            entry.source_url is None or _WEB_ADDRESS.fullmatch(entry.source_url),
-        ),
-        ("RFC 4287, 2", f"not a language tag: {entry.language!r}", _LANGUAGE.fullmatch(entry.language)),
-        ("RFC 4287, 3.2.1", "the author's name is empty", entry.author is None or entry.author.strip()),
-        ("RFC 4287, 4.2.2", "a category without term or scheme", all(map(_is_category, entry.categories))),
-        ("RFC 4287, 3.3", "a date without zone or with parts of a second", all(map(_is_exact, _dates(entry)))),
-    )
-    for rule, text, holds in checks:
-        if not holds:
-            return Problem(rule, text, entry.entry_id)
-    for moment in _dates(entry):
-        if moment.year < EARLIEST_YEAR or (now is not None and moment > now + LATEST):
-            return Problem("RFC 4287, 3.3", f"an implausible date: {moment:%Y-%m-%d}", entry.entry_id)
-    return None
-
-
-def require_good(feed: Feed) -> None:
-    """Raise FeedError naming the entry and rule when a format cannot write `feed`; `drop_bad_entries` sees to it."""
-    head = (feed.title, feed.subtitle, feed.author, feed.rights, feed.feed_id)
-    if any(map(_NOT_XML.search, head)) or not (feed.title.strip() and feed.author.strip()):
-        raise FeedError(feed.slug, "title or author is empty, or the head has a character that XML forbids")
-    if not _LANGUAGE.fullmatch(feed.language) or not _is_exact(feed.updated):
-        raise FeedError(feed.slug, "the language is no language tag, or the date has no zone or parts of a second")
-    for entry in feed.entries:
-        problem = entry_problem(entry)
-        if problem is not None:
-            raise FeedError(feed.slug, str(problem))
 
 
 def rfc3339(moment: datetime) -> str:
@@ -333,12 +235,8 @@ def _looks_like_markup(plain: str) -> bool:
     return bool(_TAG.search(plain)) or any(n in name2codepoint or n == "apos" or not n.isalpha() for n in names)
 
 
-def entry_size(entry: Entry) -> int:
-    """About how many bytes `entry` takes in XML, where markup is escaped."""
-    return len(html.escape(entry.content + entry.summary + entry.title).encode()) + _ENTRY_OVERHEAD
-
-
-def _newest(entries: Sequence[Entry], tombstones: Sequence[Tombstone], default: datetime) -> datetime:
+def newest_moment(entries: Sequence[Entry], tombstones: Sequence[Tombstone], default: datetime) -> datetime:
+    """When the last of them changed; `default` where there is none."""
     moments = [entry.updated for entry in entries] + [tombstone.when for tombstone in tombstones]
     return max(moments, default=default)
 
@@ -358,7 +256,7 @@ def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> 
         updated=whole_seconds(article.updated),
         summary=clean_line(article.summary) or excerpt(article.text),
         # the rest was settled when it was sanitised
-        content=notes.correction(article, site.zone) + _NOT_XML.sub("", article.body).strip(),
+        content=notes.correction(article, site.zone) + NOT_XML.sub("", article.body).strip(),
         language=article.language,
         author=clean_line(article.author or "") or None,
         categories=tuple(_category(topics[slug], site) for slug in filed.topics if slug in topics),
@@ -387,15 +285,3 @@ def _category(topic: Topic, site: FeedSite) -> Category:
 
 def _nothing_yet(site: FeedSite) -> datetime:
     return datetime(site.tag_year, 1, 1, tzinfo=UTC)
-
-
-def _dates(entry: Entry) -> tuple[datetime, datetime]:
-    return entry.published, entry.updated
-
-
-def _is_exact(moment: datetime) -> bool:
-    return moment.tzinfo is not None and not moment.microsecond
-
-
-def _is_category(category: Category) -> bool:
-    return bool(category.term.strip()) and _ID.fullmatch(category.scheme) is not None

@@ -17,8 +17,8 @@ import httpx2 as httpx
 from publisher import __version__
 from publisher.feeds.check import Kind, check, kind_of
 from publisher.feeds.check_texts import is_web_address
+from publisher.feeds.entry_rules import MAX_BYTES, Problem
 from publisher.feeds.glance import pointers
-from publisher.feeds.value import MAX_BYTES, Problem
 from publisher.flows.check_feeds import Checked
 
 TIMEOUT_S = 10.0

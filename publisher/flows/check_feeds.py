@@ -16,8 +16,8 @@ from urllib.parse import unquote
 
 from publisher.errors import UsageError
 from publisher.feeds.check import Kind, check, kind_of
+from publisher.feeds.entry_rules import Problem
 from publisher.feeds.glance import is_archive, pointers, relations
-from publisher.feeds.value import Problem
 from publisher.links import INDEX, OPML, Links
 from publisher.site.packing import SUFFIXES, unpacks_to
 

@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 
 from publisher.feeds.check import require_sound
 from publisher.feeds.cut import within_room
+from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.selection import Match, Selection
-from publisher.feeds.value import Feed, Tombstone, build_feed, drop_bad_entries
+from publisher.feeds.value import Feed, Tombstone, build_feed
 from publisher.flows.press import Press
 from publisher.flows.publish_site import FORMATS
 from publisher.htmltext import clean_line

@@ -17,7 +17,8 @@ from publisher.errors import FeedError
 from publisher.feeds import atom
 from publisher.feeds.check import require_sound
 from publisher.feeds.cut import cut, within_room
-from publisher.feeds.value import Feed, Tombstone, build_feed, drop_bad_entries, entry_size, part_of
+from publisher.feeds.entry_rules import drop_bad_entries, entry_size
+from publisher.feeds.value import Feed, Tombstone, build_feed, part_of
 from publisher.flows.press import Press
 from publisher.links import archive_path
 from publisher.model import Document, FiledArticle, Topic

@@ -19,7 +19,8 @@ from itertools import islice
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, opml, rss
 from publisher.feeds.check import require_sound
-from publisher.feeds.value import Feed, drop_bad_entries
+from publisher.feeds.entry_rules import drop_bad_entries
+from publisher.feeds.value import Feed
 from publisher.flows.feed_history import Archivist, current_feed
 from publisher.flows.feed_versions import remember_versions
 from publisher.flows.press import Press

@@ -11,7 +11,7 @@ from feed_samples import FIXED, NOW, feed_of, filed
 
 from publisher.feeds import jsonfeed
 from publisher.feeds.check_json import check_json
-from publisher.feeds.value import MAX_BYTES
+from publisher.feeds.entry_rules import MAX_BYTES
 
 FEED = feed_of(filed("a", 9), filed("b", source_url="https://www.wcoomd.org/"))
 A, B = (entry.entry_id for entry in FEED.entries)

@@ -7,7 +7,7 @@ from feed_samples import FIXED, NOW, feed_of, filed
 
 from publisher.feeds import rss
 from publisher.feeds.check_rss import check_rss
-from publisher.feeds.value import MAX_BYTES
+from publisher.feeds.entry_rules import MAX_BYTES
 
 FEED = feed_of(filed("a", 9), filed("b", source_url="https://www.wcoomd.org/"))
 GOOD = rss.render(FEED, ttl_minutes=30).decode()

@@ -15,9 +15,10 @@ from lxml import etree
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, notes, rss
 from publisher.feeds.cut import cut, within_room
+from publisher.feeds.entry_rules import ENTRY_ROOM
 from publisher.feeds.grammar import check_atom
 from publisher.feeds.names import ATOM, FH, TOMBSTONES
-from publisher.feeds.value import ENTRY_ROOM, Tombstone, build_feed
+from publisher.feeds.value import Tombstone, build_feed
 from publisher.feeds.walker import walk
 
 CURRENT = "https://customs.example/feeds/environment.atom"

@@ -7,8 +7,8 @@ import pytest
 from feed_samples import FIXED, NOW, feed_of, filed
 
 from publisher.feeds import atom
+from publisher.feeds.entry_rules import MAX_BYTES
 from publisher.feeds.grammar import check_atom
-from publisher.feeds.value import MAX_BYTES
 
 FEED = feed_of(filed("a", 9), filed("b", source_url="https://www.wcoomd.org/"))
 GOOD = atom.render(FEED).decode()

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from publisher.feeds import atom, jsonfeed, opml, rss
+from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.grammar import check_atom
-from publisher.feeds.value import Feed, build_feed, drop_bad_entries, rfc3339
+from publisher.feeds.value import Feed, build_feed, rfc3339
 from publisher.htmltext import clean_line, sanitise
 from publisher.model import FiledArticle, Topic, TopicGroup
 

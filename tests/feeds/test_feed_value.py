@@ -9,16 +9,9 @@ from feed_samples import ASIA, ENVIRONMENT, FIXED, NOW, SITE, TOPICS, article, f
 from publisher.config import SiteSettings
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, rss
+from publisher.feeds.entry_rules import MAX_BYTES, drop_bad_entries
 from publisher.feeds.grammar import check_atom
-from publisher.feeds.value import (
-    MAX_BYTES,
-    Category,
-    FeedSite,
-    build_feed,
-    drop_bad_entries,
-    everything,
-    mint_entry_id,
-)
+from publisher.feeds.value import Category, FeedSite, build_feed, everything, mint_entry_id
 from publisher.links import Links
 from publisher.model import FiledArticle, Topic, TopicGroup
 

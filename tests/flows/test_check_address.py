@@ -14,7 +14,7 @@ from feeds.feed_samples import NOW, SITE, feed_of, filed
 
 from publisher.cli import run
 from publisher.feeds import atom
-from publisher.feeds.value import MAX_BYTES
+from publisher.feeds.entry_rules import MAX_BYTES
 from publisher.flows.check_address import check_address
 from publisher.flows.check_feeds import Checked
 from publisher.links import Links
