@@ -101,7 +101,8 @@ class RawArticle:
 
     `body` is sanitised HTML, `text` the same as plain text (paragraphs parted by a blank line), both non-empty.
     `topics` is None where the source names none (rules then decide), else the slugs it names, which win. When it
-    changes an article, `correction` says what for, and `minor` that readers need not hear of it.
+    changes an article, `correction` says what for, and `minor` that readers need not hear of it. `unread` are the keys
+    that mean nothing here, each with its place.
     """
 
     title: str
@@ -117,6 +118,7 @@ class RawArticle:
     external_id: str | None = None
     correction: str = ""
     minor: bool = False
+    unread: tuple[tuple[str, Origin], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def test_an_empty_file_is_a_good_one(tmp_path: Path) -> None:
 UNKNOWN = {
     "site": ({"site": {"titel": "x"}}, "site.titel: unknown setting; did you mean 'title'?"),
     "section": ({"sites": {}}, "sites: unknown setting; did you mean 'site'?"),
-    "source": ({"source": [{"path": "x", "fromat": "text"}]}, "source.0.fromat: unknown setting; did you mean"),
+    "source": ({"source": [{"path": "x", "fromat": "text"}]}, "source[0].fromat: unknown setting; did you mean"),
     "topic": ({"topics": {"ports": {"label": "P", "word": []}}}, "topics.ports.word: unknown setting; did you mean"),
     "nested": ({"digest": {"weekly": {"corn": ""}}}, "digest.weekly.corn: unknown setting; did you mean 'cron'?"),
     "ours": ({"root": "/"}, "root: unknown setting"),
@@ -116,6 +116,24 @@ def test_an_impossible_value_is_refused_with_what_is_allowed(key: str) -> None:
     text = refused({section: {name: value}})
     assert text.startswith(f"config.toml: {key}: ")
     assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("patterns", "place", "problem"),
+    [
+        (["a", "b", "(c"], 2, "is not a regular expression"),
+        ([""], 0, "is empty"),
+        (["x?"], 0, "matches the empty text"),
+        (["(x+)+y"], 0, "repeats a group"),
+        (["a(b(c*)){2,}"], 0, "repeats a group"),
+        (["xa*b*c*d*"], 0, "4 repeats"),
+        (["x" * 501], 0, "make it two patterns"),
+    ],
+)
+def test_an_impossible_pattern_is_refused_when_the_file_is_read(patterns: list[str], place: int, problem: str) -> None:
+    text = refused({"topics": {"ports": {"label": "Ports", "patterns": patterns}}})
+    assert text.startswith(f"config.toml: topics.ports.patterns[{place}]: {patterns[place]!r} ")
+    assert problem in text
 
 
 @pytest.mark.parametrize("cron", ["", "0 7 * *", "0 25 * * *", "0 7 * * FUNDAY", "@weekly-ish"])

@@ -49,14 +49,20 @@ def counts(ingest: Record) -> str:
 
 
 def tell_refused(ingest: Record, aside: Aside = complain) -> None:
-    """Each refused item by file, line and reason."""
+    """Each refused item by file, line and reason, and each key that was passed over."""
     for refused in ingest["refused"]:
-        line = "" if refused["line"] is None else f":{refused['line']}"
-        place = "standard input" if refused["place"] == "-" else refused["place"]
-        aside(f"refused: {place}{line}: {refused['reason']}")
+        aside(f"refused: {_place(refused)}: {refused['reason']}")
     unnamed = ingest["refused_count"] - len(ingest["refused"])
     if unnamed:
         aside(f"refused: {unnamed:,} more")
+    for unread in ingest.get("unread", ()):
+        also = f" and {number(unread['items'] - 1, 'more article')}" if unread["items"] > 1 else ""
+        aside(f"warning: {_place(unread)}{also}: unknown key {unread['key']!r} is passed over")
+
+
+def _place(record: Record) -> str:
+    line = "" if record["line"] is None else f":{record['line']}"
+    return ("standard input" if record["place"] == "-" else str(record["place"])) + line
 
 
 def tell_delivery(delivery: Record, aside: Aside = complain) -> None:

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have, each checked and put into its one form. Floor: lowest of `config`."""
+"""The kinds of values that settings have, each checked and put into its one form. Floor: `config`, above `patterns`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator
+
+from publisher.config.patterns import compiled
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -75,6 +77,14 @@ def _accent(colour: str) -> str:
     return colour.lower()
 
 
+def _pattern(pattern: str) -> str:
+    try:
+        compiled(pattern)
+    except ValueError as error:
+        raise ValueError(f"{pattern!r} {error}") from error
+    return pattern
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -83,6 +93,7 @@ Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Language = Annotated[str, AfterValidator(check_language)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]
 Accent = Annotated[str, AfterValidator(_accent)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
 SourceFormat = Literal["auto", "text", "markdown", "jsonl"]
 
 

@@ -111,13 +111,14 @@ def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
 def _where(key: str, overridden: Mapping[str, str], place: str) -> tuple[str, str]:
     """Where people find the value of `key`: the file and the key, or the environment and its variable."""
     for name, variable in overridden.items():
-        if key == name or key.startswith(name + "."):
+        if key == name or key.startswith((name + ".", name + "[")):
             return "environment", variable
     return place, key
 
 
 def _dotted(detail: ErrorDetails) -> str:
-    return ".".join(str(part) for part in detail["loc"])
+    """``topics.environment.patterns[2]``; a pair of brackets counts from 0."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"]).removeprefix(".")
 
 
 def _problem(detail: ErrorDetails) -> str:

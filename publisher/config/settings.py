@@ -20,6 +20,7 @@ from publisher.config.kinds import (
     Hubs,
     Language,
     Mailbox,
+    Pattern,
     Selector,
     SourceFormat,
     StoreUrl,
@@ -186,7 +187,7 @@ class TopicSettings(Section):
     phrases: tuple[str, ...] = Field((), description="terms that say it plainly; each counts 2")
     words: tuple[str, ...] = Field((), description="terms that speak for it; each counts 1")
     hints: tuple[str, ...] = Field((), description="terms that only add to others; each counts a half")
-    patterns: tuple[str, ...] = Field((), description="regular expressions; each counts 2")
+    patterns: tuple[Pattern, ...] = Field((), description="regular expressions; each counts 2")
     unless: tuple[str, ...] = Field((), description="terms whose words do not count for this topic")
     threshold: float = Field(3.0, gt=0, le=100, description="score from which an article is filed")
     share: float = Field(0.0, ge=0, le=1, description="least part of the best score in its group; 0: any")

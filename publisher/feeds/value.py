@@ -244,15 +244,14 @@ def newest_moment(entries: Sequence[Entry], tombstones: Sequence[Tombstone], def
 def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> Entry:
     article = filed.article
     url = site.links.article(article.slug)
-    # An old document keeps its date in its text; as a feed date it would be taken for a mistake.
-    published = article.published if article.published.year >= EARLIEST_YEAR else article.first_seen
+    published = whole_seconds(_published(article))
     if article.withdrawn is not None:
-        return _notice(article, whole_seconds(published), site)
+        return _notice(article, published, site)
     return Entry(
         entry_id=article.entry_id,
         title=clean_line(article.title) or clean_line(article.text, _TITLE),
         url=url,
-        published=whole_seconds(published),
+        published=published,
         updated=whole_seconds(article.updated),
         summary=clean_line(article.summary) or excerpt(article.text),
         # the rest was settled when it was sanitised
@@ -262,6 +261,14 @@ def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> 
         categories=tuple(_category(topics[slug], site) for slug in filed.topics if slug in topics),
         source_url=article.source_url,
     )
+
+
+def _published(article: Article) -> datetime:
+    """When the article came out, by its source; when it was first seen here if that is before there were feeds (it
+    would be taken for a mistake), or after it was seen: nothing is published before it is, or updated earlier still.
+    What a correction moves is `updated` alone, so the date stays what it was at first."""
+    believed = article.published.year >= EARLIEST_YEAR and article.published <= article.first_seen
+    return article.published if believed else article.first_seen
 
 
 def _notice(article: Article, published: datetime, site: FeedSite) -> Entry:

@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 from publisher import htmltext
 from publisher.config import Settings
 from publisher.feeds.value import mint_entry_id
-from publisher.flows.reports import Imported, IngestReport, Leaving
+from publisher.flows.reports import MAX_UNREAD, Imported, IngestReport, Leaving, UnreadKey
 from publisher.model import ALL, Article, ImportOutcome, RawArticle, Refusal
 from publisher.store import KnownArticle, NewArticle, NewFiling, Transaction, Transactions
 from publisher.topics import NAMED_BY_ARTICLE, Classifier, plan_refiling
@@ -93,6 +93,7 @@ class Ingest:
         self._refused: list[Refusal] = []
         self._filed: Counter[str] = Counter()
         self._leaving: list[Leaving] = []
+        self._unread: dict[str, UnreadKey] = {}
 
     def take(self, items: Iterable[RawArticle | Refusal]) -> None:
         good = self._good(items)
@@ -107,6 +108,7 @@ class Ingest:
             skipped_files=skipped_files,
             filed=dict(self._filed),
             leaving=tuple(self._leaving),
+            unread=tuple(self._unread.values()),
         )
 
     def refused_places(self) -> set[str]:
@@ -117,7 +119,16 @@ class Ingest:
             if isinstance(raw, Refusal):
                 self._refused.append(raw)
                 continue
+            self._note_unread(raw)
             yield _Item(raw, identities_of(raw), fingerprint_of(raw))
+
+    def _note_unread(self, raw: RawArticle) -> None:
+        for key, place in raw.unread:
+            known = self._unread.get(key)
+            if known is not None:
+                self._unread[key] = replace(known, items=known.items + 1)
+            elif len(self._unread) < MAX_UNREAD:
+                self._unread[key] = UnreadKey(key, 1, place)
 
     def _is_first(self, item: _Item, match: KnownArticle | None) -> bool:
         """Whether no other item of this import is the same article; one that comes later is noted or refused here.

@@ -30,6 +30,10 @@ def _ingest(report: IngestReport) -> dict[str, Any]:
         ],
         "refused_count": len(report.refused),
         "skipped_files": report.skipped_files,
+        "unread": [
+            {"key": unread.key, "items": unread.items, "place": unread.first.place, "line": unread.first.line}
+            for unread in report.unread
+        ],
         "filed": dict(sorted(report.filed.items())),
         "leaving": [
             {"article": leaving.article_key, "topic": leaving.topic, "rule": leaving.rule}

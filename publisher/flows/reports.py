@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from publisher.model import DeliveryState, Frequency, ImportOutcome, Origin, Refusal
 
+MAX_UNREAD = 100
+"""Unknown keys that a report names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -28,6 +31,15 @@ class Leaving:
     rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadKey:
+    """A key of front matter or JSON that means nothing here: in how many items it stands, and where first."""
+
+    key: str
+    items: int
+    first: Origin
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
     items: tuple[Imported, ...] = ()
@@ -35,6 +47,7 @@ class IngestReport:
     skipped_files: int = 0  # unchanged since they were read last
     filed: Mapping[str, int] = field(default_factory=dict)  # topic -> new filings
     leaving: tuple[Leaving, ...] = ()
+    unread: tuple[UnreadKey, ...] = ()  # no more than MAX_UNREAD of them
 
     def count(self, outcome: ImportOutcome) -> int:
         return sum(item.outcome is outcome for item in self.items)

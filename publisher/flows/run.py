@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -147,13 +147,7 @@ def read_sources(parts: Parts, store: Transactions, now: datetime) -> IngestRepo
     filed = dict(report.filed)
     for topic, count in refiled.filed.items():
         filed[topic] = filed.get(topic, 0) + count
-    return IngestReport(
-        items=report.items,
-        refused=report.refused,
-        skipped_files=report.skipped_files,
-        filed=filed,
-        leaving=refiled.leaving,
-    )
+    return replace(report, filed=filed, leaving=refiled.leaving)
 
 
 def rename_topics(store: Transactions, settings: Settings) -> None:

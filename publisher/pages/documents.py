@@ -117,7 +117,8 @@ class Pages:
             "name": issue_title(issue),
             "composed": issue.composed,
             "sections": [
-                (topic, [frame.article(filed, but=topic.slug) for filed in articles]) for topic, articles in sections
+                (topic, [frame.article(filed, but=topic.slug, as_sent=True) for filed in articles])
+                for topic, articles in sections
             ],
             "total": sum(len(articles) for _, articles in sections),
         }

@@ -63,13 +63,15 @@ class TopicLink:
 
 @dataclass(frozen=True, slots=True)
 class ArticleLink:
-    """An article in a list. `language` is empty where it is the site's own."""
+    """An article in a list. `language` is empty where it is the site's own; `corrected`: when its last correction was
+    made, if any was."""
 
     href: str
     title: str
     summary: str
     language: str
     published: datetime
+    corrected: datetime | None
     topics: Sequence[TopicLink]
 
 
@@ -130,8 +132,9 @@ class Frame:
         """Those of `slugs` that config.toml still knows."""
         return [self._topics[slug] for slug in slugs if slug in self._topics]
 
-    def article(self, filed: FiledArticle, *, but: str = "") -> ArticleLink:
-        """An item of a list; `but` is the topic whose list it is, which it need not name again."""
+    def article(self, filed: FiledArticle, *, but: str = "", as_sent: bool = False) -> ArticleLink:
+        """An item of a list; `but` is the topic whose list it is, which it need not name again. One `as_sent` in a
+        past issue says nothing of what was corrected since."""
         article = filed.article
         return ArticleLink(
             href=self._to(links.article_path(article.slug)),
@@ -139,6 +142,7 @@ class Frame:
             summary=article.summary,
             language=self.foreign(article.language),
             published=article.published,
+            corrected=None if as_sent else article.corrected,
             topics=self.topics(slug for slug in filed.topics if slug != but),
         )
 

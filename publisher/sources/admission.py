@@ -29,13 +29,15 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What a parser found: `html` is not sanitised, `fields` are not checked. `lines`: where a field stands."""
+    """What a parser found: `html` is not sanitised, `fields` are not checked. `lines`: where a field stands;
+    `unread`: the fields that mean nothing here."""
 
     origin: Origin
     title: str
     html: str
     fields: Mapping[str, object] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 def admit(item: Item, admission: Admission) -> RawArticle | Refusal:
@@ -79,4 +81,9 @@ def _admitted(item: Item, admission: Admission) -> RawArticle:
         external_id=check.id_of(check.text_of(fields, "id")),
         correction=clean_line(check.text_of(fields, "correction"), check.MAX_CORRECTION),
         minor=check.is_true(fields.get("minor")),
+        unread=tuple((check.shown(key), _place_of(key, item)) for key in item.unread),
     )
+
+
+def _place_of(key: str, item: Item) -> Origin:
+    return Origin(item.origin.place, item.lines.get(key, item.origin.line))

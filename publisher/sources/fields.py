@@ -60,9 +60,10 @@ class Inadmissible(Exception):
         super().__init__(f"{key}: {reason}" if key else reason)
 
 
-def check_keys(given: Iterable[str], known: frozenset[str]) -> None:
-    """Refuse a key that looks like a known one misspelt or under another usual name; other unknown keys are left to
-    the programs they are meant for."""
+def check_keys(given: Iterable[str], known: frozenset[str]) -> tuple[str, ...]:
+    """Refuse a key that looks like a known one misspelt or under another usual name. Gives the other unknown keys,
+    which are left to the programs they are meant for."""
+    unread = []
     for key in given:
         if key in known:
             continue
@@ -71,6 +72,8 @@ def check_keys(given: Iterable[str], known: frozenset[str]) -> None:
             meant = next(iter(difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.8)), None)
         if meant:
             raise Inadmissible(f"unknown key; did you mean {meant!r}?", key=shown(key))
+        unread.append(key)
+    return tuple(unread)
 
 
 def shown(value: object) -> str:

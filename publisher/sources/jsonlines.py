@@ -43,12 +43,12 @@ def _item(text: str, origin: Origin) -> Item | Refusal:
     title = ""
     try:
         values = _loaded(text, origin)
-        check_keys(values, KEYS.union(_BODIES))
+        unread = check_keys(values, KEYS.union(_BODIES))
         title = text_of(values, "title")
         title, html = _body(values, title)
     except Inadmissible as problem:
         return refused(origin, problem, title)
-    return Item(origin=origin, title=title, html=html, fields=values)
+    return Item(origin=origin, title=title, html=html, fields=values, unread=unread)
 
 
 def _loaded(text: str, origin: Origin) -> dict[str, object]:

@@ -46,6 +46,7 @@ def _read(stream: BinaryIO, limit: int) -> list[str]:
 def _item(lines: list[str], place: str) -> Item:
     fields: dict[str, object] = {}
     at: dict[str, int] = {}
+    unread: tuple[str, ...] = ()
     start = next(index for index, line in enumerate(lines) if line.strip())
     body_from = start
     if lines[start].rstrip() == _FENCE:
@@ -53,12 +54,12 @@ def _item(lines: list[str], place: str) -> Item:
         fields, at = frontmatter.parse("\n".join(lines[start + 1 : end]), start + 2)
         body_from = end + 1
     try:
-        check_keys(fields, KEYS)
+        unread = check_keys(fields, KEYS)
         title, html = render("\n".join(lines[body_from:]), text_of(fields, "title"))
     except Inadmissible as problem:
         problem.line = problem.line or at.get(problem.key)
         raise
-    return Item(origin=Origin(place, start + 1), title=title, html=html, fields=fields, lines=at)
+    return Item(origin=Origin(place, start + 1), title=title, html=html, fields=fields, lines=at, unread=unread)
 
 
 def _end_of_front_matter(lines: list[str], start: int) -> int:

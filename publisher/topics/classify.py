@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from publisher.config import TopicSettings
+from publisher.config.patterns import compiled
 from publisher.errors import ConfigError
 from publisher.model import TopicGroup
-from publisher.topics.patterns import compiled, pieces
+from publisher.topics.patterns import pieces
 from publisher.topics.terms import Term, variants
 from publisher.topics.words import Words, read
 
@@ -123,17 +124,13 @@ _Index = dict[tuple[str, str], _Candidates]
 def compile_topics(topics: Mapping[str, TopicSettings]) -> Classifier:
     """Read the rules of every topic (slug -> settings, in the order they are shown in).
 
-    Raises ConfigError with the dotted path of the first impossible rule, e.g. ``topics.environment.patterns[2]``.
+    Raises ConfigError with the dotted path of the first impossible term, e.g. ``topics.environment.phrases[2]``;
+    config has refused impossible patterns.
     """
     index: _Index = {}
     patterns: list[tuple[re.Pattern[str], _Rule]] = []
     for number, (slug, topic) in enumerate(topics.items()):
-        for place, pattern in enumerate(topic.patterns):
-            with_key = f"topics.{slug}.patterns[{place}]"
-            try:
-                patterns.append((compiled(pattern), _Rule(number, Kind.PATTERN, pattern)))
-            except ValueError as error:
-                raise ConfigError(with_key, f"{pattern!r} {error}") from error
+        patterns += [(compiled(pattern), _Rule(number, Kind.PATTERN, pattern)) for pattern in topic.patterns]
         for kind, name, place, rule in _term_rules(topic):
             try:
                 for term in variants(rule):

@@ -4,12 +4,13 @@
     /feeds/region-asia-pacific/environment.atom    filed under both
     /feeds/build?topic=environment&topic=...       the address of such a feed, and what is in it
 
-Any other order, a repetition, and a topic's former name are sent on to the one address of the feed.
+Any other order, a repetition, and a topic's former name are sent on to the one address of the feed. Where one of the
+topics was closed, so is the feed: 410, and readers stop asking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import register_url_convertor
@@ -49,15 +50,20 @@ register_url_convertor("outer", _Outer())
 register_url_convertor("inner", _Inner())
 
 
-def routes(app: App, pages: WebPages, on_demand: OnDemand) -> list[Route]:
+def routes(app: App, pages: WebPages, on_demand: OnDemand, closed: Callable[[], Collection[str]]) -> list[Route]:
+    """`closed` gives the topics that had a feed once and have none now; it may ask the database."""
     topics = {topic.slug: topic for topic in app.press.feeds}
     renamed = app.settings.renamed_topics
     links = link_headers(app)
 
     async def feed(request: Request, name: str, slugs: Sequence[str], match: Match) -> Response:
+        present = [renamed.get(slug, slug) for slug in slugs]
         try:
-            selection = select([renamed.get(slug, slug) for slug in slugs], match, topics)
+            selection = select(present, match, topics)
         except (NotFound, UsageError):
+            unknown = {slug for slug in present if slug not in topics}
+            if unknown and unknown <= set(await run_in_threadpool(closed)):
+                return page(pages.message("This feed was closed", _CLOSED, link=_choose(app)), 410)
             return page(pages.message("There is no such feed", _NO_FEED, link=_choose(app)), 404)
         kind = request.path_params["kind"]
         if selection.name != name:
@@ -102,6 +108,7 @@ def routes(app: App, pages: WebPages, on_demand: OnDemand) -> list[Route]:
     ]
 
 
+_CLOSED = "There will be no more articles under one of its topics. Put a feed together from the topics there are now."
 _NO_FEED = "One of its topics does not exist, or there are too many. Put the feed together anew to get its address."
 
 

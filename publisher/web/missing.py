@@ -2,6 +2,7 @@
 
 /topics/environment        301 to /topics/environment/
 a former name of a topic   301 to its new name (`formerly` in config.toml), for years: readers keep old addresses
+the archive after the last 307 to the current feed, which holds what will be in it; not to be kept by anybody
 a topic no longer there    410, so that readers stop asking; so does a withdrawn article
 anything else              404 with the site's own page
 """
@@ -18,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from publisher.links import INDEX
+from publisher.links import INDEX, archive_of, archive_path, feed_path
 from publisher.pages import NOT_FOUND, WebPages
 from publisher.web.documents import PAGE_HEADERS, document_path
 from publisher.web.file_cache import stamp_of
@@ -70,7 +71,7 @@ class Missing:
             return _moved(scope, path + "/")
         topic = _TOPIC.fullmatch(path)
         if topic:
-            return self._topic(scope, topic)
+            return self._next_archive(scope, path) or self._topic(scope, topic)
         article = _ARTICLE.fullmatch(path)
         if article and self._is_withdrawn(article[1]):
             return self._gone("This article was withdrawn", "It is no longer published here.")
@@ -86,6 +87,13 @@ class Missing:
             return self._gone("This topic was closed", text)
         return self._not_found()
 
+    def _next_archive(self, scope: Scope, path: str) -> Response | None:
+        """The newest archive names the next one, which is not cut yet (see flows.feed_history)."""
+        slug, number = archive_of(path) or ("", 0)
+        if number > 1 and stamp_of(f"{self._root}/{archive_path(slug, number - 1)}") is not None:
+            return _to(scope, feed_path(slug), 307, "no-store")
+        return None
+
     def _gone(self, title: str, text: str) -> Response:
         return _page(self._pages.message(title, text), 410)
 
@@ -100,5 +108,9 @@ def _page(content: bytes, status: int) -> Response:
 
 def _moved(scope: Scope, path: str) -> Response:
     """301, and never 302: readers write the new address down. A query is no part of an address here."""
+    return _to(scope, path, 301, "public, max-age=86400")
+
+
+def _to(scope: Scope, path: str, status: int, cache_control: str) -> Response:
     location = quote(f"{scope.get('root_path', '')}/{path}")
-    return Response(b"", 301, {"Location": location, "Cache-Control": "public, max-age=86400"})
+    return Response(b"", status, {"Location": location, "Cache-Control": cache_control})

@@ -22,7 +22,8 @@ _CLOSED_FOR_S = 60  # how long the list of closed topics is believed
 
 class Published:
     """`missing` goes behind all routes, `in_front_of` before them; `freshness` can be told of a timetable,
-    `limits` hold for all answers.
+    `limits` hold for all answers. `closed` gives the topics that had a feed once and have none now; it may ask the
+    database.
 
     `extra_headers` gives further headers of a document by its path, such as Link; it is asked once for each version.
     """
@@ -35,10 +36,11 @@ class Published:
         self._files = FileCache(
             app.folder.root, is_withdrawn=lambda slug: _is_withdrawn(app, slug), extra_headers=extra_headers
         )
+        self.closed = _remembered(lambda: _closed(app), _CLOSED_FOR_S)
         self.missing = Missing(
             app.folder.root,
             moved=app.settings.renamed_topics,
-            closed=_remembered(lambda: _closed(app), _CLOSED_FOR_S),
+            closed=self.closed,
             is_withdrawn=lambda slug: _is_withdrawn(app, slug),
             pages=app.web_pages,
             limits=self.limits,

@@ -70,8 +70,8 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
         site.router.routes.extend(room.routes(app, app.web_pages))
     site.router.routes.extend(hub.routes(app))
     on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
-    for feeds in (private_feeds, combined_feeds):
-        site.router.routes.extend(feeds.routes(app, app.web_pages, on_demand))
+    site.router.routes.extend(private_feeds.routes(app, app.web_pages, on_demand))
+    site.router.routes.extend(combined_feeds.routes(app, app.web_pages, on_demand, published.closed))
     site.mount("/", published.missing)
 
     @site.exception_handler(PublisherError)

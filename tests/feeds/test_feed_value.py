@@ -9,6 +9,7 @@ from feed_samples import ASIA, ENVIRONMENT, FIXED, NOW, SITE, TOPICS, article, f
 from publisher.config import SiteSettings
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, rss
+from publisher.feeds.check import check
 from publisher.feeds.entry_rules import MAX_BYTES, drop_bad_entries
 from publisher.feeds.grammar import check_atom
 from publisher.feeds.value import Category, FeedSite, build_feed, everything, mint_entry_id
@@ -70,6 +71,17 @@ def test_a_document_older_than_feeds_is_dated_by_when_it_was_first_seen() -> Non
     feed = feed_of(filed("a", published=datetime(1952, 11, 4, tzinfo=UTC), first_seen=seen))
     assert feed.entries[0].published == seen
     assert check_atom(atom.render(feed)) == []
+
+
+@pytest.mark.parametrize("hours", [0, 3, 30])
+def test_an_article_dated_ahead_is_dated_by_when_it_was_first_seen_also_after_a_correction(hours: int) -> None:
+    seen = datetime(2026, 3, 1, 7, tzinfo=UTC)
+    updated = seen + timedelta(hours=hours)
+    feed = feed_of(filed("a", published=seen + timedelta(hours=20), first_seen=seen, updated=updated))
+    (entry,) = feed.entries
+    assert (entry.published, entry.updated) == (seen, updated)
+    for kind, content in (("atom", atom.render(feed)), ("rss", rss.render(feed)), ("json", jsonfeed.render(feed))):
+        assert check(kind, content, now=updated) == []
 
 
 def test_dates_lose_their_fractions_and_foreign_zones() -> None:

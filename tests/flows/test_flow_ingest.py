@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 from flows.house import FEEDS_ONLY, START, House, topic_rules
 
+from publisher.cli.report import tell_refused
 from publisher.flows.import_places import import_places
-from publisher.flows.reports import IngestReport
+from publisher.flows.records import as_json
+from publisher.flows.reports import MAX_UNREAD, IngestReport, RunReport
 from publisher.flows.run import read_sources
-from publisher.model import Article, ImportOutcome
+from publisher.model import Article, ImportOutcome, Origin
 
 
 def take(house: House) -> IngestReport:
@@ -236,6 +238,28 @@ def test_a_bad_file_is_refused_again_by_every_run_until_it_is_mended(house: Hous
     house.article("Bad", topics="[data]")
     assert not take(house).refused
     assert set(stored(house)) == {"Good", "Bad"}
+
+
+def test_a_key_that_means_nothing_is_a_warning_and_no_refusal(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    first = house.article("Ports", layout="wide", weight=3)
+    house.article("Waste", layout="small")
+    report = take(house)
+    assert outcomes(report) == {"new": 2}
+    assert [(unread.key, unread.items, unread.first) for unread in report.unread] == [
+        ("layout", 2, Origin(str(first), 3)),
+        ("weight", 1, Origin(str(first), 4)),
+    ]
+    tell_refused(as_json(RunReport(ingest=report))["ingest"])
+    assert capsys.readouterr().err.splitlines() == [
+        f"publisher: warning: {first}:3 and 1 more article: unknown key 'layout' is passed over",
+        f"publisher: warning: {first}:4: unknown key 'weight' is passed over",
+    ]
+    assert take(house).unread == ()  # told once: the file is as it was
+
+
+def test_a_report_names_no_more_unknown_keys_than_anybody_reads(house: House) -> None:
+    house.article("Ports", **{f"key{number}x": number for number in range(MAX_UNREAD + 5)})
+    assert len(take(house).unread) == MAX_UNREAD
 
 
 def test_a_source_that_is_not_there_does_not_stop_the_others(house: House) -> None:

@@ -216,6 +216,17 @@ def test_the_body_is_the_articles_own_markup_in_its_own_language_and_direction()
     assert tree(Pages(ENV, SITE).article(filed())).xpath("//body//@lang") == []
 
 
+def test_lists_say_in_words_which_article_was_corrected_and_when() -> None:
+    pages = Pages(ENV, SITE)
+    articles = [filed(1, corrected=datetime(2026, 4, 2, tzinfo=UTC)), filed(2)]
+    for document in (pages.index(articles, {}, []), pages.topic(ENVIRONMENT, articles, 2)):
+        corrected, plain = tree(document).xpath("//ul[@class='articles']//p[@class='when']")
+        assert " ".join(corrected.text_content().split()) == "28 February 2026 corrected on 2 April 2026"
+        assert "corrected" not in plain.text_content()
+    past = pages.issue(issue(), [(ENVIRONMENT, articles)], "Digest")
+    assert "corrected" not in tree(past).text_content()  # a letter that was sent does not change
+
+
 def test_a_corrected_article_says_when_and_what_for_and_a_minor_edit_says_nothing() -> None:
     pages = Pages(ENV, SITE)
     assert b"Corrected" not in pages.article(filed(revision=2)).content

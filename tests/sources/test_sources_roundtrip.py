@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from publisher.htmltext import clean_line, title_identity
-from publisher.model import RawArticle, Refusal
+from publisher.model import Origin, RawArticle, Refusal
 from publisher.sources import Admission, Format, read
 
 ADMISSION = Admission(now=datetime(2026, 3, 1, 12, tzinfo=UTC), topics=frozenset({"environment", "region-mena"}))
@@ -217,6 +217,15 @@ def test_every_key_of_json_comes_in_and_foreign_keys_are_passed_over() -> None:
     assert article.body == "<p>a <em>b</em> </p>"
     assert article.topics == ("environment", "region-mena")
     assert (article.published, article.external_id) == (datetime(2021, 1, 26, 14, tzinfo=UTC), "7")
+
+
+def test_a_foreign_key_is_told_with_its_place() -> None:
+    (article,) = read_bytes(b"---\ntitle: T\nlayout: wide\nweight: 3\n---\nx")
+    assert article.unread == (("layout", Origin("-", 3)), ("weight", Origin("-", 4)))
+    (article,) = read_bytes(b'\n{"title": "T", "body": "x", "layout": 1}')
+    assert article.unread == (("layout", Origin("-", 2)),)
+    (article,) = read_bytes(b"---\ntitle: T\nbody: not a key of front matter\n---\nx")
+    assert [key for key, _ in article.unread] == ["body"]
 
 
 def test_deeply_nested_markdown_loses_no_text() -> None:

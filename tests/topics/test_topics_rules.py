@@ -123,12 +123,6 @@ def test_patterns_see_whole_articles_and_leave_used_words_alone() -> None:
         ({"unless": ["a|b"]}, "topics.one.unless[0]", "brackets"),
         ({"hints": ["(a|b|c|d|e|f|g)" * 4]}, "topics.one.hints[0]", "variants"),
         ({"hints": ["a ... b ... c ... d"]}, "topics.one.hints[0]", "gaps"),
-        ({"patterns": ["a", "b", "(c"]}, "topics.one.patterns[2]", "is not a regular expression"),
-        ({"patterns": [""]}, "topics.one.patterns[0]", "is empty"),
-        ({"patterns": ["x?"]}, "topics.one.patterns[0]", "matches the empty text"),
-        ({"patterns": ["(x+)+y"]}, "topics.one.patterns[0]", "repeats a group"),
-        ({"patterns": ["a(b(c*)){2,}"]}, "topics.one.patterns[0]", "repeats a group"),
-        ({"patterns": ["xa*b*c*d*"]}, "topics.one.patterns[0]", "4 repeats"),
     ],
 )
 def test_an_impossible_rule_is_refused_by_its_dotted_path(rules: dict[str, object], key: str, problem: str) -> None:

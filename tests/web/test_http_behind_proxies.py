@@ -96,13 +96,20 @@ def opened_up(folder: Path) -> None:
 
 @pytest.fixture
 def nginx(app: App, server: str, tmp_path: Path) -> Iterator[str]:
+    text = snippet("nginx").replace("http://127.0.0.1:8000", server)
+    with running_nginx(text.replace("/srv/customs/data/site", str(app.folder.root)), app, tmp_path) as base:
+        yield base
+
+
+@contextmanager
+def running_nginx(text: str, app: App, tmp_path: Path) -> Iterator[str]:
+    """nginx with the `server` of `text`, on a port of its own instead of 80."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     port, place = free_port(), tmp_path / "nginx"
     place.mkdir()
     opened_up(app.folder.root)
-    text = snippet("nginx").replace("listen 80;", f"listen 127.0.0.1:{port};")
-    text = text.replace("/srv/customs/data/site", str(app.folder.root)).replace("http://127.0.0.1:8000", server)
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};")
     if not list(Path("/usr/lib/nginx/modules").glob("*brotli_static*")):
         text = text.replace("brotli_static on;", "")
     modules = "".join(f"load_module {path};\n" for path in Path("/usr/lib/nginx/modules").glob("*brotli_static*"))
@@ -131,6 +138,20 @@ def caddy(app: App, server: str, tmp_path: Path) -> Iterator[str]:
     command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
     with running(command, f"http://127.0.0.1:{port}", tmp_path / "caddy.log") as base:
         yield base
+
+
+def test_a_server_of_files_alone_leads_from_the_newest_archive_to_the_current_feed(app: App, tmp_path: Path) -> None:
+    archive = app.folder.root / "feeds/environment/archive-1.atom"
+    archive.parent.mkdir()
+    archive.write_bytes(b"<feed/>")
+    text = f"server {{ listen 80; root {app.folder.root}; {snippet('static')} }}"
+    with running_nginx(text, app, tmp_path) as base:
+        following = httpx.get(f"{base}/feeds/environment/archive-2.atom")
+        assert following.status_code == 307
+        assert following.headers["location"].endswith("/feeds/environment.atom")
+        assert following.headers["cache-control"] == "no-store"
+        there = httpx.get(f"{base}/feeds/environment/archive-1.atom")
+        assert (there.status_code, "immutable" in there.headers["cache-control"]) == (200, True)
 
 
 @pytest.fixture(params=["server", "nginx", "caddy"])

@@ -74,6 +74,43 @@ def test_a_closed_topic_is_gone_and_one_that_never_was_is_not_found(app: App) ->
             assert client.get(path).status_code == 404
 
 
+CLOSED = ("[topics.environment]\n", "[topics.nature]\n")
+
+
+@pytest.mark.parametrize("kind", ["atom", "rss", "json"])
+def test_a_feed_of_several_topics_moves_and_closes_with_them(app: App, kind: str) -> None:
+    union, narrowing = f"/feeds/environment+partnerships.{kind}", f"/feeds/region-mena/environment.{kind}"
+    with reconfigured(app, RENAMED) as client:
+        for old, new in (
+            (union, f"/feeds/green-customs+partnerships.{kind}"),
+            (f"/feeds/green+partnerships.{kind}", f"/feeds/green-customs+partnerships.{kind}"),
+            (f"/feeds/environment+green.{kind}", f"/feeds/green-customs.{kind}"),
+            (narrowing, f"/feeds/region-mena/green-customs.{kind}"),
+        ):
+            moved = client.get(old)
+            assert (moved.status_code, moved.url.join(moved.headers["location"]).path) == (301, new)
+            assert client.get(new).status_code == 200
+    with reconfigured(app, ('[topics.green-customs]\nformerly = ["environment", "green"]\n', CLOSED[1])) as client:
+        for path in (union, narrowing, f"/feeds/environment/partnerships.{kind}", f"/feeds/all+environment.{kind}"):
+            answer = client.get(path)
+            assert (answer.status_code, "closed" in answer.text) == (410, True), path
+            assert client.head(path).status_code == 410
+        for path in (f"/feeds/environment+never.{kind}", f"/feeds/never+partnerships.{kind}"):
+            assert client.get(path).status_code == 404
+
+
+def test_the_archive_that_is_not_cut_yet_leads_to_the_current_feed(app: App) -> None:
+    archive = app.folder.root / "feeds/environment/archive-1.atom"
+    archive.parent.mkdir()
+    archive.write_bytes((app.folder.root / "feeds/environment.atom").read_bytes())
+    with TestClient(make_asgi(app), base_url=BASE, follow_redirects=False) as client:
+        following = client.get("/feeds/environment/archive-2.atom")
+        assert (following.status_code, following.headers["location"]) == (307, "/feeds/environment.atom")
+        assert following.headers["cache-control"] == "no-store"
+        for never in ("environment/archive-3", "partnerships/archive-1", "partnerships/archive-2", "never/archive-2"):
+            assert client.get(f"/feeds/{never}.atom").status_code == 404
+
+
 @pytest.mark.parametrize("former", ["partnerships", "all", "green-customs"])
 def test_a_former_name_that_is_taken_is_refused(app: App, former: str) -> None:
     config = app.settings.root / "config.toml"
