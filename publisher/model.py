@@ -228,7 +228,8 @@ class PublishedDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """A reader. `watermark` is the highest filing `seq` that an accepted letter has covered."""
+    """A reader. `watermark` is the highest filing `seq` that an accepted letter has covered; `paused_until` is when a
+    pause ends by itself, None for one without an end and for who is not paused."""
 
     id: int
     email: str = field(repr=False)
@@ -238,6 +239,20 @@ class Subscriber:
     topics: tuple[str, ...]
     watermark: int
     created: datetime
+    paused_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextLetter:
+    """What a reader gets next, as far as is known now. `at` is the slot it belongs to: None where none will come,
+    because the timetable of their frequency is off or their pause has no end. `is_due`: that slot has come already,
+    and the next run sends it. `waiting` articles would stand in it if it went out now; `on_its_way` is the name of an
+    issue whose letter to them has not arrived yet, or empty."""
+
+    at: datetime | None
+    is_due: bool = False
+    waiting: int = 0
+    on_its_way: str = ""
 
 
 # --- issues -----------------------------------------------------------------------------------------------------

@@ -159,9 +159,11 @@ def rename_topics(store: Transactions, settings: Settings) -> None:
 
 
 def compose_due(parts: Parts, store: Transactions, order: Order, now: datetime) -> list[IssueReport]:
-    """Compose the forced digests, or else those whose time has come."""
+    """Compose the forced digests, or else those whose time has come, also for those whose pause is over."""
     if not order.digests:
         return []
+    with store.write() as tx:
+        tx.subscribers.wake(now)
     slots: Sequence[tuple[Frequency, datetime | None]] = [(frequency, None) for frequency in order.forced]
     if not slots:
         with store.read() as tx:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from publisher.config import check_language
@@ -46,37 +45,6 @@ def add_subscriber(
             watermark=starting_watermark(tx, frequency),
             now=now,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a reader chose on their page."""
-
-    topics: tuple[str, ...]
-    frequency: Frequency
-    paused: bool
-
-
-def change_preferences(
-    store: Store, subscriber_id: int, wishes: Wishes, *, topic_order: Sequence[str], now: datetime
-) -> Subscriber:
-    """Set topics, frequency and pause of a reader who is active or paused; nothing is skipped or repeated by it.
-
-    Raises UsageError for a choice without topics, NotFound for a reader who is gone or has left.
-    """
-    chosen = order_topics(wishes.topics, topic_order)
-    if not chosen:
-        raise UsageError("Please choose at least one topic, or leave the digest altogether.")
-    state = SubscriberState.PAUSED if wishes.paused else SubscriberState.ACTIVE
-    with store.write() as tx:
-        reader = tx.subscribers.get(subscriber_id)
-        if reader.state not in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
-            raise NotFound("subscription", str(subscriber_id))
-        tx.subscribers.set_topics(subscriber_id, chosen, now)
-        tx.subscribers.set_frequency(subscriber_id, wishes.frequency, now)
-        if reader.state is not state:
-            tx.subscribers.set_state(subscriber_id, state, now, reason="on the preference page")
-        return tx.subscribers.get(subscriber_id)
 
 
 def find_subscriber(tx: Transaction, email: str) -> Subscriber:

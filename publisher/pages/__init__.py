@@ -2,6 +2,6 @@
 
 from publisher.pages.documents import NOT_FOUND, Pages
 from publisher.pages.frame import PageSite
-from publisher.pages.web import WebPages
+from publisher.pages.web import ReaderSettings, WebPages
 
-__all__ = ["NOT_FOUND", "PageSite", "Pages", "WebPages"]
+__all__ = ["NOT_FOUND", "PageSite", "Pages", "ReaderSettings", "WebPages"]

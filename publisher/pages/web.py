@@ -7,16 +7,41 @@ engines are told to stay away, and no address of a reader stands in them.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.links import INDEX, private_feed_name
-from publisher.model import ALL, FiledArticle, Frequency
+from publisher.model import ALL, FiledArticle, Frequency, NextLetter
 from publisher.pages.feed_readers import reader_links
 from publisher.pages.frame import FeedLink, Frame, PageSite, stylesheet
 from publisher.templating import render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderSettings:
+    """What a reader's page shows of them. They choose among `frequencies` and, where there is more than one, among
+    `languages` (tag, name). A pause may end from `first_day` to `last_day`, and
+    ends on `until_day`. `here` is the page's own address,
+    `unsubscribe` where they leave; without a `feed_token` the page shows no feed."""
+
+    topics: Collection[str]
+    frequency: Frequency
+    frequencies: Sequence[Frequency]
+    paused: bool
+    coming: NextLetter
+    first_day: date
+    last_day: date
+    until_day: date | None = None
+    here: str
+    unsubscribe: str
+    paused_until: datetime | None = None
+    language: str = ""
+    languages: Sequence[tuple[str, str]] = ()
+    feed_token: str = ""
 
 
 class WebPages:
@@ -41,19 +66,25 @@ class WebPages:
         paragraphs = [text] if isinstance(text, str) else list(text)
         return self._page("site/ask.html", title, {"paragraphs": paragraphs, "button": button, "preferences": ""})
 
-    def unsubscribe(self, preferences: str = "") -> bytes:
-        """Asks for the one click that ends the letters. `preferences` is the href of the reader's settings."""
-        paragraphs = ["Press the button and you get no more letters from us. It takes effect at once."]
-        values = {"paragraphs": paragraphs, "button": "Unsubscribe", "preferences": preferences}
-        return self._page("site/ask.html", "Leave the digest?", values)
+    def unsubscribe(self, *, preferences: str = "", fewer: Sequence[Frequency] = (), has_feed: bool = False) -> bytes:
+        """Asks for the one click that ends the letters. `preferences` is the href of the reader's settings, `fewer`
+        are frequencies with fewer letters, of which one button each posts ``instead``."""
+        values = {"preferences": preferences, "fewer": fewer, "has_feed": has_feed}
+        return self._page("site/leave.html", "Leave the digest?", values)
 
-    def unsubscribed(self, *, feed_token: str = "") -> bytes:
-        """The receipt: it says what has happened and how to come back, and where the reader's own feed goes on."""
+    def stays(self, title: str, coming: NextLetter, *, preferences: str) -> bytes:
+        """The receipt of who stays after all: with fewer letters, or because they took back that they left."""
+        return self._page("site/stays.html", title, {"coming": coming, "preferences": preferences})
+
+    def unsubscribed(self, *, feed_token: str = "", undo: str = "") -> bytes:
+        """The receipt: it says what has happened and how to come back, and where the reader's own feed goes on.
+        `undo` is where a button posts to that takes it back."""
         values = {
             "paragraphs": [
                 "No more letters will be sent to you. A letter that is on its way already may still arrive."
             ],
-            "link": ("Subscribe again", self._to(INDEX) + "#digest") if self._site.frequencies else None,
+            "link": ("Subscribe again", self._to(INDEX) + "#digest") if self._site.frequencies and not undo else None,
+            "undo": undo,
             "own_feeds": self._own_feeds(feed_token),
             "renewable": False,
             "renewed": False,
@@ -65,6 +96,7 @@ class WebPages:
         values = {
             "paragraphs": ["This subscription has ended."],
             "link": None,
+            "undo": "",
             "own_feeds": self._own_feeds(feed_token),
             "renewable": True,
             "renewed": renewed,
@@ -105,36 +137,21 @@ class WebPages:
         values = {"email": email, "chosen": frozenset(topics), "frequency": frequency, "problem": problem}
         return self._page("site/sign-up.html", "Get the digest by e-mail", values)
 
-    def preferences(
-        self,
-        *,
-        topics: Collection[str],
-        frequency: Frequency,
-        paused: bool,
-        unsubscribe: str,
-        frequencies: Sequence[Frequency] = tuple(Frequency),
-        feed_token: str = "",
-        saved: bool = False,
-        renewed: bool = False,
-        problem: str = "",
-    ) -> bytes:
-        """A reader's settings; posts `topics` (repeated), `frequency` and `paused` (``yes``) to its own address.
-
-        They choose among `frequencies`. With a `feed_token` also the address of their own feed, and a button that
-        posts `feed` (``new``).
-        """
+    def preferences(self, settings: ReaderSettings, *, said: str = "", problem: str = "") -> bytes:
+        """A reader's settings; posts `topics` (repeated), `frequency`, `language`, `paused` (``yes``) and `until` (a
+        date) to its own address, `feed` (``new``) for another address of their feed. `said` names what has just been
+        done: ``saved``, ``renewed`` or ``asked`` (for another address)."""
         values = {
-            "chosen": frozenset(topics),
-            "frequency": frequency,
-            "frequencies": frequencies,
-            "paused": paused,
-            "unsubscribe": unsubscribe,
-            "own_feeds": self._own_feeds(feed_token),
-            "saved": saved,
-            "renewed": renewed,
+            "mine": settings,
+            "said": said,
+            "own_feeds": self._own_feeds(settings.feed_token),
             "problem": problem,
         }
         return self._page("site/preferences.html", "Your digest", values)
+
+    def delete(self, preferences: str) -> bytes:
+        """Asks whether everything about the reader shall be erased."""
+        return self._page("site/delete.html", "Delete everything about you?", {"preferences": preferences})
 
     def _own_feeds(self, token: str) -> list[FeedLink]:
         return self._frame.feeds(private_feed_name(token)) if token else []

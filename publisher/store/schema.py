@@ -20,7 +20,7 @@ from publisher.mail.bounces import BounceKind
 from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
@@ -202,7 +202,14 @@ subscribers = Table(
     Column("watermark", Number, nullable=False),
     Column("feed_renewals", Number, nullable=False, default=0),
     Column("created", UtcTime, nullable=False),
+    Column("paused_until", UtcTime),
     Index("ix_subscribers_audience", "frequency", "state", "id"),
+    Index(
+        "ix_subscribers_waking",
+        "paused_until",
+        sqlite_where=text("paused_until IS NOT NULL"),
+        postgresql_where=text("paused_until IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,  # links in old letters name the number: it must never be somebody else's
 )
 

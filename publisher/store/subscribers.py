@@ -121,7 +121,33 @@ class Subscribers:
     def set_state(self, subscriber_id: int, state: SubscriberState, now: datetime, *, reason: str) -> Subscriber:
         """`reason` goes to the events: who or what wanted it, without an address. Raises NotFound."""
         former = self.get(subscriber_id)
-        return self._change(former, now, "state", f"{former.state} -> {state}: {reason}", state=state)
+        detail = f"{former.state} -> {state}: {reason}"
+        return self._change(former, now, "state", detail, state=state, paused_until=None)
+
+    def pause(self, subscriber_id: int, until: datetime | None, now: datetime, *, reason: str) -> Subscriber:
+        """No letters until that moment, or until they ask for them again. Raises NotFound."""
+        former = self.get(subscriber_id)
+        paused = SubscriberState.PAUSED
+        end = f" until {until.isoformat()}" if until else ""
+        detail = f"{former.state} -> {paused}{end}: {reason}"
+        return self._change(former, now, "state", detail, state=paused, paused_until=until)
+
+    def wake(self, now: datetime) -> int:
+        """Those whose pause has come to its end are active again; gives how many."""
+        over = (subscribers.c.paused_until <= now, subscribers.c.state == SubscriberState.PAUSED)
+        statement = sa.update(subscribers).where(*over).values(state=SubscriberState.ACTIVE, paused_until=None)
+        ids = self._connection.scalars(statement.returning(subscribers.c.id)).all()
+        detail = f"{SubscriberState.PAUSED} -> {SubscriberState.ACTIVE}: the pause is over"
+        if ids:
+            self._note([(number, "state", detail) for number in sorted(ids)], now)
+        return len(ids)
+
+    def last_change_of_state(self, subscriber_id: int) -> tuple[SubscriberState, datetime] | None:
+        """The state they had before the present one, and when they left it; None for who never had another."""
+        changes = [event for event in self.events(subscriber_id) if event.event == "state"]
+        if not changes:
+            return None
+        return SubscriberState(changes[-1].detail.split(" ", 1)[0]), changes[-1].at
 
     def set_frequency(self, subscriber_id: int, frequency: Frequency, now: datetime) -> Subscriber:
         """The watermark stays, so that nothing is skipped or repeated. Raises NotFound."""

@@ -2,49 +2,92 @@
 
 The one-click POST of a mail provider comes without cookie, Origin or session and must not be redirected. A
 token that was made up and one of a forgotten reader get the same receipt; a reader's own also says where their feed
-is, which goes on.
+is, which goes on, and has a button that takes it back for a while.
+
+    POST anything             leaves
+    POST instead=monthly      stays, with fewer letters: a button of the page
+    POST undo=yes             comes back: a button of the receipt
 """
 
 from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from publisher.app import App
-from publisher.errors import TokenError
+from publisher.errors import NotFound, TokenError
+from publisher.flows.forecast import next_letter
+from publisher.flows.preferences import fewer_letters, less_often, may_undo, undo_leaving
 from publisher.flows.private_feed import feed_token
 from publisher.flows.subscribe import unsubscribe
+from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.pages import WebPages
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
-from publisher.web.responses import MAX_BODY, page
+from publisher.web.responses import MAX_FIELDS, page
+
+_BROKEN = "Part of the address is missing. Please open the link in the letter again, or copy it whole."
+_TOO_LATE = "Some time has passed since then. You can subscribe again on the first page."
 
 
 def routes(app: App, pages: WebPages) -> list[Route]:
+    def question(reader_id: int) -> bytes:
+        with app.store.read() as tx:
+            try:
+                reader = tx.subscribers.get(reader_id)
+            except NotFound:
+                return pages.unsubscribe()
+        enabled = [f for f in less_often(reader.frequency) if app.settings.timetable(f).enabled]
+        fewer = enabled if reader.state is SubscriberState.ACTIVE else []
+        return pages.unsubscribe(preferences=_preferences(app, reader_id), fewer=fewer, has_feed=True)
+
+    def end(reader_id: int) -> bytes:
+        if not unsubscribe(app.store, reader_id, now=app.clock(), reason="by the link in a letter"):
+            return pages.unsubscribed()
+        with app.store.read() as tx:
+            undo = may_undo(tx, tx.subscribers.get(reader_id), app.clock())
+            here = app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader_id))
+            return pages.unsubscribed(feed_token=feed_token(tx, app.signer, reader_id), undo=here if undo else "")
+
+    def stay(reader_id: int, frequency: Frequency) -> bytes:
+        reader = fewer_letters(app.store, reader_id, frequency, now=app.clock())
+        return receipt(reader, f"You now get the {frequency} digest")
+
+    def come_back(reader_id: int) -> bytes:
+        reader = undo_leaving(app.store, reader_id, now=app.clock())
+        return receipt(reader, "You are subscribed again")
+
+    def receipt(reader: Subscriber, title: str) -> bytes:
+        with app.store.read() as tx:
+            coming = next_letter(tx, app.settings, reader, terms=app.terms, now=app.clock())
+        return pages.stays(title, coming, preferences=_preferences(app, reader.id))
+
     async def ask(request: Request) -> Response:
         reader = _reader(app, request)
         if reader is None:
             return page(pages.message("This link is incomplete", _BROKEN), 404)
-        return page(pages.unsubscribe(app.links.preferences(app.signer.token(PREFERENCES, reader))))
+        return page(await run_in_threadpool(question, reader))
 
-    def end(reader: int) -> str:
-        if not unsubscribe(app.store, reader, now=app.clock(), reason="by the link in a letter"):
-            return ""
-        with app.store.read() as tx:
-            return feed_token(tx, app.signer, reader)
-
-    async def leave(request: Request) -> Response:
-        await _drained(request)
+    async def act(request: Request) -> Response:
+        form = await _form(request)
         reader = _reader(app, request)
-        token = "" if reader is None else await run_in_threadpool(end, reader)
-        return page(pages.unsubscribed(feed_token=token))
+        if reader is None:
+            return page(pages.unsubscribed())
+        instead = str(form.get("instead", ""))
+        try:
+            if instead in {Frequency.WEEKLY, Frequency.MONTHLY}:
+                return page(await run_in_threadpool(stay, reader, Frequency(instead)))
+            if form.get("undo") == "yes":
+                return page(await run_in_threadpool(come_back, reader))
+        except NotFound:
+            return page(pages.message("You are not subscribed any more", _TOO_LATE), 410)
+        return page(await run_in_threadpool(end, reader))
 
     path = "/unsubscribe/{token}"
-    return [Route(path, ask, methods=["GET", "HEAD"]), Route(path, leave, methods=["POST"])]
-
-
-_BROKEN = "Part of the address is missing. Please open the link in the letter again, or copy it whole."
+    return [Route(path, ask, methods=["GET", "HEAD"]), Route(path, act, methods=["POST"])]
 
 
 def _reader(app: App, request: Request) -> int | None:
@@ -54,10 +97,13 @@ def _reader(app: App, request: Request) -> int | None:
         return None
 
 
-async def _drained(request: Request) -> None:
-    """Read the form and forget it: the token says everything. More than a form's worth is not read."""
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY:
-            return
+def _preferences(app: App, reader_id: int) -> str:
+    return app.links.preferences(app.signer.token(PREFERENCES, reader_id))
+
+
+async def _form(request: Request) -> FormData:
+    """What was sent, if it can be read: whatever a mail provider sends, the token says that the reader leaves."""
+    try:
+        return await request.form(max_files=0, max_fields=MAX_FIELDS)
+    except HTTPException:
+        return FormData()

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flows.house import START, House, Time
 
+from publisher.flows.preferences import Wishes, change_preferences
 from publisher.flows.run import Order
-from publisher.flows.subscribe import Wishes, change_preferences
 from publisher.model import Frequency, IssueState
 
 MONDAY = datetime(2026, 3, 9, 7, tzinfo=UTC)

@@ -33,9 +33,10 @@ from publisher.flows import deliver as deliver_flow
 from publisher.flows.compose import compose
 from publisher.flows.deliver import deliver
 from publisher.flows.ingest import Ingest
+from publisher.flows.preferences import Wishes, change_preferences
 from publisher.flows.refile import refile
 from publisher.flows.run import silent
-from publisher.flows.subscribe import Wishes, change_preferences, unsubscribe
+from publisher.flows.subscribe import unsubscribe
 from publisher.model import ALL, Frequency, IssueState, Origin, RawArticle, SubscriberState
 from publisher.smtp.postman import deliver_all
 from publisher.store import Store
@@ -128,16 +129,18 @@ class Histories(RuleBasedStateMachine):
                     self.owed[reader.id].setdefault(filing.article_key, set()).add(filing.topic)
 
     @precondition(lambda self: self.owed)
-    @rule(number=numbers, topics=some_topics, frequency=frequencies, paused=st.booleans())
+    @rule(number=numbers, topics=some_topics, frequency=frequencies, paused=st.sampled_from((False, True, 1, 60)))
     def a_reader_changes_their_mind(
-        self, number: int, topics: tuple[str, ...], frequency: Frequency, paused: bool
+        self, number: int, topics: tuple[str, ...], frequency: Frequency, paused: bool | int
     ) -> None:
+        """`paused` may be a number of minutes."""
         reader_id = number % len(self.owed) + 1
         with self.store.read() as tx:
             reader = tx.subscribers.get(reader_id)
         if reader.state not in STAYING:
             return
-        wishes = Wishes(topics, frequency, paused)
+        until = self.house.clock() + timedelta(minutes=paused) if not isinstance(paused, bool) else None
+        wishes = Wishes(topics, frequency, bool(paused), until)
         order = self.house.app.topic_order
         change_preferences(self.store, reader_id, wishes, topic_order=order, now=self.house.clock())
         kept = {key: why & set(topics) for key, why in self.owed[reader_id].items()}
@@ -152,6 +155,8 @@ class Histories(RuleBasedStateMachine):
     def an_issue_is_composed(self, frequency: Frequency) -> None:
         self.house.clock.forward(minutes=1)
         self._follow_filings()
+        with self.store.write() as tx:
+            tx.subscribers.wake(self.house.clock())
         with self.store.read() as tx:
             last = tx.filings.last_seq()
             for reader in tx.subscribers.list(state=SubscriberState.ACTIVE, frequency=frequency):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from lxml import html
 
 from publisher.links import Links
-from publisher.model import Frequency, Topic, TopicGroup
-from publisher.pages import PageSite, WebPages
+from publisher.model import Frequency, NextLetter, Topic, TopicGroup
+from publisher.pages import PageSite, ReaderSettings, WebPages
 from publisher.pages.colours import CONTRAST, contrast, dark, light
 from publisher.templating import environment
 
@@ -34,13 +35,39 @@ def page(content: bytes) -> html.HtmlElement:
     return html.document_fromstring(content)
 
 
+def mine(**more: Any) -> ReaderSettings:
+    return ReaderSettings(
+        **{
+            "topics": ["environment"],
+            "frequency": Frequency.MONTHLY,
+            "frequencies": list(Frequency),
+            "paused": False,
+            "coming": NextLetter(at=datetime(2026, 3, 9, 7, tzinfo=UTC), waiting=1),
+            "first_day": date(2026, 3, 3),
+            "last_day": date(2027, 3, 2),
+            "here": "/preferences/x",
+            "unsubscribe": "/unsubscribe/x",
+        }
+        | more
+    )
+
+
 def test_leaving_asks_with_one_button_that_posts_to_its_own_address() -> None:
-    asked = page(WEB.unsubscribe("/preferences/abc"))
+    asked = page(WEB.unsubscribe(preferences="/preferences/abc"))
     (form,) = asked.findall(".//form")
     assert (form.get("method"), form.get("action")) == ("post", None)
     assert form.xpath(".//button/text()") == ["Unsubscribe"]
     assert "/preferences/abc" in asked.xpath("//a/@href")
     assert page(WEB.ask("Confirm?", ["One.", "Two."], "Yes")).xpath("//p[@class='lead']/text()") == ["One.", "Two."]
+
+
+def test_who_leaves_may_take_fewer_letters_instead() -> None:
+    asked = page(WEB.unsubscribe(fewer=[Frequency.WEEKLY, Frequency.MONTHLY]))
+    buttons = asked.xpath("//button[@name='instead']")
+    assert [(one.get("value"), one.text) for one in buttons] == [
+        ("weekly", "One letter a week"),
+        ("monthly", "One letter a month"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,9 +114,7 @@ def test_before_the_choice_the_builder_has_no_address_to_show() -> None:
 
 
 def test_the_own_feed_stands_on_the_page_and_is_announced_to_nobody() -> None:
-    settings = WEB.preferences(
-        topics=[], frequency=Frequency.DAILY, paused=False, unsubscribe="/u", feed_token="tok", renewed=True
-    )
+    settings = WEB.preferences(mine(feed_token="tok"), said="renewed")
     for content, buttons in (
         (settings, 1),
         (WEB.unsubscribed(feed_token="tok"), 0),
@@ -104,14 +129,40 @@ def test_the_own_feed_stands_on_the_page_and_is_announced_to_nobody() -> None:
 
 
 def test_preferences_show_what_is_chosen() -> None:
-    form = page(
-        WEB.preferences(
-            topics=["environment"], frequency=Frequency.MONTHLY, paused=True, unsubscribe="/unsubscribe/x", saved=True
-        )
-    )
-    assert form.xpath("//input[@checked]/@value") == ["environment", "monthly", "yes"]
+    form = page(WEB.preferences(mine(paused=True, paused_until=datetime(2026, 3, 8, tzinfo=UTC)), said="saved"))
+    assert form.xpath("//input[@checked]/@value") == ["monthly", "environment", "yes"]
     assert form.xpath("//*[@role='status']")
     assert "/unsubscribe/x" in form.xpath("//a/@href")
+
+
+def test_languages_can_be_chosen_where_there_are_several() -> None:
+    several = mine(language="fr", languages=[("en", "English"), ("fr", "français")])
+    assert page(WEB.preferences(several)).xpath("//input[@name='language'][@checked]/@value") == ["fr"]
+    assert not page(WEB.preferences(mine())).xpath("//input[@name='language']")
+
+
+MARCH = datetime(2026, 3, 9, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "Your next letter is due on 9 March 2026, 07:00 UTC. One article waits for it so far."),
+        ({"coming": NextLetter(at=MARCH, waiting=12)}, "12 articles wait for it so far."),
+        ({"coming": NextLetter(at=MARCH)}, "without news no letter is sent"),
+        ({"coming": NextLetter(at=MARCH, is_due=True)}, "goes out with the next look for news, every 30 minutes."),
+        ({"coming": NextLetter(at=MARCH, on_its_way="weekly-3")}, "The letter weekly-3 is on its way to you."),
+        ({"coming": NextLetter(at=None, waiting=2)}, "No letter comes for now. Meanwhile 2 articles wait for you."),
+        (
+            {"paused": True, "paused_until": datetime(2026, 3, 8, tzinfo=UTC)},
+            "You get nothing until 8 March 2026. The first letter after that is due on 9 March 2026, 07:00 UTC, "
+            "with all that came in meanwhile; so far one article waits.",
+        ),
+    ],
+)
+def test_what_comes_next_is_said_in_a_sentence(more: dict[str, Any], said: str) -> None:
+    (box,) = page(WEB.preferences(mine(**more))).xpath("//section[@aria-labelledby='coming']")
+    assert said in " ".join(box.text_content().split())
 
 
 @given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from urllib.parse import urlsplit
@@ -12,9 +13,12 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from publisher.app import App
+from publisher.flows.preferences import UNDO_WITHIN
 from publisher.flows.subscribe import find_subscriber
 from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
+
+NOW = datetime(2026, 3, 2, 7, tzinfo=UTC)  # the clock of `app`
 
 
 def letter(app: App) -> EmailMessage:
@@ -33,11 +37,49 @@ def one_click_path(app: App) -> str:
     return urlsplit(str(letter(app)["List-Unsubscribe"])[1:-1]).path
 
 
-def test_the_letters_link_leads_to_a_page_with_one_button(client: TestClient, app: App) -> None:
+def settings_path(app: App) -> str:
+    return f"/preferences/{app.signer.token(PREFERENCES, reader(app).id)}"
+
+
+def test_the_letters_link_leads_to_a_page_that_offers_to_leave_or_to_stay_with_fewer_letters(
+    client: TestClient, app: App
+) -> None:
     page = client.get(one_click_path(app))
     assert page.status_code == 200
-    assert page.text.count("<form") == 1
+    leave, fewer = html.document_fromstring(page.content).forms
+    assert (leave.method, leave.fields.keys()) == ("POST", [])
+    assert fewer.xpath(".//button/@value") == ["monthly"]
     assert "alice" not in page.text
+
+
+def test_who_takes_fewer_letters_stays_and_is_told_what_comes_next(client: TestClient, app: App) -> None:
+    for _ in range(2):
+        answer = client.post(one_click_path(app), data={"instead": "monthly"})
+        assert answer.status_code == 200
+    assert "1 April 2026, 07:00 UTC" in answer.text
+    assert (reader(app).state, reader(app).frequency) == (SubscriberState.ACTIVE, Frequency.MONTHLY)
+
+
+def test_leaving_can_be_taken_back_by_a_button_of_the_receipt_for_a_while(client: TestClient, app: App) -> None:
+    receipt = client.post(one_click_path(app))
+    form = html.document_fromstring(receipt.content).forms[0]
+    assert urlsplit(form.action).path == one_click_path(app)
+    assert reader(app).state is SubscriberState.UNSUBSCRIBED
+    for _ in range(2):
+        assert client.post(one_click_path(app), data=dict(form.form_values())).status_code == 200
+        assert reader(app).state is SubscriberState.ACTIVE
+    client.post(one_click_path(app))
+    object.__setattr__(app, "clock", lambda: NOW + UNDO_WITHIN + timedelta(seconds=1))
+    assert client.post(one_click_path(app), data={"undo": "yes"}).status_code == 410
+    assert reader(app).state is SubscriberState.UNSUBSCRIBED
+
+
+def test_taking_it_back_brings_nobody_back_whose_address_bounced(client: TestClient, app: App) -> None:
+    with app.store.write() as tx:
+        tx.subscribers.set_state(reader(app).id, SubscriberState.BOUNCED, NOW, reason="no such mailbox")
+    client.post(one_click_path(app))
+    assert client.post(one_click_path(app), data={"undo": "yes"}).status_code == 410
+    assert reader(app).state is SubscriberState.UNSUBSCRIBED
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
@@ -128,3 +170,65 @@ def test_who_has_left_has_no_preferences_any_more(client: TestClient, app: App) 
     assert client.get(path).status_code == 410
     assert client.post(path, data={"topics": "environment", "frequency": "daily"}).status_code == 410
     assert reader(app).state is SubscriberState.UNSUBSCRIBED
+
+
+def test_a_pause_ends_on_the_day_the_reader_chose(client: TestClient, app: App) -> None:
+    settings = {"topics": "environment", "frequency": "daily"}
+    answer = client.post(settings_path(app), data={**settings, "until": "2026-03-20"})  # the box was not ticked
+    assert "20 March 2026, 07:00 UTC" in answer.text
+    assert reader(app).state is SubscriberState.PAUSED
+    assert reader(app).paused_until == datetime(2026, 3, 20, tzinfo=UTC)
+    client.post(settings_path(app), data={**settings, "until": "2026-03-20"})  # the tick was taken away
+    assert (reader(app).state, reader(app).paused_until) == (SubscriberState.ACTIVE, None)
+
+
+@pytest.mark.parametrize("until", ["2026-03-02", "2020-01-01", "2027-06-01", "soon"])
+def test_a_pause_that_cannot_end_is_explained_and_changes_nothing(client: TestClient, app: App, until: str) -> None:
+    before = reader(app)
+    data = {"topics": "partnerships", "frequency": "daily", "paused": "yes", "until": until}
+    answer = client.post(settings_path(app), data=data)
+    assert answer.status_code == 422
+    assert "the end of the pause" in answer.text
+    assert reader(app) == before
+
+
+def test_the_page_says_what_comes_next_and_when(client: TestClient, app: App) -> None:
+    assert "9 March 2026, 07:00 UTC" in client.get(settings_path(app)).text
+    answer = client.post(settings_path(app), data={"topics": "all", "frequency": "monthly"})
+    assert "1 April 2026, 07:00 UTC" in answer.text
+    assert "without news no letter is sent" in answer.text
+
+
+def test_a_reader_takes_their_data_with_them(client: TestClient, app: App) -> None:
+    answer = client.get(settings_path(app) + "/data")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["cache-control"] == "no-store"
+    data = answer.json()
+    assert data["subscriber"]["email"] == "alice@customs.example"
+    assert data["subscriber"]["topics"] == ["environment", "partnerships"]
+    assert [event["event"] for event in data["events"]] == ["added"]
+    assert [(letter["issue"], letter["state"]) for letter in data["deliveries"]] == [("weekly-1", "accepted")]
+
+
+def test_a_reader_deletes_everything_about_them_and_the_sums_stay_right(client: TestClient, app: App) -> None:
+    path = settings_path(app)
+    number = reader(app).id
+    assert client.get(path + "/delete").status_code == 200
+    assert reader(app).email
+    for _ in range(2):
+        assert client.post(path + "/delete").status_code == 200
+    with app.store.read() as tx:
+        assert tx.subscribers.find("alice@customs.example") is None
+        (issue,) = tx.issues.numbered()
+        assert tx.deliveries.sum(issue.id).balances
+        assert [one.subscriber_id for one in tx.deliveries.of_issue(issue.id)] == [number]
+    for place in ("", "/data", "/delete"):
+        assert client.get(path + place).status_code == 410
+
+
+@pytest.mark.parametrize("place", ["", "/data", "/delete"])
+def test_no_token_of_another_purpose_opens_a_reader_s_page(client: TestClient, app: App, place: str) -> None:
+    for token in (app.signer.token(UNSUBSCRIBE, reader(app).id), "A" * 28, "short"):
+        answer = client.get(f"/preferences/{token}{place}")
+        assert answer.status_code == 404
+        assert "alice" not in answer.text

@@ -1,0 +1,70 @@
+"""Everything we hold about one reader, and taking it away (GDPR, articles 15, 17 and 20). Floor: `flows`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from publisher.errors import NotFound
+from publisher.store import Store, Transaction
+
+
+def personal_data(tx: Transaction, subscriber_id: int, *, now: datetime) -> dict[str, Any]:
+    """As plain JSON values; times in UTC (ISO 8601). Raises NotFound."""
+    reader = tx.subscribers.get(subscriber_id)
+    names = {issue.id: issue.name for issue in tx.issues.numbered()}
+    return {
+        "made": now.isoformat(),
+        "subscriber": {
+            "number": reader.id,
+            "email": reader.email,
+            "state": str(reader.state),
+            "paused_until": _time(reader.paused_until),
+            "frequency": str(reader.frequency),
+            "language": reader.language,
+            "topics": list(reader.topics),
+            "subscribed": reader.created.isoformat(),
+            "covered_up_to_filing": reader.watermark,
+            "feed_addresses_renewed": tx.subscribers.feed_renewals(reader.id),
+        },
+        "events": [
+            {"at": event.at.isoformat(), "event": event.event, "detail": event.detail}
+            for event in tx.subscribers.events(reader.id)
+        ],
+        "deliveries": [
+            {
+                "issue": names.get(delivery.issue_id, ""),
+                "state": str(delivery.state),
+                "reason": delivery.reason,
+                "attempts": delivery.attempts,
+                "reply": delivery.reply,
+                "changed": _time(delivery.changed),
+            }
+            for delivery in tx.deliveries.of_subscriber(reader.id)
+        ],
+        "returned_mail": [
+            {
+                "at": event.at.isoformat(),
+                "kind": str(event.kind),
+                "issue": names.get(event.issue_id or 0, ""),
+                "status": event.status,
+                "detail": event.detail,
+            }
+            for event in tx.bounces.of_subscriber(reader.id, since=reader.created)
+        ],
+    }
+
+
+def forget(store: Store, subscriber_id: int, *, now: datetime) -> bool:
+    """Erase the reader. Their number stays in the ledger and leads to nobody, so that the sum of each issue stays
+    right; a letter of theirs that waits is not sent. Safe to repeat: False when nobody was there."""
+    with store.write() as tx:
+        try:
+            tx.subscribers.remove(subscriber_id, now)
+        except NotFound:
+            return False
+    return True
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
