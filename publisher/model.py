@@ -255,6 +255,69 @@ class NextLetter:
     on_its_way: str = ""
 
 
+class SignUpMethod(StrEnum):
+    """The door that a wish for the digest came in by."""
+
+    FORM = "form"
+    API = "api"
+    COMMAND = "command"
+    IMPORT = "import"
+
+
+class SignUpState(StrEnum):
+    ASKED = "asked"  # taken; nobody has looked yet whether the address is known
+    WAITING = "waiting"  # the confirmation letter is written
+    KNOWN = "known"  # the address is subscribed already; its letter says so
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignUp:
+    """A wish for the digest that waits for its confirmation. `address` is the keyed hash of the mailbox, `network` that
+    of where it was asked from ("" where nobody knows). Once it is confirmed or known, `email` is empty."""
+
+    id: int
+    email: str = field(repr=False)
+    address: str
+    topics: tuple[str, ...]
+    frequency: Frequency
+    language: str
+    method: SignUpMethod
+    network: str
+    wording: str
+    asked: datetime
+    expires: datetime
+    state: SignUpState
+    tries: int
+    subscriber_id: int | None
+
+
+class ConsentAct(StrEnum):
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    VOUCHED = "vouched"  # the operator added the address and answers for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """One line of the proof of consent, which only grows. `wording` is the version of what was agreed to, `network` the
+    keyed hash of where it came from, `detail` says how, without an address."""
+
+    at: datetime
+    act: ConsentAct
+    method: SignUpMethod
+    wording: str
+    network: str
+    detail: str
+
+
+class SuppressionReason(StrEnum):
+    """Why an address, known by its keyed hash alone, is not to be added again."""
+
+    BLOCKED = "blocked"  # its owner said: never write to me
+    FORGOTTEN = "forgotten"  # erased on request
+
+
 # --- issues -----------------------------------------------------------------------------------------------------
 
 

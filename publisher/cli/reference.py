@@ -68,6 +68,7 @@ SECTIONS = {
     "store": "The database, and the key that signs the links in letters. Back up both together.",
     "feeds": "Atom, RSS and JSON feeds of every topic.",
     "digest": "The letters: who they are from, what they hold, and when each frequency is due.",
+    "signup": "How readers come to the digest by themselves; [sign-up.md](sign-up.md) tells it step by step.",
     "smtp": "The relay that takes the letters. Without a host they are kept in the outbox.",
     "dkim": "Signatures on letters, which mail providers ask for; [dkim.md](dkim.md) says how to begin.",
     "bounces": "Letters that come back, and complaints; [bounces.md](bounces.md) says how to set their mailbox up.",

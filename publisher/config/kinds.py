@@ -113,8 +113,8 @@ def _bounce_address(value: str) -> str:
     return value
 
 
-def _hub_list(value: object) -> object:
-    """A variable of the environment names several hubs with spaces between them."""
+def _several(value: object) -> object:
+    """A variable of the environment names several values with spaces between them."""
     return tuple(value.split()) if isinstance(value, str) else value
 
 
@@ -127,4 +127,6 @@ def _hub(url: str) -> str:
 
 BounceAddress = Annotated[str, AfterValidator(_bounce_address)]
 Hub = Annotated[str, AfterValidator(_hub)]
-Hubs = Annotated[tuple[Hub, ...], BeforeValidator(_hub_list)]
+Hubs = Annotated[tuple[Hub, ...], BeforeValidator(_several)]
+Hostnames = Annotated[tuple[Hostname, ...], BeforeValidator(_several)]
+Languages = Annotated[tuple[Language, ...], BeforeValidator(_several)]

@@ -17,8 +17,10 @@ from publisher.config.kinds import (
     BounceAddress,
     Cron,
     Hostname,
+    Hostnames,
     Hubs,
     Language,
+    Languages,
     Mailbox,
     Pattern,
     Selector,
@@ -101,6 +103,37 @@ class DigestSettings(Section):
         """A timetable that only says `enabled` keeps the time of its frequency."""
         default: TimetableSettings = cls.model_fields[str(info.field_name)].default
         return {"cron": default.cron, **value} if isinstance(value, Mapping) else value
+
+
+class SignUpSettings(Section):
+    """How readers come to the digest by themselves; docs/sign-up.md says what happens step by step."""
+
+    enabled: bool = Field(True, description="forms on the pages; false where no `publisher serve` answers them")
+    sender: Mailbox | None = Field(
+        None, description="From of letters that ask for a confirmation; default: digest.sender"
+    )
+    consent: str = Field(
+        "I want the digest by e-mail. I can leave at any time, with the link in each letter.",
+        min_length=1,
+        max_length=500,
+        description="what readers agree to at the form; each consent names its version",
+    )
+    languages: Languages = Field((), description="languages readers choose among; one or none: no choice is shown")
+    confirm_hours: int = Field(48, ge=1, le=24 * 14, description="a confirmation letter's link and code hold so long")
+    keep_days: int = Field(7, ge=1, le=90, description="then what nobody confirmed is deleted")
+    fill_seconds: int = Field(2, ge=0, le=60, description="a form filled in faster is shown once more; 0: any speed")
+    per_network: int = Field(10, ge=1, le=100_000, description="confirmation letters an hour for one network's wishes")
+    per_domain: int = Field(100, ge=1, le=1_000_000, description="the same to one mail domain")
+    overall: int = Field(300, ge=1, le=1_000_000, description="the same in all")
+    refused_domains: Hostnames = Field((), description="mail domains, with those below them, that may not sign up")
+    refused_domains_file: Path | None = Field(None, description="a file with more of them, one a line")
+    refuse_roles: bool = Field(True, description="postmaster@, abuse@ and the like may not sign up (RFC 2142)")
+
+    @model_validator(mode="after")
+    def _kept_while_it_holds(self) -> Self:
+        if self.keep_days * 24 < self.confirm_hours:
+            raise ValueError("keep_days must be as long as confirm_hours at least: a link must find what it confirms")
+        return self
 
 
 class SmtpSettings(Section):
@@ -201,6 +234,7 @@ class Settings(Section):
     source: tuple[SourceSettings, ...] = (SourceSettings(path=Path("data/articles")),)
     feeds: FeedSettings = FeedSettings()
     digest: DigestSettings = DigestSettings()
+    signup: SignUpSettings = SignUpSettings()
     smtp: SmtpSettings = SmtpSettings()
     dkim: DkimSettings = DkimSettings()
     bounces: BounceSettings = BounceSettings()

@@ -17,6 +17,7 @@ from publisher.store.hub import HubRequest, Ping, Push
 from publisher.store.issues import Rendering
 from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT
+from publisher.store.service_letters import ServiceLetter
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Ping",
     "Push",
     "Rendering",
+    "ServiceLetter",
     "Store",
     "SubscriberEvent",
     "Transaction",

@@ -22,12 +22,15 @@ from publisher.store.documents import Documents
 from publisher.store.feed_versions import FeedVersions
 from publisher.store.feeds import Feeds
 from publisher.store.filings import Filings
+from publisher.store.gate import Gate
 from publisher.store.hub import Hub
 from publisher.store.issues import Issues
 from publisher.store.meta import INSTALLED_AT, Meta
 from publisher.store.renames import Renames
 from publisher.store.runs import Runs
 from publisher.store.schema import HEAD
+from publisher.store.service_letters import ServiceLetters
+from publisher.store.sign_ups import Consents, SignUps
 from publisher.store.source_files import SourceFiles
 from publisher.store.subscribers import Subscribers
 
@@ -48,6 +51,10 @@ class Transaction:
     documents: Documents
     feed_versions: FeedVersions
     subscribers: Subscribers
+    sign_ups: SignUps
+    consents: Consents
+    gate: Gate
+    service_letters: ServiceLetters
     issues: Issues
     deliveries: Deliveries
     bounces: Bounces
@@ -190,6 +197,10 @@ class Store:
             documents=Documents(connection),
             feed_versions=FeedVersions(connection),
             subscribers=Subscribers(connection, self._rank),
+            sign_ups=SignUps(connection),
+            consents=Consents(connection),
+            gate=Gate(connection),
+            service_letters=ServiceLetters(connection),
             issues=Issues(connection),
             deliveries=Deliveries(connection),
             bounces=Bounces(connection),
