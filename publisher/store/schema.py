@@ -20,7 +20,7 @@ from publisher.mail.bounces import BounceKind
 from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
