@@ -30,7 +30,8 @@ import peers_corpus
 from publisher.app import App, build
 from publisher.config import load
 from publisher.feeds.value import mint_entry_id
-from publisher.flows.ingest import EVERY_ARTICLE, Ingest
+from publisher.flows.filing import EVERY_ARTICLE
+from publisher.flows.ingest import Ingest
 from publisher.flows.publish_site import PUBLISHED, publish_site
 from publisher.links import archive_path, article_path
 from publisher.model import ALL, Article, ImportOutcome, Origin, PublishedDocument, RawArticle

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,11 +21,15 @@ from publisher.cli.show import (
     table,
 )
 
+if TYPE_CHECKING:
+    from publisher.sources.by_hand import Form
+
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The articles of the store.", no_args_is_help=True)
     group.command("list")(list_)
     group.command()(show)
+    group.command()(correct)
     group.command()(withdraw)
     group.command()(restore)
     app.add_typer(group, name="articles")
@@ -95,6 +101,64 @@ def show(
     table(["topic", "seq", "rule"], [(filing.topic, filing.seq, filing.rule) for filing in filings])
     typer.echo()
     paragraph(found.text)
+
+
+def correct(
+    article: Annotated[str, typer.Argument(help="Key (or its beginning), page name or title.")],
+    note: Annotated[str, typer.Option("--note", "-n", help="What was wrong, in a sentence that readers see.")] = "",
+    title: Annotated[str | None, typer.Option("--title", "-t", help="Another title.")] = None,
+    summary: Annotated[str | None, typer.Option("--summary", help="Another summary; empty: the text's start.")] = None,
+    body_file: Annotated[
+        str | None,
+        typer.Option("--body-file", metavar="FILE", help="Another text: .md, .html or .txt; - is standard input."),
+    ] = None,
+    minor: Annotated[bool, typer.Option("--minor", help="A slip of the pen: no note, no new date.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Correct an article's title, summary or text.
+
+    The next publish run shows it with the date and the note. The file that the article came from may stay as it is;
+    when it is changed, what it says counts again.
+
+    Example: publisher articles correct revised-kyoto-convention-review-moves-on-to-draft-texts -n "A slip." -t Drafts
+    """
+    from publisher.errors import UsageError
+    from publisher.flows.edit import Writing, correct_article
+    from publisher.model import ImportOutcome
+
+    if not (note.strip() or minor):
+        raise UsageError("say with --note what was wrong, or with --minor that readers need not hear of it")
+    body, form = _body(body_file)
+    writing = Writing(title=title, summary=summary, body=body, form=form)
+    with opened(config) as app:
+        edited = correct_article(app.parts, article, writing, note=note, minor=minor)
+    if as_json:
+        echo_json({"outcome": edited.outcome, **_plain(edited.article)})
+    elif edited.outcome is ImportOutcome.UNCHANGED:
+        typer.echo(
+            f"unchanged: {edited.article.title}; say with --title, --summary or --body-file what is to be another"
+        )
+    else:
+        done = "edited without a note" if minor else "corrected"
+        typer.echo(f"{done}: {edited.article.title}; the next `publisher publish` shows it")
+
+
+def _body(file: str | None) -> tuple[str | None, Form]:
+    """The text in `file` and, by its extension, how it is written; standard input is Markdown."""
+    from publisher.errors import SourceError
+    from publisher.sources.by_hand import Form
+
+    if file is None:
+        return None, Form.MARKDOWN
+    forms = {".html": Form.HTML, ".htm": Form.HTML, ".txt": Form.TEXT, ".text": Form.TEXT}
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8-sig"), forms.get(Path(file).suffix.lower(), Form.MARKDOWN)
+    except OSError as error:
+        raise SourceError(f"{file}: {error.strerror or error}; check the path") from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{file}: not UTF-8 text; save it as UTF-8") from error
 
 
 def withdraw(

@@ -14,20 +14,21 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Protocol, TypeVar
 
 from publisher import htmltext
 from publisher.config import Settings
 from publisher.feeds.value import mint_entry_id
+from publisher.flows.filing import put_in_topics
 from publisher.flows.reports import MAX_UNREAD, Imported, IngestReport, Leaving, UnreadKey
-from publisher.model import ALL, Article, ImportOutcome, RawArticle, Refusal
-from publisher.store import KnownArticle, NewArticle, NewFiling, Transaction, Transactions
-from publisher.topics import NAMED_BY_ARTICLE, Classifier, plan_refiling
+from publisher.flows.revision import free_seconds, revised
+from publisher.model import Article, ImportOutcome, RawArticle, Refusal
+from publisher.store import KnownArticle, NewArticle, Transaction, Transactions
+from publisher.topics import Classifier
 
 CHUNK = 2_000  # items compared, dated and written in one transaction: bounds memory and the time the lock is held
-EVERY_ARTICLE = "every article"
 
 MintKey = Callable[[], str]
 
@@ -165,7 +166,7 @@ class Ingest:
                 self._note(ImportOutcome.UNCHANGED, match.key, item.raw)
             else:
                 changed.append((item, match))
-        times = _free_seconds(tx, len(fresh) + len(changed), self._latest)
+        times = free_seconds(tx, len(fresh) + len(changed), self._latest)
         self._latest = times[0] if times else self._latest  # a later chunk need not look at what this one took
         changes = self._changes(tx, _oldest_first(fresh), changed, times)
         self._write(tx, changes, set(known))
@@ -224,15 +225,7 @@ class Ingest:
             published=raw.published or old.published,
             explicit_topics=raw.topics,
         )
-        if replace(new, explicit_topics=old.explicit_topics) == old:
-            # filed elsewhere, or a better note: it says what it said, so there is no new date for readers
-            return replace(new, correction=raw.correction or old.correction) if old.corrected else new
-        if raw.minor:
-            return replace(new, revision=old.revision + 1)
-        updated = max(moment, old.updated + timedelta(seconds=1))
-        return replace(
-            new, updated=updated, revision=old.revision + 1, stamp=stamp, corrected=updated, correction=raw.correction
-        )
+        return revised(old, new, note=raw.correction, minor=raw.minor, stamp=stamp, moment=moment)
 
     def _write(self, tx: Transaction, changes: Sequence[_Change], taken: set[str]) -> None:
         tx.articles.add(
@@ -255,53 +248,25 @@ class Ingest:
             self._note(change.outcome, change.article.key, change.item.raw)
 
     def _file(self, tx: Transaction, changes: Sequence[_Change]) -> None:
-        filings, removals, leaving = file_articles(
+        filed, leaving = put_in_topics(
             tx, [change.article for change in changes], classifier=self._classifier, now=self._now
         )
-        for key, topics in removals:
-            tx.filings.remove(key, topics, self._now)
-        for filing in tx.filings.add(filings):
-            self._filed[filing.topic] += 1
+        self._filed.update(filing.topic for filing in filed)
         self._leaving.extend(leaving)
 
     def _note(self, outcome: ImportOutcome, key: str, raw: RawArticle) -> None:
         self._items.append(Imported(outcome, key, raw.title, raw.origin))
 
 
-def file_articles(
-    tx: Transaction, articles: Sequence[Article], *, classifier: Classifier, now: datetime
-) -> tuple[list[NewFiling], list[tuple[str, list[str]]], list[Leaving]]:
-    """What the rules, or the articles themselves, say of where `articles` belong now.
-
-    Gives the filings to add, the topics to take articles out of (only where the article itself names its topics,
-    and no longer this one), and the filings that the rules would not make again, which are only reported.
-    """
-    present = tx.filings.of_many([article.key for article in articles])
-    added: list[NewFiling] = []
-    removals: list[tuple[str, list[str]]] = []
-    leaving: list[Leaving] = []
-    for article in articles:
-        current = {filing.topic: filing.rule for filing in present.get(article.key, [])}
-        named = article.explicit_topics
-        matches = classifier.classify(article.title, article.text, article.summary) if named is None else ()
-        plan = plan_refiling(current, matches, named)
-        to_file = plan.to_file if ALL in current else (*plan.to_file, (ALL, EVERY_ARTICLE))
-        added.extend(NewFiling(article.key, topic, rule, now) for topic, rule in to_file)
-        gone = [topic for topic in plan.would_leave if named is not None or current[topic] == NAMED_BY_ARTICLE]
-        if gone:
-            removals.append((article.key, gone))
-        leaving.extend(
-            Leaving(article.key, article.title, topic, current[topic])
-            for topic in plan.would_leave
-            if topic not in gone
-        )
-    return added, removals, leaving
-
-
 def identities_of(raw: RawArticle) -> tuple[str, ...]:
     """What the same article is recognised by next time: its id if the source gives one, else its title."""
-    title = "title:" + htmltext.title_identity(raw.title)
+    title = identity_of_title(raw.title)
     return (f"id:{raw.external_id}", title) if raw.external_id else (title,)
+
+
+def identity_of_title(title: str) -> str:
+    """What an article without an id of its source is recognised by."""
+    return "title:" + htmltext.title_identity(title)
 
 
 def fingerprint_of(raw: RawArticle) -> str:
@@ -350,25 +315,6 @@ def _oldest_first(items: Sequence[_Item]) -> list[_Item]:
     undated = [item for item in reversed(items) if item.raw.published is None]
     dated = sorted((item for item in items if item.raw.published), key=lambda item: str(item.raw.published))
     return dated + undated
-
-
-def _free_seconds(tx: Transaction, count: int, now: datetime) -> list[datetime]:
-    """The `count` latest seconds up to `now` that no article has as `updated` yet, ascending.
-
-    Two entries of one feed with the same `updated` make validators warn and readers shuffle them.
-    """
-    free: list[datetime] = []
-    end = now
-    while len(free) < count:
-        start = end - timedelta(seconds=max(count, 60))
-        taken = tx.articles.updated_times(start, end)
-        moment = end
-        while moment > start and len(free) < count:
-            if moment not in taken:
-                free.append(moment)
-            moment -= timedelta(seconds=1)
-        end = start
-    return free[::-1]
 
 
 class _Slugs:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
-from publisher.flows.ingest import file_articles
+from publisher.flows.filing import put_in_topics
 from publisher.flows.reports import IngestReport, Leaving
 from publisher.model import Article
 from publisher.store import Transactions
@@ -33,14 +33,11 @@ def refile(store: Transactions, *, classifier: Classifier, now: datetime, remove
     leaving: list[Leaving] = []
     for chunk in _chunks(store):
         with store.write() as tx:
-            filings, removals, going = file_articles(tx, chunk, classifier=classifier, now=now)
-            for key, topics in removals:
-                tx.filings.remove(key, topics, now)
+            added, going = put_in_topics(tx, chunk, classifier=classifier, now=now)
             if remove_leaving:
                 for gone in going:
                     tx.filings.remove(gone.article_key, [gone.topic], now)
-            for filing in tx.filings.add(filings):
-                filed[filing.topic] += 1
+            filed.update(filing.topic for filing in added)
             leaving.extend(going)
     with store.write() as tx:
         tx.meta.set(RULES, classifier.fingerprint)

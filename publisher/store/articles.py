@@ -99,9 +99,9 @@ class Articles:
             if names:
                 self._connection.execute(sa.insert(article_identities), names)
 
-    def revise(self, article: Article, fingerprint: str, origin: str = "") -> None:
+    def revise(self, article: Article, fingerprint: str | None = None, origin: str = "") -> None:
         """Put the content of `article` in the place of the present one, which is kept in `article_revisions` when the
-        number of the revision rises."""
+        number of the revision rises. Without a `fingerprint` no source said this: that and the origin stay."""
         former = sa.select(articles.c.key, articles.c.revision, *(articles.c[name] for name in _KEPT))
         self._connection.execute(
             sa.insert(article_revisions).from_select(
@@ -109,8 +109,9 @@ class Articles:
                 former.where(articles.c.key == article.key, articles.c.revision < article.revision),
             )
         )
-        row = _row(article, fingerprint, origin)
+        row = _row(article, fingerprint or "", origin)
         fixed = {"key", "entry_id", "slug", "slug_base", "first_seen", "withdrawn", "withdrawal"}
+        fixed |= {"fingerprint", "origin"} if fingerprint is None else set()
         self._connection.execute(
             sa.update(articles)
             .where(articles.c.key == article.key)
