@@ -35,6 +35,8 @@ class SubscriberState(StrEnum):
 
 
 class IssueState(StrEnum):
+    WAITING = "waiting"  # composed, and kept until the editor approves it (setting digest.approval)
+    REFUSED = "refused"  # the editor did not want it: nobody got it, its articles come with the next one
     SENDING = "sending"  # some delivery is still planned, handed over, deferred or to be sent again
     PAUSED = "paused"  # the operator stopped it for now: nothing is handed over until it is resumed
     CANCELLED = "cancelled"  # the operator stopped it for good; who had not got it reads its articles in the next one
@@ -52,6 +54,9 @@ class DeliveryState(StrEnum):
     UNCERTAIN = "uncertain"  # handed over, the final reply was lost
     EXPIRED = "expired"  # still deferred when given up, or a newer issue took over its articles
 
+
+UNPUBLISHED = frozenset({IssueState.WAITING, IssueState.REFUSED})
+"""Issues in these states are nobody's to read: they have no page."""
 
 PENDING_STATES = frozenset({DeliveryState.PLANNED, DeliveryState.HANDING_OVER, DeliveryState.DEFERRED})
 """A delivery in one of these still has something to happen to it."""
@@ -399,7 +404,11 @@ class IssueSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One publish run: who triggered it, when, what it did (`report`, plain JSON values), how it ended."""
+    """One publish run: who triggered it, when, what it did (`report`, plain JSON values), how it ended.
+
+    While it is running `step` says what it is doing, with `done` of `total` (0: not counted), as of `heartbeat`, and
+    `beats` grows. `process` says which process of `host` does it, also after its number `pid` was given to another.
+    """
 
     id: int
     trigger: RunTrigger
@@ -409,3 +418,23 @@ class Run:
     host: str
     pid: int
     report: Mapping[str, object] = field(default_factory=dict)
+    process: str = ""
+    heartbeat: datetime | None = None
+    beats: int = 0
+    step: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A line of the timetable, as the store remembers it: when it fired last and how that ended (`outcome` is "" while
+    it is at work), and when it fires next, as far as the process that runs the timetable knows."""
+
+    name: str
+    trigger: str
+    fired: datetime | None = None
+    ended: datetime | None = None
+    outcome: str = ""
+    detail: str = ""
+    next: datetime | None = None

@@ -1,11 +1,17 @@
-"""The timetable of `publisher serve`: APScheduler fires the same run as the command. Floor: above `app`.
+"""The timetable of `publisher serve` and `publisher schedule`: APScheduler fires the flows. Floor: above `app`.
 
-| job     | flow            | trigger                         | what it does                                     |
-| ------- | --------------- | ------------------------------- | ------------------------------------------------ |
-| feeds   | flows.run       | every `feeds.every_minutes`     | sources, feeds, pages, due digests, deliveries   |
-| daily   | flows.run       | cron of `digest.daily`          | the same, at the digest's hour                   |
-| weekly  | flows.run       | cron of `digest.weekly`         | the same                                         |
-| monthly | flows.run       | cron of `digest.monthly`        | the same                                         |
+| job          | flow               | trigger                       | what it does                                    |
+| ------------ | ------------------ | ----------------------------- | ----------------------------------------------- |
+| feeds        | flows.run          | every `feeds.every_minutes`   | sources, feeds, pages, due digests, deliveries  |
+| daily        | flows.run          | cron of `digest.daily`        | the same, at the digest's hour                  |
+| weekly       | flows.run          | cron of `digest.weekly`       | the same                                        |
+| monthly      | flows.run          | cron of `digest.monthly`      | the same                                        |
+| letters      | flows.run          | every minute                  | deferred letters whose time has come            |
+| bounces      | flows.bounce_mail  | every `bounces.every_minutes` | reads the letters that came back                |
+| housekeeping | flows.housekeeping | cron of `store.housekeeping`  | forgets what nobody needs any more              |
+
+`lines` is that table in code; a new job is one more line. The settings declare the jobs, the store keeps their state:
+each firing claims its slot there, so that of two processes one does it.
 
 What is due is decided by the store (the slot of an issue is a unique row), never by the timer: a job that fires twice
 sends nothing twice, and an hour that was missed is made good by the next job that fires, the first one at the start.
@@ -14,8 +20,10 @@ sends nothing twice, and an hour that was missed is made good by the next job th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,28 +32,44 @@ import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from publisher.app import App
-from publisher.config import Settings
-from publisher.digest.due import next_slot
+from publisher.clock import Clock
+from publisher.digest.due import latest_slot, next_slot
 from publisher.errors import PublisherError, RunInProgress
-from publisher.flows.run import Order, publish
-from publisher.model import Frequency, RunTrigger
+from publisher.flows.bounce_mail import configured_mail, has_mailbox, in_words
+from publisher.flows.bounces import read_bounces
+from publisher.flows.deliver import letters_due
+from publisher.flows.housekeeping import keep_house
+from publisher.flows.job_state import JobState
+from publisher.flows.run import Order, deliver_only, publish
+from publisher.model import Frequency, Run, RunTrigger
 
-GRACE_S = 3600
+GRACE_S = 24 * 3600
 """A job that could not start in time still starts within this many seconds; APScheduler's own default is one."""
+
+TICK = timedelta(minutes=1)
+"""So often letters whose time has come are looked for, and jobs that found a run under way are tried again."""
+
+CLOCK_S = 15.0
+"""So often the clock is compared with one that nobody sets."""
+
+STEP_S = 30.0
+"""A clock that was set by more: every job's next time is worked out anew."""
 
 SHUTDOWN_S = 10
 """After a signal the letters in hand are finished and recorded within this time."""
 
+LETTERS = "letters"
+
 log = structlog.get_logger("publisher.schedule")
 
-Work = Callable[[], Awaitable[Any]]
+Work = Callable[[], Awaitable[str]]
+"""Does it and says in a few words what came of it."""
 
 
 class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """Fires at the slots of a digest: the same cron expressions, read by the same rules, as what decides what is due.
+    """Fires at the slots of a cron expression, read by the same rules as what decides which digest is due.
 
     APScheduler's own cron counts weekdays from Monday = 0, so that `0 7 * * 1` would fire on Tuesdays.
     """
@@ -54,30 +78,118 @@ class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no type
         self._cron = cron
         self._zone = zone
 
+    def __str__(self) -> str:
+        return f"{self._cron} ({self._zone.key})"
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        return next_slot(self._cron, self._zone, max(now, previous_fire_time) if previous_fire_time else now)
+
+    def latest(self, now: datetime) -> datetime:
+        """The slot that a job fired at `now` is of."""
+        return latest_slot(self._cron, self._zone, now)
+
+
+class EveryTrigger(BaseTrigger):  # type: ignore[misc]
+    """Fires at the multiples of a period since 1970, so that two processes fire at the same moments."""
+
+    def __init__(self, period: timedelta) -> None:
+        self._period = int(period.total_seconds())
+
+    def __str__(self) -> str:
+        minutes = self._period // 60
+        return "every minute" if minutes == 1 else f"every {minutes} minutes"
+
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         after = max(now, previous_fire_time) if previous_fire_time else now
-        return next_slot(self._cron, self._zone, after)
+        return self.latest(after) + timedelta(seconds=self._period)
+
+    def latest(self, now: datetime) -> datetime:
+        """The slot that a job fired at `now` is of."""
+        seconds = int(now.timestamp())
+        return datetime.fromtimestamp(seconds - seconds % self._period, UTC)
+
+
+Trigger = SlotTrigger | EveryTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the timetable. `is_run`: it does a publish run, which serves every other such job at the same time."""
+
+    name: str
+    trigger: Trigger
+    work: Work
+    is_run: bool = False
+
+
+def lines(app: App, stop: asyncio.Event) -> list[Line]:
+    """The table above, as the settings declare it."""
+    settings, parts = app.settings, app.parts
+
+    async def run() -> str:
+        done, report = await publish(parts, Order(trigger=RunTrigger.TIMETABLE), stop=stop)
+        problem = report.delivery.problem
+        names = [issue.name for issue in report.issues if issue.name]
+        _log_run(done, problem, documents=len(report.site.written), issues=names, letters=report.delivery.states)
+        return f"run {done.id} {done.state}" + (f": {problem}" if problem else "")
+
+    async def letters() -> str:
+        done, report = await deliver_only(parts, trigger=RunTrigger.TIMETABLE, stop=stop)
+        _log_run(done, report.problem, letters=report.states)
+        return f"run {done.id} {done.state}" + (f": {report.problem}" if report.problem else "")
+
+    table = [Line("feeds", EveryTrigger(timedelta(minutes=settings.feeds.every_minutes)), run, is_run=True)]
+    for frequency in Frequency:
+        digest = settings.timetable(frequency)
+        if digest.enabled:
+            table.append(Line(str(frequency), SlotTrigger(digest.cron, settings.digest_zone), run, is_run=True))
+    pause_s = settings.smtp.retry_minutes * 60
+    retry = _Patient(letters, lambda: letters_due(parts.store, parts.post, app.clock()), pause_s=pause_s)
+    table.append(Line(LETTERS, EveryTrigger(TICK), retry))
+    if has_mailbox(settings):
+        every = EveryTrigger(timedelta(minutes=settings.bounces.every_minutes))
+        table.append(Line("bounces", every, lambda: asyncio.to_thread(_read_bounces, app)))
+    nightly = SlotTrigger(settings.store.housekeeping, settings.zone)
+    table.append(Line("housekeeping", nightly, lambda: asyncio.to_thread(keep_house, parts)))
+    return table
+
+
+def _read_bounces(app: App) -> str:
+    mails, now = configured_mail(app.settings), app.clock()
+    return in_words(read_bounces(app.store, mails, signer=app.signer, return_path=app.return_path, now=now))
+
+
+def upcoming(table: Iterable[Line], now: datetime) -> dict[str, tuple[str, datetime]]:
+    """The trigger in words and the next time of each job, whether or not the timetable is running."""
+    return {line.name: (str(line.trigger), line.trigger.get_next_fire_time(None, now)) for line in table}
+
+
+class _Patient:
+    """Sends letters whose time has come, does nothing without any, and leaves a relay that takes none alone for a
+    while."""
+
+    def __init__(self, send: Work, due: Callable[[], int], *, pause_s: float) -> None:
+        self._send = send
+        self._due = due
+        self._pause_s = pause_s
+        self._not_before = 0.0
+
+    async def __call__(self) -> str:
+        before = await asyncio.to_thread(self._due)
+        if not before or time.monotonic() < self._not_before:
+            return ""
+        said = await self._send()
+        left = await asyncio.to_thread(self._due)
+        self._not_before = time.monotonic() + self._pause_s if left >= before else 0.0
+        return said
 
 
 @asynccontextmanager
 async def running(app: App) -> AsyncIterator[Timetable]:
     """The timetable of `app`, running while the block lasts; at its end the run in hand finishes its letters."""
     stop = asyncio.Event()
-
-    async def work() -> None:
-        run, report = await publish(app.parts, Order(trigger=RunTrigger.TIMETABLE), stop=stop)
-        log.info(
-            "run.done",
-            run=run.id,
-            state=str(run.state),
-            documents=len(report.site.written),
-            issues=[issue.name for issue in report.issues if issue.name],
-            letters={str(state): count for state, count in report.delivery.states.items()},
-            problem=report.delivery.problem or None,
-        )
-
-    timetable = Timetable(app.settings, work, now=app.clock())
-    timetable.start()
+    timetable = Timetable(lines(app, stop), JobState(app.store, app.clock), app.clock)
+    await timetable.start()
     try:
         yield timetable
     finally:
@@ -85,59 +197,148 @@ async def running(app: App) -> AsyncIterator[Timetable]:
         await timetable.close(SHUTDOWN_S)
 
 
-class Timetable:
-    """The jobs of the table above; each calls `work`, one at a time, coalesced.
+async def run_timetable(app: App, stop: asyncio.Event) -> None:
+    """The timetable alone, without a web server, until `stop` is set."""
+    async with running(app):
+        await stop.wait()
 
-    A job that finds a run under way leaves the work to it; an error is logged and the timetable goes on.
+
+class Timetable:
+    """The jobs of `table`: each one at a time, coalesced, with its state in the store.
+
+    Runs are one at a time: what fires during one is done by one more behind it. A job that finds another process's run
+    under way is tried again after a minute. An error is logged and kept with the job, and the timetable goes on.
     """
 
-    def __init__(self, settings: Settings, work: Work, *, now: datetime) -> None:
-        self._work = work
+    def __init__(self, table: Iterable[Line], state: JobState, clock: Clock) -> None:
+        self._lines = {line.name: line for line in table}
+        self._state = state
+        self._clock = clock
         self._running = asyncio.Lock()
+        self._wanted: set[str] = set()
+        self._again: set[str] = set()
+        self._watch: asyncio.Task[None] | None = None
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             executors={"default": AsyncIOExecutor()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE_S},
         )
-        every = IntervalTrigger(minutes=settings.feeds.every_minutes, timezone=UTC)
-        self._add("feeds", every, first=now + timedelta(seconds=1))
-        for frequency in Frequency:
-            digest = settings.timetable(frequency)
-            if digest.enabled:
-                self._add(str(frequency), SlotTrigger(digest.cron, settings.digest_zone))
+        for line in self._lines.values():
+            self._scheduler.add_job(self._fired, line.trigger, args=[line.name], id=line.name)
 
-    def _add(self, job: str, trigger: BaseTrigger, *, first: datetime | None = None) -> None:
-        more = {"next_run_time": first} if first else {}
-        self._scheduler.add_job(self._once, trigger, args=[job], id=job, **more)
-
-    def start(self) -> None:
+    async def start(self) -> None:
+        """Fire what was missed, and from now on each job at its time. The first run comes at once."""
+        triggers = {line.name: str(line.trigger) for line in self._lines.values()}
+        last = await asyncio.to_thread(self._state.declare, triggers)
         self._scheduler.start()
+        now = self._clock()
+        for name, line in self._lines.items():
+            claimed = last.get(name)
+            missed = not line.is_run and claimed is not None and claimed < line.trigger.latest(now)
+            if name == "feeds" or missed:
+                self._scheduler.add_job(self._fired, args=[name, now], id=f"{name} at the start")
+        self._watch = asyncio.create_task(self._watch_clock())
 
     def next_times(self) -> dict[str, datetime | None]:
         """When each job fires next."""
-        return {job.id: job.next_run_time for job in self._scheduler.get_jobs()}
+        jobs = {job.id: getattr(job, "next_run_time", None) for job in self._scheduler.get_jobs()}
+        return {name: jobs.get(name) for name in self._lines}
 
     def next_run(self) -> datetime | None:
         """When published documents may change next: the present while a run is under way."""
         if self._running.locked():
             return datetime.now(UTC)
-        return min((moment for moment in self.next_times().values() if moment is not None), default=None)
+        times = [moment for name, moment in self.next_times().items() if self._lines[name].is_run and moment]
+        return min(times, default=None)
 
     async def close(self, within_s: float) -> None:
         """Fire nothing more, and wait for the work in hand, but not longer than this."""
         self._scheduler.pause()
+        self._wanted.clear()
+        if self._watch is not None:
+            self._watch.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._running.acquire(), within_s)
         self._scheduler.shutdown(wait=False)
+        with suppress(PublisherError):
+            await asyncio.to_thread(self._state.leave)
 
-    async def _once(self, job: str) -> None:
+    # --- one firing -----------------------------------------------------------------------------------------------
+
+    async def _fired(self, name: str, slot: datetime | None = None) -> None:
+        line = self._lines[name]
+        if name == LETTERS:
+            await self._tick()
+            return
+        try:
+            ours = await asyncio.to_thread(self._state.claim, name, slot or line.trigger.latest(self._clock()))
+        except PublisherError as error:
+            log.warning("job.unclaimed", job=name, problem=str(error))
+            self._again.add(name)
+            return
+        if not ours:
+            log.debug("job.elsewhere", job=name)
+        elif line.is_run:
+            await self._run(name)
+        else:
+            await self._do(line, [name])
+
+    async def _run(self, name: str) -> None:
+        """One run for all that want one, and one more for those that came to want it meanwhile."""
+        self._wanted.add(name)
         if self._running.locked():
-            log.info("run.skipped", job=job, reason="the last one is still under way")
             return
         async with self._running:
-            try:
-                await self._work()
-            except RunInProgress as busy:
-                log.info("run.skipped", job=job, reason=str(busy))
-            except (PublisherError, OSError) as error:
-                log.error("run.failed", job=job, problem=str(error))  # noqa: TRY400  one line, no traceback
+            while self._wanted:
+                names, self._wanted = sorted(self._wanted), set()
+                await self._do(self._lines[names[0]], names)
+
+    async def _tick(self) -> None:
+        again, self._again = self._again, set()
+        for name in again:
+            await (self._run(name) if self._lines[name].is_run else self._do(self._lines[name], [name]))
+        if not self._running.locked():
+            async with self._running:
+                await self._do(self._lines[LETTERS], [LETTERS])
+            if self._wanted:
+                await self._run(self._wanted.pop())
+        with suppress(PublisherError):
+            await asyncio.to_thread(self._state.alive, self.next_times())
+
+    async def _do(self, line: Line, names: list[str]) -> None:
+        try:
+            outcome, detail = "done", await line.work()
+        except RunInProgress as busy:
+            log.info("run.skipped", job=line.name, reason=str(busy))
+            outcome, detail = "waiting", str(busy)
+            self._again.update(name for name in names if name != LETTERS)
+        except (PublisherError, OSError) as error:
+            log.error("job.failed", job=line.name, problem=str(error))  # noqa: TRY400  one line, no traceback
+            outcome, detail = "failed", str(error)
+        if line.name == LETTERS and not detail:
+            return  # there was nothing to do, as in most minutes
+        with suppress(PublisherError):
+            await asyncio.to_thread(self._state.ended, names, outcome, detail, self.next_times())
+
+    # --- the clock ------------------------------------------------------------------------------------------------
+
+    async def _watch_clock(self) -> None:
+        """A job waits for a time of the clock: when that is set, work out anew how long."""
+        while True:
+            wall, steady = time.time(), time.monotonic()
+            await asyncio.sleep(CLOCK_S)
+            step = (time.time() - wall) - (time.monotonic() - steady)
+            if abs(step) >= STEP_S:
+                log.warning("clock.set", seconds=round(step))
+                self.replan()
+
+    def replan(self) -> None:
+        """Work out from the present clock when each job fires next, and look at once what is due."""
+        for name, line in self._lines.items():
+            self._scheduler.modify_job(name, next_run_time=line.trigger.get_next_fire_time(None, self._clock()))
+        self._scheduler.add_job(self._run, args=["feeds"], id="feeds, the clock was set", replace_existing=True)
+
+
+def _log_run(run: Run, problem: str, *, letters: Any, **more: object) -> None:
+    states = {str(state): count for state, count in letters.items()}
+    log.info("run.done", run=run.id, state=str(run.state), **more, letters=states, problem=problem or None)

@@ -40,7 +40,7 @@ def read(
         list[str] | None,
         typer.Argument(
             metavar="[PATH...|-]",
-            help="Maildirs, mbox files, messages, - for standard input; without one the IMAP server of the config.",
+            help="Maildirs, mbox files, messages, - for standard input; without one the mailboxes of the config.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -111,24 +111,17 @@ def list_(
 
 def _mails(settings: Settings, paths: Sequence[str]) -> Iterator[Incoming]:
     from publisher.errors import UsageError
-    from publisher.sources.mailboxes import ImapAccount, mail_in, mail_on_server, piped_mail
+    from publisher.flows.bounce_mail import configured_mail, has_mailbox
+    from publisher.sources.mailboxes import mail_in, piped_mail
 
-    bounces = settings.bounces
-    folder = settings.path(bounces.folder)
+    folder = settings.path(settings.bounces.folder)
     if not paths:
-        if not bounces.imap_host:
+        if not has_mailbox(settings):
             raise UsageError(
-                "name a Maildir, an mbox file, a message, or - for standard input; or set bounces.imap_host"
+                "name a Maildir, an mbox file, a message, or - for standard input; or set bounces.imap_host or "
+                "bounces.inbox"
             )
-        yield from mail_on_server(
-            ImapAccount(
-                host=bounces.imap_host,
-                port=bounces.imap_port,
-                user=bounces.imap_user,
-                password=bounces.imap_password.get_secret_value(),
-                folder=bounces.imap_folder,
-            )
-        )
+        yield from configured_mail(settings)
     for path in paths:
         if path == STANDARD_INPUT:
             yield from piped_mail(sys.stdin.buffer.read(), folder)

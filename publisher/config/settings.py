@@ -60,6 +60,8 @@ class SiteSettings(Section):
 class StoreSettings(Section):
     url: StoreUrl = Field("sqlite:///data/publisher.db", description="SQLAlchemy URL of the database")
     secret_file: Path = Field(Path("data/secret.key"), description="key that signs links; made when missing")
+    housekeeping: Cron = Field("40 3 * * *", description="when what nobody needs is forgotten (site.timezone)")
+    keep_runs_days: int = Field(400, ge=1, le=36500, description="days the record of a run is kept")
 
 
 class SourceSettings(Section):
@@ -180,7 +182,9 @@ class BounceSettings(Section):
         "", description="where letters come back to, with +... added for each; empty: to digest.sender"
     )
     folder: Path = Field(Path("data/bounces"), description="read mail goes here: processed/ and unparsed/")
-    imap_host: str = Field("", description="server that `publisher bounces read` asks when it is given no path")
+    inbox: Path | None = Field(None, description="a Maildir, mbox or folder of messages that is read, if there is one")
+    every_minutes: int = Field(10, ge=1, le=1440, description="so often `publisher serve` reads inbox and server")
+    imap_host: str = Field("", description="server that is read, by `publisher bounces read` without a path too")
     imap_port: int = Field(993, ge=1, le=65535, description="its port; always TLS")
     imap_user: str = Field("", description="its login")
     imap_password: SecretStr = Field(SecretStr(""), description="better: PUBLISHER_BOUNCES_IMAP_PASSWORD or ..._FILE")

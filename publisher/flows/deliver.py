@@ -102,6 +102,12 @@ async def deliver(
     )
 
 
+def letters_due(store: Store, post: Post, now: datetime) -> int:
+    """How many letters could be sent now."""
+    with store.read() as tx:
+        return tx.deliveries.due(now, include_uncertain=post.smtp.on_uncertain == "resend")
+
+
 def _open(store: Store, now: datetime, give_up: timedelta, resend: bool) -> int:
     """Put right what a killed process left, give up what is too old, and count what is due."""
     with store.write() as tx:

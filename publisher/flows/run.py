@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import structlog
 
 from publisher.clock import Clock
 from publisher.config import Settings
@@ -27,7 +30,7 @@ from publisher.flows.due import due
 from publisher.flows.ingest import Ingest, MintKey
 from publisher.flows.pings import tell_hubs
 from publisher.flows.press import Press
-from publisher.flows.process import is_still_there
+from publisher.flows.process import Presence, presence, this_process
 from publisher.flows.publish_site import publish_site
 from publisher.flows.records import as_json
 from publisher.flows.refile import refile, rules_changed
@@ -42,7 +45,13 @@ from publisher.topics import Classifier
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-HEARTBEAT_S = 10.0
+HEARTBEAT_S = 3.0
+"""So often a run says that it is alive, and where it has got to."""
+
+WATCH_S = 20.0
+"""A run of which nothing else is known is dead when its heart does not beat for so long."""
+
+log = structlog.get_logger("publisher.run")
 
 Progress = Callable[[str, int, int], None]
 """Told of each step: its name, how much of it is done, and of how much (0: unknown)."""
@@ -86,18 +95,19 @@ async def publish(
     `stop` ends it politely: the letters in hand are finished and recorded. What fails is recorded with the run, then
     raised.
     """
-    async with _recorded(parts, order.trigger) as record:
+    async with _recorded(parts, order.trigger, progress, stop) as record:
         now = parts.clock()
-        progress("reading the sources", 0, 0)
+        record.progress("reading the sources", 0, 0)
         ingested = await across(read_sources, parts, parts.store, now)
-        progress("publishing feeds and pages", 0, 0)
+        record.progress("publishing feeds and pages", 0, 0)
         site = await across(_publish_site, parts, now, order.rebuild)
+        record.progress("composing what is due", 0, 0)
         issues = await across(compose_due, parts, parts.store, order, now)
         if any(issue.name for issue in issues):
-            progress("publishing the issues' pages", 0, 0)
+            record.progress("publishing the issues' pages", 0, 0)
             site = _joined(site, await across(_publish_site, parts, now, False))
         pings = await tell_hubs(parts.store, parts.hubs, parts.press, clock=parts.clock)
-        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=progress, stop=stop)
+        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
         report = RunReport(ingest=ingested, site=site, pings=pings, issues=tuple(issues), delivery=delivery)
         record.report = report
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
@@ -109,8 +119,8 @@ async def deliver_only(
     stop: asyncio.Event | None = None,
 ) -> tuple[Run, DeliverReport]:  # fmt: skip
     """Finish what is still to be delivered; recorded as a run, and one at a time like every run."""
-    async with _recorded(parts, trigger) as record:
-        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=progress, stop=stop)
+    async with _recorded(parts, trigger, progress, stop) as record:
+        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
         record.report = RunReport(delivery=delivery)
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
     return record.run, delivery
@@ -166,7 +176,7 @@ def compose_due(parts: Parts, store: Transactions, order: Order, now: datetime) 
         tx.subscribers.wake(now)
     slots: Sequence[tuple[Frequency, datetime | None]] = [(frequency, None) for frequency in order.forced]
     if not slots:
-        with store.read() as tx:
+        with store.write() as tx:
             slots = due(tx, parts.settings, now)
     return [
         compose(store, frequency, slot=slot, now=now, terms=parts.terms, letters=parts.post.letters)
@@ -190,17 +200,27 @@ def _joined(first: SiteReport, second: SiteReport) -> SiteReport:
 @dataclass(slots=True)
 class _Record:
     run: Run
+    stop: asyncio.Event
+    tell: Progress
     state: RunState = RunState.FAILED
     report: RunReport = field(default_factory=RunReport)
     problem: str = ""
+    step: tuple[str, int, int] = ("", 0, 0)
+
+    def progress(self, step: str, done: int, total: int) -> None:
+        """Told of each step: passes it on, and keeps it for the next beat of the heart."""
+        self.step = (step, done, total)
+        self.tell(step, done, total)
 
 
 @asynccontextmanager
-async def _recorded(parts: Parts, trigger: RunTrigger) -> AsyncIterator[_Record]:
+async def _recorded(
+    parts: Parts, trigger: RunTrigger, progress: Progress, stop: asyncio.Event | None
+) -> AsyncIterator[_Record]:
     """Hold the run's lock, beat its heart, and write down how it ended."""
-    run = await across(_begin, parts, trigger)
-    record = _Record(run)
-    heart = asyncio.create_task(_beat(parts, run))
+    dead = await _dead(parts)
+    record = _Record(await across(_begin, parts, trigger, dead), stop or asyncio.Event(), progress)
+    heart = asyncio.create_task(_beat(parts, record))
     try:
         yield record
     except (PublisherError, OSError) as error:
@@ -211,30 +231,71 @@ async def _recorded(parts: Parts, trigger: RunTrigger) -> AsyncIterator[_Record]
         raise
     finally:
         heart.cancel()
-        with suppress(asyncio.CancelledError):
-            await heart
+        await asyncio.wait([heart])
         record.run = await across(_finish, parts, record)
 
 
-def _begin(parts: Parts, trigger: RunTrigger) -> Run:
+async def _dead(parts: Parts) -> Run | None:
+    """The run that holds the lock and has lost its process, as it was seen last.
+
+    Where its process cannot be looked for, it is watched: one that lives beats before long.
+    """
+
+    def look() -> Run | None:
+        with parts.store.read() as tx:
+            return tx.runs.current()
+
+    run = await across(look)
+    seen = presence(run.host, run.pid, run.process) if run else Presence.HERE
+    if run is None or seen is Presence.HERE:
+        return None
+    if seen is Presence.UNKNOWN:
+        log.info("run.watched", run=run.id, host=run.host, seconds=WATCH_S)
+        end = time.monotonic() + WATCH_S
+        while time.monotonic() < end:
+            await asyncio.sleep(min(1.0, WATCH_S / 10))
+            now = await across(look)
+            if now is None or (now.id, now.beats) != (run.id, run.beats):
+                return None
+    return run
+
+
+def _begin(parts: Parts, trigger: RunTrigger, dead: Run | None) -> Run:
     def is_alive(run: Run) -> bool:
-        return run.host == socket.gethostname() and is_still_there(run.pid, run.started)
+        return dead is None or (run.id, run.beats) != (dead.id, dead.beats)
 
     with parts.store.write() as tx:
-        return tx.runs.begin(trigger, host=socket.gethostname(), pid=os.getpid(), now=parts.clock(), is_alive=is_alive)
+        return tx.runs.begin(
+            trigger,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            process=this_process(),
+            now=parts.clock(),
+            is_alive=is_alive,
+        )
 
 
-async def _beat(parts: Parts, run: Run) -> None:
-    def beat() -> None:
+async def _beat(parts: Parts, record: _Record) -> None:
+    """Say every few seconds that the run is alive. One that was taken for dead ends as if it was asked to."""
+
+    def beat() -> bool:
+        step, done, total = record.step
         with parts.store.write() as tx:
-            tx.runs.beat(run.id, parts.clock())
+            return tx.runs.beat(record.run.id, parts.clock(), step=step, done=done, total=total)
 
     while True:
         await asyncio.sleep(HEARTBEAT_S)
-        with suppress(
-            StoreBusy
-        ):  # whoever keeps the store that busy is most likely this very run; the next beat counts
-            await asyncio.to_thread(beat)  # a thread of its own: the store's may be busy for long
+        try:
+            ours = await asyncio.to_thread(beat)  # a thread of its own: the store's may be busy for long
+        except StoreBusy:  # whoever keeps the store that busy is most likely this very run; the next beat counts
+            continue
+        except PublisherError as error:
+            log.warning("run.beat", run=record.run.id, problem=str(error))
+            continue
+        if not ours:
+            log.error("run.lost", run=record.run.id)
+            record.stop.set()
+            return
 
 
 def _finish(parts: Parts, record: _Record) -> Run:

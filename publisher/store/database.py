@@ -25,6 +25,7 @@ from publisher.store.filings import Filings
 from publisher.store.gate import Gate
 from publisher.store.hub import Hub
 from publisher.store.issues import Issues
+from publisher.store.jobs import Jobs
 from publisher.store.meta import INSTALLED_AT, Meta
 from publisher.store.renames import Renames
 from publisher.store.runs import Runs
@@ -33,6 +34,7 @@ from publisher.store.service_letters import ServiceLetters
 from publisher.store.sign_ups import Consents, SignUps
 from publisher.store.source_files import SourceFiles
 from publisher.store.subscribers import Subscribers
+from publisher.store.timetables import Timetables
 
 _REVISION = sa.table("alembic_version", sa.column("version_num", sa.Text))
 
@@ -59,6 +61,8 @@ class Transaction:
     deliveries: Deliveries
     bounces: Bounces
     runs: Runs
+    jobs: Jobs
+    timetables: Timetables
     hub: Hub
     meta: Meta
 
@@ -205,6 +209,8 @@ class Store:
             deliveries=Deliveries(connection),
             bounces=Bounces(connection),
             runs=Runs(connection),
+            jobs=Jobs(connection),
+            timetables=Timetables(connection),
             hub=Hub(connection),
             meta=Meta(connection),
         )

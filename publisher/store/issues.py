@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from publisher.errors import NotFound
-from publisher.model import Edition, Frequency, Issue, IssueState, Section
+from publisher.model import UNPUBLISHED, Edition, Frequency, Issue, IssueState, Section
 from publisher.store.schema import edition_articles, editions, issues
 
 _FIELDS = [issues.c[name] for name in Issue.__dataclass_fields__]
@@ -76,9 +76,10 @@ class Issues:
         row = self._connection.execute(query.order_by(issues.c.id.desc()).limit(1)).one_or_none()
         return _issue(row) if row else None
 
-    def last_slot(self, frequency: Frequency) -> datetime | None:
-        """The latest slot of the timetable that has been dealt with, by an issue or by skipping it."""
-        query = sa.select(sa.func.max(issues.c.slot)).where(issues.c.frequency == frequency)
+    def last_slot(self, frequency: Frequency, upto: datetime) -> datetime | None:
+        """The latest slot of the timetable up to then that has been dealt with, by an issue or by skipping it. Later
+        ones are there when the clock ran ahead once."""
+        query = sa.select(sa.func.max(issues.c.slot)).where(issues.c.frequency == frequency, issues.c.slot <= upto)
         latest: datetime | None = self._connection.execute(query).scalar_one()
         return latest
 
@@ -98,8 +99,12 @@ class Issues:
         return [_issue(row) for row in self._connection.execute(query)]
 
     def numbered(self) -> IssueList:
-        """All that were sent or are being sent, the newest first."""
-        query = sa.select(*_FIELDS).where(issues.c.number.is_not(None)).order_by(issues.c.id.desc())
+        """All that were sent or are being sent, the newest first; not what the editor has not approved."""
+        query = (
+            sa.select(*_FIELDS)
+            .where(issues.c.number.is_not(None), issues.c.state.not_in(UNPUBLISHED))
+            .order_by(issues.c.id.desc())
+        )
         return [_issue(row) for row in self._connection.execute(query)]
 
     def set_state(self, issue_id: int, state: IssueState, *, now: datetime, reason: str = "") -> None:

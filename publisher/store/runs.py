@@ -7,7 +7,7 @@ together cannot both have it. A run whose process is gone is `interrupted` by th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,9 +16,6 @@ from sqlalchemy.exc import IntegrityError
 from publisher.errors import NotFound, RunInProgress
 from publisher.model import Run, RunState, RunTrigger
 from publisher.store.schema import runs
-
-HEARTBEAT = timedelta(seconds=60)
-"""A run on another machine whose last beat is older has lost its process."""
 
 _FIELDS = [runs.c[name] for name in Run.__dataclass_fields__]
 AllRuns = list[Run]
@@ -30,24 +27,29 @@ class Runs:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def begin(self, trigger: RunTrigger, *, host: str, pid: int, now: datetime, is_alive: Callable[[Run], bool]) -> Run:
-        """Take the run lock. Raises RunInProgress while another run is alive.
-
-        `is_alive` looks for the process of a run. On this `host` its answer decides; of another machine's run it
-        cannot know, so there a beat within the last minute counts as life too.
-        """
-        former = self._running()
+    def begin(
+        self,
+        trigger: RunTrigger,
+        *,
+        host: str,
+        pid: int,
+        now: datetime,
+        is_alive: Callable[[Run], bool],
+        process: str = "",
+    ) -> Run:
+        """Take the run lock. Raises RunInProgress while another run is alive, which `is_alive` says of it."""
+        former = self.current()
         if former is not None:
-            run, beat = former
-            if is_alive(run) or (run.host != host and now - beat <= HEARTBEAT):
-                raise RunInProgress(_holder(run))
-            self.finish(run.id, RunState.INTERRUPTED, report=run.report, now=now)
+            if is_alive(former):
+                raise RunInProgress(_holder(former))
+            self.finish(former.id, RunState.INTERRUPTED, report=former.report, now=now)
         values = {
             "trigger": trigger,
             "state": RunState.RUNNING,
             "started": now,
             "host": host,
             "pid": pid,
+            "process": process,
             "heartbeat": now,
             "report": {},
         }
@@ -55,17 +57,16 @@ class Runs:
             with self._connection.begin_nested():
                 row = self._connection.execute(sa.insert(runs).values(values).returning(*_FIELDS)).one()
         except IntegrityError as error:  # PostgreSQL: another process was faster since we looked
-            winner = self._running()
-            raise RunInProgress(_holder(winner[0]) if winner else "it began just now") from error
+            winner = self.current()
+            raise RunInProgress(_holder(winner) if winner else "it began just now") from error
         return _run(row)
 
-    def beat(self, run_id: int, now: datetime) -> bool:
-        """Say that the run is alive. False: it is not running any more, somebody took it for dead."""
-        return bool(
-            self._connection.execute(
-                sa.update(runs).where(runs.c.id == run_id, runs.c.state == RunState.RUNNING).values(heartbeat=now)
-            ).rowcount
-        )
+    def beat(self, run_id: int, now: datetime, *, step: str = "", done: int = 0, total: int = 0) -> bool:
+        """Say that the run is alive, and where it has got to. False: it is not running any more, somebody took it for
+        dead."""
+        values = {"heartbeat": now, "beats": runs.c.beats + 1, "step": step, "done": done, "total": total}
+        mine = (runs.c.id == run_id, runs.c.state == RunState.RUNNING)
+        return bool(self._connection.execute(sa.update(runs).where(*mine).values(values)).rowcount)
 
     def finish(self, run_id: int, state: RunState, *, report: Mapping[str, object], now: datetime) -> bool:
         """End a run and give the lock back. False: it had ended already, and nothing was changed."""
@@ -89,15 +90,16 @@ class Runs:
         query = sa.select(*_FIELDS).order_by(runs.c.id.desc()).limit(limit)
         return [_run(row) for row in self._connection.execute(query)]
 
+    def forget(self, before: datetime) -> int:
+        """Remove the record of runs that ended before then. Returns how many."""
+        old = sa.delete(runs).where(runs.c.state != RunState.RUNNING, runs.c.finished < before)
+        return self._connection.execute(old).rowcount
+
     def current(self) -> Run | None:
         """The run that holds the lock, whether or not its process still lives."""
-        former = self._running()
-        return former[0] if former else None
-
-    def _running(self) -> tuple[Run, datetime] | None:
-        query = sa.select(*_FIELDS, runs.c.heartbeat).where(runs.c.state == RunState.RUNNING)
+        query = sa.select(*_FIELDS).where(runs.c.state == RunState.RUNNING)
         row = self._connection.execute(query).one_or_none()
-        return (_run(row[:-1]), row[-1]) if row else None
+        return _run(row) if row else None
 
 
 def _run(row: Any) -> Run:

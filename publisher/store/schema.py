@@ -20,7 +20,7 @@ from publisher.mail.bounces import BounceKind
 from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
@@ -246,6 +246,7 @@ issues = Table(
     Column("selected", Number, nullable=False),
     Column("report", Report),
     Column("finished", UtcTime),
+    Column("asked", UtcTime),
     sa.UniqueConstraint("frequency", "number"),
     sa.UniqueConstraint("frequency", "slot"),
     sqlite_autoincrement=True,
@@ -326,6 +327,11 @@ runs = Table(
     Column("pid", Number, nullable=False),
     Column("heartbeat", UtcTime, nullable=False),
     Column("report", Report, nullable=False),
+    Column("process", Text, nullable=False),
+    Column("step", Text, nullable=False, default=""),
+    Column("beats", Number, nullable=False, default=0),
+    Column("done", Number, nullable=False, default=0),
+    Column("total", Number, nullable=False, default=0),
     # at most one run is running: the database itself says so
     Index(
         "ux_runs_running",
@@ -335,6 +341,30 @@ runs = Table(
         postgresql_where=text("state = 'running'"),
     ),
     sqlite_autoincrement=True,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("trigger", Text, nullable=False),
+    Column("slot", UtcTime),
+    Column("fired", UtcTime),
+    Column("ended", UtcTime),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("next", UtcTime),
+)
+
+timetables = Table(
+    "timetables",
+    metadata,
+    Column("frequency", Word(Frequency), primary_key=True),
+    Column("cron", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("seen", UtcTime, nullable=False),
+    Column("owed", UtcTime),
 )
 
 hub_requests = Table(

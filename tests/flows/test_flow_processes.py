@@ -8,22 +8,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from flows.house import FEEDS_ONLY, House, relay_settings
+from flows.house import FEEDS_ONLY, WEEKLY, House, relay_settings
 from flows.writing import write_config
 from wire.servers import Relay
 
-from publisher.clock import system_clock
 from publisher.errors import RunInProgress, StoreBusy
 from publisher.flows import run as run_flow
-from publisher.flows.process import is_still_there
-from publisher.model import RunState, RunTrigger
+from publisher.flows.process import Presence, name_of, presence, this_process
+from publisher.flows.reports import SiteReport
+from publisher.model import DeliveryState, Run, RunState, RunTrigger
 from publisher.store.runs import Runs
 
 COMMAND = [sys.executable, "-m", "publisher", "publish"]
@@ -74,7 +76,6 @@ def test_a_second_run_at_once_fails_and_says_who_is_running(site: House, relay: 
         (line,) = err.splitlines()
         assert "another run is under way" in line and f"process {first.pid}" in line
         with pytest.raises(RunInProgress, match=str(first.pid)):
-            site.clock.now = system_clock()
             site.publish(FEEDS_ONLY)
     finally:
         first.kill()
@@ -111,40 +112,140 @@ def test_a_run_that_is_asked_to_stop_finishes_the_letter_in_hand(site: House, re
     site.check_sums()
 
 
-def begin(house: House, *, pid: int, started: datetime) -> None:
+HOST = socket.gethostname()
+
+
+def begin(house: House, *, process: str, host: str = HOST) -> int:
+    """A run of another process that has this one's number."""
     with house.app.store.write() as tx:
-        tx.runs.begin(RunTrigger.COMMAND, host=socket.gethostname(), pid=pid, now=started, is_alive=lambda run: False)
+        run = tx.runs.begin(
+            RunTrigger.COMMAND,
+            host=host,
+            pid=os.getpid(),
+            process=process,
+            now=house.clock(),
+            is_alive=lambda run: False,
+        )
+    return run.id
+
+
+def earlier(process: str) -> str:
+    """The name of a process of this machine that had the same number before."""
+    place, _, tick = process.rpartition("/")
+    return f"{place}/{int(tick) - 1}"
 
 
 def test_a_killed_run_whose_number_is_ours_now_does_not_hold_us_up(house: House) -> None:
-    begin(house, pid=os.getpid(), started=datetime(2020, 1, 1, tzinfo=UTC))
+    begin(house, process=earlier(this_process()))
     run, _ = house.publish(FEEDS_ONLY)
     assert run.state is RunState.DONE
 
 
-def test_a_run_of_this_very_process_holds_the_lock(house: House) -> None:
-    begin(house, pid=os.getpid(), started=system_clock())
+@pytest.mark.parametrize("step", [timedelta(days=-400), timedelta(0), timedelta(days=400)])
+def test_a_run_of_a_living_process_holds_the_lock_however_the_clock_is_set(house: House, step: timedelta) -> None:
+    begin(house, process=this_process())
+    house.clock.now += step
     with pytest.raises(RunInProgress):
         house.publish(FEEDS_ONLY)
 
 
+class TestARunThatOnlyItsHeartTellsOf:
+    """One of another machine, or of another container that has this machine's name."""
+
+    @pytest.mark.parametrize("step", [timedelta(days=-400), timedelta(0), timedelta(days=400)])
+    @pytest.mark.parametrize("host", ["far.example", HOST])
+    def test_it_is_dead_when_its_heart_stands_still(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, host: str, step: timedelta
+    ) -> None:
+        monkeypatch.setattr(run_flow, "WATCH_S", 0.1)
+        begin(house, host=host, process="another boot/pid:[1]/7")
+        house.clock.now += step
+        assert house.publish(FEEDS_ONLY)[0].state is RunState.DONE
+
+    @pytest.mark.parametrize("step", [timedelta(days=-400), timedelta(0), timedelta(days=400)])
+    def test_it_is_alive_when_its_heart_beats(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, step: timedelta
+    ) -> None:
+        monkeypatch.setattr(run_flow, "WATCH_S", 30)
+        number = begin(house, host="far.example", process="another boot/pid:[1]/7")
+        now, done = house.clock() + step, threading.Event()
+
+        def beat() -> None:
+            while not done.wait(0.05):
+                with house.app.store.write() as tx:
+                    tx.runs.beat(number, now)  # by its own clock, which stands still
+
+        heart = threading.Thread(target=beat)
+        heart.start()
+        try:
+            with pytest.raises(RunInProgress):
+                house.publish(FEEDS_ONLY)
+        finally:
+            done.set()
+            heart.join()
+
+
 class TestWhetherAProcessIsStillThere:
     def test_this_one_is(self) -> None:
-        assert is_still_there(os.getpid(), system_clock())
+        assert presence(HOST, os.getpid(), this_process()) is Presence.HERE
 
-    def test_one_that_began_later_is_another_one(self) -> None:
-        assert not is_still_there(os.getpid(), datetime(2020, 1, 1, tzinfo=UTC))
+    def test_one_that_had_its_number_before_is_not(self) -> None:
+        assert presence(HOST, os.getpid(), earlier(this_process())) is Presence.GONE
+
+    def test_nobody_knows_of_another_machine(self) -> None:
+        assert presence("far.example", os.getpid(), this_process()) is Presence.UNKNOWN
 
     def test_one_that_ended_is_not_even_while_nobody_asked_how(self) -> None:
         process = subprocess.Popen(["sleep", "60"])
-        started = system_clock()
-        assert is_still_there(process.pid, started)
+        name = name_of(process.pid)
+        assert presence(HOST, process.pid, name) is Presence.HERE
         process.kill()
         until = time.monotonic() + 5
-        while is_still_there(process.pid, started):
+        while presence(HOST, process.pid, name) is Presence.HERE:
             assert time.monotonic() < until
         process.wait()
-        assert not is_still_there(process.pid, started)
+        assert presence(HOST, process.pid, name) is Presence.GONE
+
+
+def test_a_run_that_was_taken_for_dead_stops(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_flow, "HEARTBEAT_S", 0.005)
+    house.article("Waste")
+    for number in range(20):
+        house.reader(f"reader{number}")
+    begun = Runs.begin
+
+    def stolen(self: Runs, *arguments: Any, **more: Any) -> Run:
+        run = begun(self, *arguments, **more)
+        self.finish(run.id, RunState.INTERRUPTED, report={}, now=house.clock())
+        return run
+
+    monkeypatch.setattr(Runs, "begin", stolen)
+
+    def look(*_: object) -> None:
+        time.sleep(0.05)  # the heart has its time
+
+    monkeypatch.setattr(run_flow, "publish_site", lambda *_, **__: look() or SiteReport())
+    run, report = house.publish()
+    assert run.state is RunState.INTERRUPTED
+    assert report.delivery.states.get(DeliveryState.ACCEPTED, 0) < 20
+
+
+def test_others_see_how_far_a_run_has_got(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_flow, "HEARTBEAT_S", 0.005)
+    house.article("Waste")
+    for number in range(30):
+        house.reader(f"reader{number}")
+    seen = set()
+
+    def watch(step: str, done: int, total: int) -> None:
+        time.sleep(0.01)
+        with house.app.store.read() as tx:
+            run = tx.runs.current()
+        if run:
+            seen.add((run.step, run.total))
+
+    asyncio.run(run_flow.publish(house.app.parts, WEEKLY, progress=watch))
+    assert ("sending letters", 30) in seen
 
 
 def test_a_heartbeat_that_finds_the_store_busy_does_not_end_the_run(
@@ -152,7 +253,7 @@ def test_a_heartbeat_that_finds_the_store_busy_does_not_end_the_run(
 ) -> None:
     beats = []
 
-    def busy(_self: Runs, run_id: int, _now: datetime) -> bool:
+    def busy(_self: Runs, run_id: int, _now: datetime, **_: object) -> bool:
         beats.append(run_id)
         raise StoreBusy("the database is locked by another process")
 

@@ -46,14 +46,14 @@ def test_a_run_whose_process_is_gone_is_interrupted_by_the_next_at_once(store: S
         assert tx.runs.beat(second.id, NOW)
 
 
-def test_a_run_on_another_machine_lives_as_long_as_it_beats(store: Store) -> None:
-    run = begin(store, alive=True, host="far")
-    minute = timedelta(seconds=60)
+def test_a_beat_says_where_a_run_has_got_to(store: Store) -> None:
+    run = begin(store, alive=True)
     with store.write() as tx:
-        tx.runs.beat(run.id, NOW + minute)
-    with pytest.raises(RunInProgress):
-        begin(store, alive=False, after=2 * minute)
-    assert begin(store, alive=False, after=2 * minute + timedelta(seconds=1)).id > run.id
+        tx.runs.beat(run.id, NOW + timedelta(seconds=3), step="sending letters", done=5, total=20)
+        tx.runs.beat(run.id, NOW + timedelta(seconds=6), step="sending letters", done=9, total=20)
+        now = tx.runs.get(run.id)
+    assert (now.heartbeat, now.beats) == (NOW + timedelta(seconds=6), 2)
+    assert (now.step, now.done, now.total) == ("sending letters", 9, 20)
 
 
 def test_the_newest_runs_come_first(store: Store) -> None:
