@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +22,12 @@ from publisher.web.server import make_asgi
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    make_site(tmp_path, with_articles=True, with_templates=False)
-    app = build(load(tmp_path / "config.toml", {}), clock=lambda: NOW)
+@pytest.fixture(scope="session")
+def published_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site after its first issue; tests get copies of it."""
+    folder = tmp_path_factory.mktemp("published")
+    make_site(folder, with_articles=True, with_templates=False)
+    app = _app_in(folder)
     add_subscriber(
         app.store,
         "alice@customs.example",
@@ -35,8 +38,20 @@ def app(tmp_path: Path) -> Iterator[App]:
         now=NOW,
     )
     asyncio.run(publish(app.parts, Order(forced=(Frequency.WEEKLY,))))
+    app.close()
+    return folder
+
+
+@pytest.fixture
+def app(published_site: Path, tmp_path: Path) -> Iterator[App]:
+    shutil.copytree(published_site, tmp_path, dirs_exist_ok=True)
+    app = _app_in(tmp_path)
     yield app
     app.close()
+
+
+def _app_in(folder: Path) -> App:
+    return build(load(folder / "config.toml", {}), clock=lambda: NOW)
 
 
 @pytest.fixture
