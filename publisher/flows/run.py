@@ -26,7 +26,7 @@ from publisher.errors import PublisherError, StoreBusy
 from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, deliver
-from publisher.flows.due import due
+from publisher.flows.due import due, remember_look
 from publisher.flows.ingest import Ingest, MintKey
 from publisher.flows.pings import tell_hubs
 from publisher.flows.press import Press
@@ -178,6 +178,7 @@ def compose_due(parts: Parts, store: Transactions, order: Order, now: datetime) 
     if not slots:
         with store.write() as tx:
             slots = due(tx, parts.settings, now)
+            remember_look(tx, parts.settings, now)
     return [
         compose(store, frequency, slot=slot, now=now, terms=parts.terms, letters=parts.post.letters)
         for frequency, slot in slots
