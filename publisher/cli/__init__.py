@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 
 from publisher import __version__
 from publisher.cli import (
+    admin,
     articles,
     bounces,
     digest,
@@ -47,7 +48,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _commands in (site, publish, articles, topics, feeds, digest, subscribers, issues, bounces, dkim, runs, serve):
+for _commands in (
+    site,
+    publish,
+    articles,
+    topics,
+    feeds,
+    digest,
+    subscribers,
+    issues,
+    bounces,
+    dkim,
+    runs,
+    admin,
+    serve,
+):
     _commands.register(app)
 
 

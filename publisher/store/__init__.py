@@ -7,6 +7,7 @@
 Rows never leave this room; what comes out are the frozen values of `publisher.model`.
 """
 
+from publisher.store.api_tokens import KeptRequest
 from publisher.store.archives import ArchiveRow, FeedLine
 from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.bounces import BounceEvent
@@ -17,6 +18,8 @@ from publisher.store.hub import HubRequest, Ping, Push
 from publisher.store.issues import Rendering
 from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT
+from publisher.store.operators import Operator, Session
+from publisher.store.overview import TopicMonth, TopicReaders, Trouble
 from publisher.store.service_letters import ServiceLetter
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
 
@@ -30,20 +33,26 @@ __all__ = [
     "HeldStore",
     "HubRequest",
     "Job",
+    "KeptRequest",
     "Key",
     "KnownArticle",
     "NewArticle",
     "NewFiling",
     "NewSubscriber",
+    "Operator",
     "Outcome",
     "Ping",
     "Push",
     "Rendering",
     "ServiceLetter",
+    "Session",
     "Store",
     "SubscriberEvent",
+    "TopicMonth",
+    "TopicReaders",
     "Transaction",
     "Transactions",
     "Trial",
+    "Trouble",
     "WindowRow",
 ]

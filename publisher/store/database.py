@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from publisher.errors import StoreOutdated
 from publisher.store import engine as engines
 from publisher.store import migrations
+from publisher.store.api_tokens import ApiTokens
 from publisher.store.archives import Archives
 from publisher.store.articles import Articles
+from publisher.store.audit import Audit
 from publisher.store.bounces import Bounces
 from publisher.store.deliveries import Deliveries
 from publisher.store.departures import Departures
@@ -27,6 +29,8 @@ from publisher.store.hub import Hub
 from publisher.store.issues import Issues
 from publisher.store.jobs import Jobs
 from publisher.store.meta import INSTALLED_AT, Meta
+from publisher.store.operators import Operators
+from publisher.store.overview import Overview
 from publisher.store.renames import Renames
 from publisher.store.runs import Runs
 from publisher.store.schema import HEAD
@@ -64,6 +68,10 @@ class Transaction:
     jobs: Jobs
     timetables: Timetables
     hub: Hub
+    operators: Operators
+    api_tokens: ApiTokens
+    audit: Audit
+    overview: Overview
     meta: Meta
 
 
@@ -212,5 +220,9 @@ class Store:
             jobs=Jobs(connection),
             timetables=Timetables(connection),
             hub=Hub(connection),
+            operators=Operators(connection),
+            api_tokens=ApiTokens(connection),
+            audit=Audit(connection),
+            overview=Overview(connection),
             meta=Meta(connection),
         )
