@@ -29,6 +29,8 @@ def list_(
 
     Example: publisher runs list -n 5
     """
+    from publisher.flows.gist import gist
+
     with opened(config) as app, app.store.read() as tx:
         runs = tx.runs.list(limit=limit)
     if as_json:
@@ -36,7 +38,7 @@ def list_(
         return
     table(
         ["run", "trigger", "state", "started", "took", "what it did"],
-        [(run.id, run.trigger, run.state, moment(run.started), _took(run), _gist(run.report)) for run in runs],
+        [(run.id, run.trigger, run.state, moment(run.started), _took(run), gist(run.report)) for run in runs],
         empty="no runs yet; `publisher publish` makes one",
     )
 
@@ -73,20 +75,3 @@ def show(
 
 def _took(run: Run) -> str:
     return "" if run.finished is None else f"{(run.finished - run.started).total_seconds():,.0f} s"
-
-
-def _gist(report: object) -> str:
-    """A few words on a run's report: ``3 new, 12 documents, weekly-4, 20 accepted``."""
-    if not isinstance(report, dict) or not report:
-        return ""
-    problem = report.get("problem") or report["delivery"]["problem"]
-    words = [f"{report['ingest'][name]} {name}" for name in ("new", "changed") if report["ingest"].get(name)]
-    if report["ingest"].get("refused_count"):
-        words.append(f"{report['ingest']['refused_count']} refused")
-    if report["site"].get("written_count"):
-        words.append(f"{report['site']['written_count']} documents")
-    words += [issue["name"] or f"{issue['frequency']} skipped" for issue in report["issues"]]
-    words += [f"{count} {state}" for state, count in report["delivery"]["states"].items()]
-    if problem:
-        words.append(str(problem))
-    return ", ".join(words) or "nothing new"

@@ -17,7 +17,8 @@ def make_site(folder: Path, *, with_articles: bool, with_templates: bool = True)
     """
     wanted = [(shipped("config.toml"), folder / "config.toml")]
     if with_templates:
-        wanted += _tree(shipped("templates"), folder / "templates")
+        for name in ("site", "email"):  # those of the admin pages belong to the program
+            wanted += _tree(shipped("templates") / name, folder / "templates" / name)
     if with_articles:
         wanted += _tree(shipped("articles"), folder / "data" / "articles")
     made = []

@@ -57,8 +57,16 @@ Progress = Callable[[str, int, int], None]
 """Told of each step: its name, how much of it is done, and of how much (0: unknown)."""
 
 
+Begun = Callable[[Run], None]
+"""Told of the run as soon as it has the lock."""
+
+
 def silent(_step: str, _done: int, _total: int) -> None:
     """The progress that nobody looks at."""
+
+
+def unasked(_run: Run) -> None:
+    """For a run whose number nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +96,16 @@ class Order:
 
 
 async def publish(
-    parts: Parts, order: Order, *, progress: Progress = silent, stop: asyncio.Event | None = None
-) -> tuple[Run, RunReport]:
+    parts: Parts, order: Order, *, progress: Progress = silent, stop: asyncio.Event | None = None,
+    begun: Begun = unasked,
+) -> tuple[Run, RunReport]:  # fmt: skip
     """Do one publish run and record it. Raises RunInProgress when another one is under way.
 
-    `stop` ends it politely: the letters in hand are finished and recorded. What fails is recorded with the run, then
-    raised.
+    `begun` hears its number at once. `stop` ends it politely: the letters in hand are finished and recorded. What fails
+    is recorded with the run, then raised.
     """
     async with _recorded(parts, order.trigger, progress, stop) as record:
+        begun(record.run)
         now = parts.clock()
         record.progress("reading the sources", 0, 0)
         ingested = await across(read_sources, parts, parts.store, now)

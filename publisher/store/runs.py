@@ -85,9 +85,11 @@ class Runs:
             raise NotFound("run", str(run_id), "`publisher runs list` shows them")
         return _run(row)
 
-    def list(self, limit: int = 50) -> AllRuns:
-        """The newest first."""
+    def list(self, limit: int = 50, *, before: int | None = None) -> AllRuns:
+        """The newest first; `before` is the last number of the page before."""
         query = sa.select(*_FIELDS).order_by(runs.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(runs.c.id < before)
         return [_run(row) for row in self._connection.execute(query)]
 
     def forget(self, before: datetime) -> int:

@@ -22,8 +22,10 @@ from starlette.types import ASGIApp
 from publisher.app import App
 from publisher.errors import PublisherError, WebError
 from publisher.web import combined_feeds, hub, preferences, private_feeds, unsubscribe
+from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
 from publisher.web.published import Published
+from publisher.web.run_desk import RunDesk
 
 SHUTDOWN_S = 10
 """After a signal, requests in hand are finished within this time."""
@@ -44,10 +46,11 @@ Beside = Callable[[], AbstractAsyncContextManager[Upcoming | None]]
 def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     """The ASGI application: published files, leaving, preferences, health; with `beside` open while it runs."""
     published = Published(app, hub.link_headers(app))
+    runs = RunDesk(app)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with beside() as timetable, hub.running(app):
+        async with runs.open(), beside() as timetable, hub.running(app):
             if timetable is not None:
                 published.freshness.follow(timetable.next_run)
             yield
@@ -72,6 +75,8 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
     site.router.routes.extend(private_feeds.routes(app, app.web_pages, on_demand))
     site.router.routes.extend(combined_feeds.routes(app, app.web_pages, on_demand, published.closed))
+    prefix = urlsplit(app.settings.site.base_url).path.rstrip("/")
+    site.router.routes.extend(mounted("admin", lambda: _admin(app, runs), prefix=prefix))
     site.mount("/", published.missing)
 
     @site.exception_handler(PublisherError)
@@ -80,8 +85,13 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
         page = app.web_pages.message("This does not work at the moment", "Please try again in some minutes.")
         return Response(page, 503, {"Retry-After": "60"}, media_type="text/html; charset=utf-8")
 
-    prefix = urlsplit(app.settings.site.base_url).path.rstrip("/")
     return published.in_front_of(_below(site, prefix), prefix)
+
+
+def _admin(app: App, runs: RunDesk) -> ASGIApp:
+    from publisher.web.admin import make_admin  # noqa: PLC0415  (late: few visit it, and it loads much)
+
+    return make_admin(app, runs)
 
 
 def _below(site: FastAPI, prefix: str) -> FastAPI:
