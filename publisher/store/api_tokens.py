@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -13,6 +13,8 @@ from publisher.model import ApiToken
 from publisher.store.schema import api_requests, api_tokens
 
 _FIELDS = [api_tokens.c[name] for name in ApiToken.__dataclass_fields__]
+KEPT = timedelta(days=7)
+"""So long an Idempotency-Key stands for its run."""
 ApiTokenList = list[ApiToken]  # `list` is a method below
 
 
@@ -72,6 +74,8 @@ class ApiTokens:
         return KeptRequest(*row) if row else None
 
     def keep_request(self, token_id: int, key: str, request: KeptRequest, now: datetime) -> None:
-        """A key that is kept already is a bug of the caller."""
+        """A key that is kept already is a bug of the caller. Those of more than a week ago are forgotten."""
+        old = sa.delete(api_requests).where(api_requests.c.token_id == token_id, api_requests.c.at < now - KEPT)
+        self._connection.execute(old)
         values = {"token_id": token_id, "key": key, **request._asdict(), "at": now}
         self._connection.execute(sa.insert(api_requests).values(values))

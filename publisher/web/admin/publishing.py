@@ -18,6 +18,7 @@ from publisher.flows.run import Order, plan
 from publisher.model import Frequency, Run, RunState, RunTrigger
 from publisher.web.admin.desk import Desk, Visit, guarded
 from publisher.web.admin.pages import HEADERS
+from publisher.web.run_desk import Progress
 
 SHOWN = 50
 REFRESH_S = 2
@@ -114,17 +115,17 @@ async def _run(desk: Desk, visit: Visit) -> Run:
 
 
 async def _progress(desk: Desk, run: Run) -> dict[str, Any]:
-    """What a run is doing. Of one that another process does, only the letters that still wait are known."""
+    """What a run is doing; one that another process does says so every few seconds."""
 
     def pending() -> int:
         with desk.app.store.read() as tx:
             return tx.deliveries.pending()
 
-    known = desk.runs.progress(run.id)
+    known = desk.runs.progress(run.id) or Progress(run.step, run.done, run.total)
     return {
         "state": str(run.state),
-        "step": known.step if known else "",
-        "done": known.done if known else 0,
-        "total": known.total if known else 0,
+        "step": known.step,
+        "done": known.done,
+        "total": known.total,
         "pending": await run_in_threadpool(pending) if run.state is RunState.RUNNING else 0,
     }
