@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -130,3 +131,14 @@ Hub = Annotated[str, AfterValidator(_hub)]
 Hubs = Annotated[tuple[Hub, ...], BeforeValidator(_several)]
 Hostnames = Annotated[tuple[Hostname, ...], BeforeValidator(_several)]
 Languages = Annotated[tuple[Language, ...], BeforeValidator(_several)]
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value)) if "/" in value else str(ip_address(value))
+    except ValueError as error:
+        raise ValueError("not an address or network; use e.g. '10.0.0.5' or '10.0.0.0/8'") from error
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_several)]

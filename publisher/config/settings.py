@@ -22,6 +22,7 @@ from publisher.config.kinds import (
     Language,
     Languages,
     Mailbox,
+    Networks,
     Pattern,
     Selector,
     SourceFormat,
@@ -200,6 +201,10 @@ class WebSettings(Section):
     port: int = Field(8000, ge=0, le=65535, description="its port; 0: any free one")
     burst: int = Field(120, ge=0, le=100_000, description="requests of one address at once, then 429; 0: no limit")
     rate: float = Field(1.0, gt=0, le=10_000, description="requests a second that it may send on and on")
+    trusted_proxies: Networks = Field(
+        ("127.0.0.1", "::1"), description="whose X-Forwarded-For and -Proto count: addresses, or networks"
+    )
+    access_log: bool = Field(False, description="true: a line for each request, without the secrets in its address")
 
 
 class WebSubSettings(Section):

@@ -53,10 +53,13 @@ class WebPages:
         self._root = urlsplit(site.links.base_url).path or "/"
         self._frame = Frame(site, stylesheet(env, site.accent), self._to)
 
-    def message(self, title: str, text: str | Sequence[str], *, link: tuple[str, str] | None = None) -> bytes:
-        """A receipt or an error: `text` is one or more paragraphs, `link` is (label, href) of what to do next."""
+    def message(
+        self, title: str, text: str | Sequence[str], *, link: tuple[str, str] | None = None, status: int = 0
+    ) -> bytes:
+        """A receipt or an error: `text` is one or more paragraphs, `link` is (label, href) of what to do next, and
+        `status` the code of HTTP that people may name when they ask for help."""
         paragraphs = [text] if isinstance(text, str) else list(text)
-        return self._page("site/message.html", title, {"paragraphs": paragraphs, "link": link})
+        return self._page("site/message.html", title, {"paragraphs": paragraphs, "link": link, "status": status})
 
     def not_found(self) -> bytes:
         return self._page("site/404.html", "Page not found", {})
@@ -84,6 +87,7 @@ class WebPages:
                 "No more letters will be sent to you. A letter that is on its way already may still arrive."
             ],
             "link": ("Subscribe again", self._to(INDEX) + "#digest") if self._site.frequencies and not undo else None,
+            "status": 0,
             "undo": undo,
             "own_feeds": self._own_feeds(feed_token),
             "renewable": False,
@@ -96,6 +100,7 @@ class WebPages:
         values = {
             "paragraphs": ["This subscription has ended."],
             "link": None,
+            "status": 0,
             "undo": "",
             "own_feeds": self._own_feeds(feed_token),
             "renewable": True,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from publisher.web.representation import Answer, text
+from publisher.web.representation import Answer, Header, html, text
 
 FULL, NOT_MODIFIED = 1.0, 0.1
 """What an answer costs, in requests."""
@@ -24,13 +24,14 @@ ADDRESSES = 10_000
 class Limits:
     """Token buckets by client address. `burst` requests at once, `rate` more per second; burst 0: no limit.
 
-    `now` gives seconds of a clock that never goes back.
+    `now` gives seconds of a clock that never goes back; `page` is what a person sees who is refused.
     """
 
-    def __init__(self, burst: int, rate: float, now: Callable[[], float]) -> None:
+    def __init__(self, burst: int, rate: float, now: Callable[[], float], page: Callable[[], bytes] = bytes) -> None:
         self._burst = float(burst)
         self._rate = rate
         self._now = now
+        self._page = page
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # address -> (tokens, when)
 
     def refusal(self, scope: Mapping[str, Any]) -> Answer | None:
@@ -42,10 +43,14 @@ class Limits:
         if missing <= 0:
             return None
         wait = max(1, math.ceil(missing / self._rate))
+        retry_after: Header = (b"retry-after", str(wait).encode())
+        page = self._page() if b"text/html" in dict(scope.get("headers", ())).get(b"accept", b"") else b""
+        if page:
+            return html(429, page, retry_after)
         return text(
             429,
             f"Too many requests; please wait {wait} seconds. Feeds say in Cache-Control when to come again.",
-            (b"retry-after", str(wait).encode()),
+            retry_after,
         )
 
     def charge(self, scope: Mapping[str, Any], cost: float) -> None:

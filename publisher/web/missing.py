@@ -16,12 +16,14 @@ from urllib.parse import quote
 
 from starlette._utils import get_route_path
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from publisher.links import INDEX, archive_of, archive_path, feed_path
 from publisher.pages import NOT_FOUND, WebPages
 from publisher.web.documents import PAGE_HEADERS, document_path
+from publisher.web.errors import error_page, wants_page
 from publisher.web.file_cache import stamp_of
 from publisher.web.limits import FULL, Limits
 
@@ -62,7 +64,7 @@ class Missing:
 
     def _response(self, scope: Scope) -> Response:
         if scope["method"] not in {"GET", "HEAD"}:
-            return PlainTextResponse("Documents can only be read.\n", 405, {"Allow": "GET, HEAD"})
+            return self._only_read(scope)
         address = get_route_path(scope)
         path = document_path(address)
         if path is None:
@@ -76,6 +78,14 @@ class Missing:
         if article and self._is_withdrawn(article[1]):
             return self._gone("This article was withdrawn", "It is no longer published here.")
         return self._not_found()
+
+    def _only_read(self, scope: Scope) -> Response:
+        allow = {"Allow": "GET, HEAD"}
+        if wants_page(Headers(scope=scope).get("accept", "")):
+            page = _page(error_page(self._pages, 405), 405)
+            page.headers.update(allow)
+            return page
+        return PlainTextResponse("Documents can only be read.\n", 405, allow)
 
     def _topic(self, scope: Scope, found: re.Match[str]) -> Response:
         slug, after = found["slug"], found["after"]

@@ -29,7 +29,7 @@ from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.pages import ReaderSettings, WebPages
 from publisher.store import Transaction
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
-from publisher.web.responses import HEADERS, MAX_FIELDS, page
+from publisher.web.responses import HEADERS, MAX_FIELDS, page, path_of
 
 _BROKEN = "Part of the address is missing. Please open the link in the letter again, or copy it whole."
 _GONE = "There is no subscription behind this link any more."
@@ -113,7 +113,7 @@ def _reader(app: App, request: Request) -> int:
 
 
 def _address(app: App, reader_id: int) -> str:
-    return app.links.preferences(app.signer.token(PREFERENCES, reader_id))
+    return path_of(app.links.preferences(app.signer.token(PREFERENCES, reader_id)))
 
 
 def _settings(app: App, tx: Transaction, reader: Subscriber) -> ReaderSettings:
@@ -130,7 +130,7 @@ def _settings(app: App, tx: Transaction, reader: Subscriber) -> ReaderSettings:
         last_day=today + LONGEST_PAUSE - timedelta(days=1),
         coming=next_letter(tx, app.settings, reader, terms=app.terms, now=now),
         here=_address(app, reader.id),
-        unsubscribe=app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader.id)),
+        unsubscribe=path_of(app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader.id))),
         feed_token=feed_token(tx, app.signer, reader.id),
     )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 
 from starlette.types import ASGIApp
 
 from publisher.app import App
+from publisher.web.errors import error_page
 from publisher.web.feed_delta import FeedDelta
 from publisher.web.file_cache import ExtraHeaders, FileCache
 from publisher.web.freshness import Freshness
@@ -31,7 +33,7 @@ class Published:
     def __init__(self, app: App, extra_headers: ExtraHeaders = lambda _: []) -> None:
         web = app.settings.web
         self.freshness = Freshness(app.clock, app.settings.feeds.every_minutes)
-        self.limits = Limits(web.burst, web.rate, time.monotonic)
+        self.limits = Limits(web.burst, web.rate, time.monotonic, cache(lambda: error_page(app.web_pages, 429)))
         self._delta = FeedDelta(lambda path, digest: _marks(app, path, digest))
         self._files = FileCache(
             app.folder.root, is_withdrawn=lambda slug: _is_withdrawn(app, slug), extra_headers=extra_headers

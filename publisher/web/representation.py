@@ -130,11 +130,19 @@ def known_versions(fields: Fields) -> list[str]:
 
 def text(status: int, message: str, *headers: Header) -> Answer:
     """A short plain answer that nobody keeps."""
-    body = f"{message}\n".encode()
+    return _fleeting(status, b"text/plain; charset=utf-8", f"{message}\n".encode(), headers)
+
+
+def html(status: int, page: bytes, *headers: Header) -> Answer:
+    """A page that nobody keeps."""
+    return _fleeting(status, b"text/html; charset=utf-8", page, headers)
+
+
+def _fleeting(status: int, media_type: bytes, body: bytes, headers: Sequence[Header]) -> Answer:
     return Answer(
         status,
         (
-            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-type", media_type),
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
             *headers,

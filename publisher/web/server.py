@@ -8,20 +8,21 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from publisher.app import App
 from publisher.errors import PublisherError, WebError
-from publisher.web import combined_feeds, hub, preferences, private_feeds, unsubscribe
+from publisher.web import combined_feeds, errors, hub, preferences, private_feeds, unsubscribe
+from publisher.web.guard import Guard, PatientProtocol
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
 from publisher.web.published import Published
@@ -75,17 +76,16 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
     site.router.routes.extend(private_feeds.routes(app, app.web_pages, on_demand))
     site.router.routes.extend(combined_feeds.routes(app, app.web_pages, on_demand, published.closed))
-    prefix = urlsplit(app.settings.site.base_url).path.rstrip("/")
+    base = urlsplit(app.settings.site.base_url)
+    prefix = base.path.rstrip("/")
     site.router.routes.extend(mounted("admin", lambda: _admin(app, runs), prefix=prefix))
     site.mount("/", published.missing)
 
-    @site.exception_handler(PublisherError)
-    async def unavailable(_: Request, error: PublisherError) -> Response:
-        log.error("request.failed", problem=str(error))
-        page = app.web_pages.message("This does not work at the moment", "Please try again in some minutes.")
-        return Response(page, 503, {"Retry-After": "60"}, media_type="text/html; charset=utf-8")
-
-    return published.in_front_of(_below(site, prefix), prefix)
+    errors.handle(site, app.web_pages)
+    documents = published.in_front_of(_below(site, prefix), prefix)
+    web = app.settings.web
+    guard = Guard(documents, https=base.scheme == "https", prefix=prefix, logged=web.access_log)
+    return cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, guard), list(web.trusted_proxies)))
 
 
 def _admin(app: App, runs: RunDesk) -> ASGIApp:
@@ -109,7 +109,9 @@ def run_server(app: App, beside: Beside, *, host: str, port: int) -> None:
     config = uvicorn.Config(
         make_asgi(app, beside),
         log_level="warning",
-        access_log=False,  # tokens in addresses stay out of logs
+        http=PatientProtocol,
+        access_log=False,  # tokens in addresses stay out of logs; `Guard` writes one without them
+        proxy_headers=False,  # done above, as web.trusted_proxies says
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )

@@ -27,7 +27,7 @@ from publisher.flows.subscribe import unsubscribe
 from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.pages import WebPages
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
-from publisher.web.responses import MAX_FIELDS, page
+from publisher.web.responses import MAX_FIELDS, page, path_of
 
 _BROKEN = "Part of the address is missing. Please open the link in the letter again, or copy it whole."
 _TOO_LATE = "Some time has passed since then. You can subscribe again on the first page."
@@ -49,7 +49,7 @@ def routes(app: App, pages: WebPages) -> list[Route]:
             return pages.unsubscribed()
         with app.store.read() as tx:
             undo = may_undo(tx, tx.subscribers.get(reader_id), app.clock())
-            here = app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader_id))
+            here = path_of(app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader_id)))
             return pages.unsubscribed(feed_token=feed_token(tx, app.signer, reader_id), undo=here if undo else "")
 
     def stay(reader_id: int, frequency: Frequency) -> bytes:
@@ -98,12 +98,14 @@ def _reader(app: App, request: Request) -> int | None:
 
 
 def _preferences(app: App, reader_id: int) -> str:
-    return app.links.preferences(app.signer.token(PREFERENCES, reader_id))
+    return path_of(app.links.preferences(app.signer.token(PREFERENCES, reader_id)))
 
 
 async def _form(request: Request) -> FormData:
     """What was sent, if it can be read: whatever a mail provider sends, the token says that the reader leaves."""
     try:
         return await request.form(max_files=0, max_fields=MAX_FIELDS)
-    except HTTPException:
+    except HTTPException as error:
+        if error.status_code != 400:  # it did not come whole
+            raise
         return FormData()

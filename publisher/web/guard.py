@@ -1,0 +1,165 @@
+"""What holds for every answer and every request, whoever deals with it: the outermost door. Floor: `web`.
+
+    request -> is its body small enough, and does it come in time? -> the app -> headers that every answer has -> log
+
+A header that the app has set itself stays as it is: a page knows best which images it may show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from publisher.web.representation import Header, text
+from publisher.web.responses import MAX_BODY, STRICT_CSP
+
+MAX_LARGE_BODY = 8 * 1024 * 1024
+"""Bytes of a request to the operator's parts, which take articles and lists of readers, and limit them further."""
+HEADERS_S = 15.0
+"""So long a client may take to say what it wants."""
+BODY_S = 30.0
+"""So long it may take to send the whole body."""
+HSTS = b"max-age=31536000"
+
+EVERYWHERE: tuple[Header, ...] = (
+    (b"content-security-policy", STRICT_CSP.encode()),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+_OPERATOR = re.compile(r"/(admin|api)(/|$)")
+_SECRET = re.compile(r"(?<=/)(unsubscribe|preferences|confirm|address|block|feeds/private)/[^/]+")
+
+log = structlog.get_logger("publisher.access")
+
+
+class Guard:
+    """`https`: readers come by HTTPS, and shall never come otherwise; `prefix` is the path of the base URL; with
+    `logged` each request becomes a line of the log, without the secret in its address and without query."""
+
+    def __init__(self, behind: ASGIApp, *, https: bool, prefix: str = "", logged: bool = False) -> None:
+        self._behind = behind
+        self._headers = (*EVERYWHERE, (b"strict-transport-security", HSTS)) if https else EVERYWHERE
+        self._prefix = prefix
+        self._logged = logged
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._behind(scope, receive, send)
+        begun = time.monotonic()
+        status = 0
+
+        async def guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = self._complete(message.get("headers", ()))
+            await send(message)
+
+        limit = MAX_LARGE_BODY if _OPERATOR.match(scope["path"].removeprefix(self._prefix)) else MAX_BODY
+        try:
+            await self._behind(scope, _Body(receive, limit, _content_length(scope, limit)).receive, guarded)
+        except HTTPException as refused:
+            if status:
+                raise
+            answer = text(refused.status_code, refused.detail, (b"connection", b"close"))
+            await answer.send(guarded)
+        finally:
+            if self._logged:
+                ms = round((time.monotonic() - begun) * 1000)
+                log.info("request", method=scope["method"], path=without_secrets(scope["path"]), status=status, ms=ms)
+
+    def _complete(self, headers: Sequence[Header]) -> list[Header]:
+        present = {name.lower() for name, _ in headers}
+        return [*headers, *(header for header in self._headers if header[0] not in present)]
+
+
+def without_secrets(path: str) -> str:
+    """`path` with `...` in the place of what only its reader may know."""
+    return _SECRET.sub(r"\1/...", path)
+
+
+class _Body:
+    """A request's body, up to `limit` bytes and BODY_S seconds from now on."""
+
+    def __init__(self, receive: Receive, limit: int, declared: int) -> None:
+        self._receive = receive
+        self._left = limit
+        self._end = asyncio.get_running_loop().time() + BODY_S
+        self._whole = declared == 0
+
+    async def receive(self) -> Message:
+        if self._whole:
+            return await self._receive()  # waits for the end of the connection
+        try:
+            async with asyncio.timeout_at(self._end):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, "The request took too long to arrive.") from None
+        self._left -= len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._left < 0:
+            raise HTTPException(413, "The request is too large.")
+        return message
+
+
+def _content_length(scope: Scope, limit: int) -> int:
+    """The bytes that are to come; -1: nobody said how many. Raises HTTPException."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if not value.isdigit():
+                raise HTTPException(400, "Content-Length is no number.")
+            if int(value) > limit:
+                raise HTTPException(413, "The request is too large.")
+            return int(value)
+    return -1
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """Closes a connection whose request does not come within HEADERS_S; uvicorn itself would wait for ever."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def on_message_begin(self) -> None:
+        self._wait()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._enough()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.more_body:  # answered before the body was whole: what drips on keeps no connection
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._enough()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._enough()
+        self._waiting = self.loop.call_later(HEADERS_S, self._give_up)
+
+    def _enough(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _give_up(self) -> None:
+        with suppress(RuntimeError):  # the loop of a connection that is over
+            self.transport.close()
