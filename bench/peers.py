@@ -129,6 +129,7 @@ class Bench:
     def _ours(self) -> list[Build]:
         def feeds(what: str, mode: str) -> Cost:
             target = self._folder / "feeds"
+            shutil.rmtree(target, ignore_errors=True)
             cost = self._python(sys.executable, "peers_ours.py", mode, "config.toml", target)
             expected = len(peers_corpus.TOPICS) + 1
             _expect(len(list((target / "feeds").glob("*.atom"))) == expected, "not all of our feeds are there")
@@ -266,7 +267,7 @@ class Bench:
     def _run(self, folder: Path, *command: str | Path) -> Cost:
         """Run a command in `folder`; what it printed is in `_output`. A failure ends the program."""
         environment = {n: v for n, v in os.environ.items() if not n.startswith(("PUBLISHER_", "PYTHON", "HUGO_"))}
-        environment["PYTHONPYCACHEPREFIX"] = str(self._folder / "bytecode")
+        environment |= {"PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"), "PYTHONPATH": str(HERE.parent)}
         with self._output.open("wb") as file:
             start = time.perf_counter()
             process = subprocess.Popen(list(map(str, command)), cwd=folder, env=environment, stdout=file, stderr=file)

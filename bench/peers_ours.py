@@ -4,14 +4,14 @@ python peers_ours.py newest|all CONFIG FOLDER       all Atom documents of the si
 python peers_ours.py one CONFIG ARTICLES.jsonl      runs with one new article each, as in `publisher serve`
 
 `newest` makes the current feeds, `all` their archives too: each is read, built, rendered, checked by the publish gate,
-packed, synced and put in place; prints the seconds without the process around it. `one` puts a line after the other of
-ARTICLES.jsonl into the watched folder and prints the seconds of each run, without the first two: they warm it up.
+packed, synced, put in place and recorded in the store; prints the seconds without the process around it. `one` puts a
+line after the other of ARTICLES.jsonl into the watched folder and prints the seconds of each run, without the first
+two: they warm it up.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from pathlib import Path
 from publisher.app import App, build
 from publisher.config import load
 from publisher.feeds import atom
-from publisher.feeds.check import require_sound
 from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.flows.feed_history import Archivist, current_feed
 from publisher.flows.run import Order, publish
+from publisher.flows.writer import Writer
 from publisher.links import feed_path
 from publisher.model import Document, ImportOutcome
 from publisher.site import SiteFolder
@@ -33,30 +33,22 @@ WARM = 2
 
 
 def feeds(app: App, folder: Path, *, whole: bool) -> float:
-    shutil.rmtree(folder, ignore_errors=True)
-    app.press.feeds, app.store  # noqa: B018  (made before the clock starts)
+    press, store = app.press, app.store  # made before the clock starts
     start = time.perf_counter()
     now = app.clock()
     site = SiteFolder(folder)
     problems: list[str] = []
-
-    def write(documents: Sequence[Document]) -> None:
-        site.write(documents, {}, now)
-
-    if whole:
-        archivist = Archivist(app.store, site, app.press, now, write, problems)
-        archivist.mend()
-        archivist.close(app.press.feeds)
-    made = []
-    for topic in app.press.feeds:
-        with app.store.read() as tx:
-            feed, _ = current_feed(tx, topic, app.press)
-        feed, bad = drop_bad_entries(feed, now=now)
-        content = atom.render(feed)
-        require_sound(topic.slug, feed_path(topic.slug, "atom"), content, self_url=feed.atom_url, now=now)
-        problems += map(str, bad)
-        made.append(Document(feed_path(topic.slug, "atom"), content))
-    write(made)
+    with Writer(store, site, app.links, now=now, problems=problems) as writer:
+        if whole:
+            archivist = Archivist(store, site, press, now, writer)
+            archivist.mend()
+            archivist.close(press.feeds)
+        for topic in press.feeds:
+            with store.read() as tx:
+                feed, _ = current_feed(tx, topic, press)
+            feed, bad = drop_bad_entries(feed, now=now)
+            problems += map(str, bad)
+            writer.put(Document(feed_path(topic.slug, "atom"), atom.render(feed)))
     if problems:
         sys.exit("\n".join(problems))
     return time.perf_counter() - start

@@ -18,6 +18,7 @@ HOME = INDEX
 BUILDER = "feeds/build"
 """The page where people put a feed together; only `publisher serve` has it."""
 HUB = "websub"
+_FEED = re.compile(r"feeds/([^/]+)(?:\.(?:atom|rss|json)|/archive-[1-9][0-9]*\.atom)")
 _ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]*)\.atom")
 
 
@@ -53,6 +54,12 @@ def archive_of(path: str) -> tuple[str, int] | None:
     """The topic and number of the archive at `path`, None for any other document."""
     found = _ARCHIVE.fullmatch(path)
     return (found[1], int(found[2])) if found else None
+
+
+def feed_of(path: str) -> str | None:
+    """The topic whose feed or archive is the document at `path`, `all` for the list of feeds, None for a page."""
+    found = _FEED.fullmatch(path)
+    return ALL if path == OPML else found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ The grammar (atom.rng) says which elements and attributes there may be; the func
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
@@ -22,6 +23,7 @@ __all__ = ["Problem", "check_atom"]
 
 _NS = "{http://www.w3.org/2005/Atom}"
 _INLINE = ("text", "html", "xhtml")
+_of_thread = threading.local()
 
 
 def check_atom(content: bytes, *, self_url: str | None = None, now: datetime | None = None) -> list[Problem]:
@@ -50,8 +52,7 @@ def check_atom(content: bytes, *, self_url: str | None = None, now: datetime | N
 
 def _grammar(root: etree._Element, entries: list[etree._Element]) -> Iterator[Problem]:
     """An entry is a document of its own to the grammar, so that an error can be laid at the right entry's door."""
-    # compiled anew in half a millisecond: one validator must not serve two threads
-    schema = etree.RelaxNG(etree.fromstring(files("publisher.feeds").joinpath("atom.rng").read_bytes()))
+    schema = _schema()
     if schema.validate(root):
         return
     head = deepcopy(root)
@@ -61,6 +62,14 @@ def _grammar(root: etree._Element, entries: list[etree._Element]) -> Iterator[Pr
             head.remove(copy)
     if not schema.validate(head):
         yield Problem("RFC 4287, 4.1.1", _broken(head, schema))
+
+
+def _schema() -> etree.RelaxNG:
+    """The compiled grammar, one for each thread: a validator must not serve two at a time."""
+    if not hasattr(_of_thread, "schema"):
+        _of_thread.schema = etree.RelaxNG(etree.fromstring(files("publisher.feeds").joinpath("atom.rng").read_bytes()))
+    schema: etree.RelaxNG = _of_thread.schema
+    return schema
 
 
 def _broken(element: etree._Element, schema: etree.RelaxNG) -> str:

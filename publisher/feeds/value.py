@@ -135,7 +135,8 @@ class Feed:
     """A topic's feed in all its formats; `entries` in the order they are published in: newest change first.
 
     Only Atom tells the rest (RFC 5005, RFC 6721): `complete` says that there is nothing but these entries,
-    `archive_url` that this document is the archive at that address.
+    `archive_url` that this document is the archive at that address. `judged`: `entry_rules.drop_bad_entries` found
+    each entry fit for every format.
     """
 
     slug: str
@@ -157,6 +158,7 @@ class Feed:
     archive_url: str | None = None
     prev_archive: str | None = None
     next_archive: str | None = None
+    judged: bool = field(default=False, compare=False)
 
 
 def mint_entry_id(authority: str, year: int, key: str) -> str:

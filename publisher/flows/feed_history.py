@@ -9,17 +9,17 @@ needed, and no archive has to change when the next is cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from publisher.errors import FeedError
 from publisher.feeds import atom
-from publisher.feeds.check import require_sound
 from publisher.feeds.cut import cut, within_room
 from publisher.feeds.entry_rules import drop_bad_entries, entry_size
 from publisher.feeds.value import Feed, Tombstone, build_feed, part_of
 from publisher.flows.press import Press
+from publisher.flows.writer import Writer, refusal
 from publisher.links import archive_path
 from publisher.model import Document, FiledArticle, Topic
 from publisher.site import SiteFolder
@@ -52,20 +52,19 @@ def current_feed(tx: Transaction, topic: Topic, press: Press) -> tuple[Feed, lis
 
 @dataclass(frozen=True, slots=True)
 class Archivist:
-    """Closes and writes archives. `write` puts documents in place and records them; `problems` collects what is
-    wrong, in words."""
+    """Closes archives and has them written."""
 
     store: Transactions
     folder: SiteFolder
     press: Press
     now: datetime
-    write: Callable[[Sequence[Document]], None]
-    problems: list[str]
+    writer: Writer
 
     def close(self, topics: Iterable[Topic]) -> None:
         """Close the full blocks of `topics`, and write every archive that has no document yet."""
         for topic in topics:
             self._close(topic)
+        self.writer.flush()  # what is closed is written, or counts as missing
         self._write_missing()
 
     def mend(self) -> None:
@@ -121,20 +120,13 @@ class Archivist:
         ids = {line: filed.article.entry_id for line, filed in zip(row.lines, articles, strict=True)}
         return _archive(feed, row, ids, self.press)
 
-    def _publish(self, made: Sequence[tuple[ArchiveRow, Feed]]) -> None:
-        documents: list[Document] = []
-        written: list[tuple[str, int]] = []
+    def _publish(self, made: Iterable[tuple[ArchiveRow, Feed]]) -> None:
         for row, feed in made:
             path = archive_path(row.topic, row.number)
             try:
-                documents.append(Document(path, self._content(path, feed)))
+                self.writer.put(Document(path, self._content(path, feed)))
             except FeedError as error:
-                self.problems.append(f"{path} cannot be written: {error}")
-            else:
-                written.append((row.topic, row.number))
-        self.write(documents)
-        with self.store.write() as tx:
-            tx.archives.mark(written, written=True)
+                self.writer.problems.append(refusal(path, error))
 
     def _content(self, path: str, feed: Feed) -> bytes:
         """The archive's bytes: those on the disk, if a killed run put them there before it could say so."""
@@ -142,13 +134,10 @@ class Archivist:
             recorded = bool(tx.documents.some([path]))
         file = self.folder.root.joinpath(path)
         if not recorded and file.is_file():
-            content = file.read_bytes()
-        else:
-            good, problems = drop_bad_entries(feed, now=self.now)
-            self.problems.extend(f"{path}: {problem}" for problem in problems)
-            content = atom.render(good)
-        require_sound(feed.slug, path, content, self_url=self.press.site.links.to(path), now=self.now)
-        return content
+            return file.read_bytes()
+        good, problems = drop_bad_entries(feed, now=self.now)
+        self.writer.problems.extend(f"{path}: {problem}" for problem in problems)
+        return atom.render(good)
 
 
 def _archive(feed: Feed, row: ArchiveRow, ids: Mapping[FeedLine, str], press: Press) -> Feed:

@@ -14,26 +14,23 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from itertools import islice
 
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, opml, rss
-from publisher.feeds.check import require_sound
 from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.value import Feed
 from publisher.flows.feed_history import Archivist, current_feed
-from publisher.flows.feed_versions import remember_versions
 from publisher.flows.press import Press
 from publisher.flows.reports import SiteReport
+from publisher.flows.writer import Writer, refusal
 from publisher.links import INDEX, OPML, STYLE, archive_of, feed_path, issue_path, topic_path
-from publisher.model import ALL, Document, FiledArticle, Issue, PublishedDocument, Topic
+from publisher.model import ALL, Document, FiledArticle, Issue, Topic
 from publisher.pages import NOT_FOUND
 from publisher.pages.frame import ICON
 from publisher.site import SiteFolder
 from publisher.store import Transaction, Transactions
 
 PUBLISHED = "site.published"
-BATCH = 500  # documents rendered before they are written: bounds memory
 NEWEST_ON_INDEX = 20
 ISSUES_ON_INDEX = 24
 OTHER_NEWS = "Other news"
@@ -63,16 +60,16 @@ class _Progress:
 
 @dataclass(slots=True)
 class _Tally:
-    written: list[PublishedDocument] = field(default_factory=list)
-    unchanged: int = 0
+    """What a publication came to so far: `rendered` are the paths that have a place on the site."""
+
+    rendered: set[str] = field(default_factory=set)
     removed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    rendered: set[str] = field(default_factory=set)
 
-    def report(self) -> SiteReport:
+    def report(self, writer: Writer) -> SiteReport:
         return SiteReport(
-            written=tuple(document.path for document in self.written),
-            unchanged=self.unchanged,
+            written=tuple(document.path for document in writer.written),
+            unchanged=writer.unchanged,
             removed=tuple(self.removed),
             problems=tuple(self.problems),
         )
@@ -106,25 +103,26 @@ def publish_site(
         with store.write() as tx:
             tx.departures.pass_phases(now, **phases)
             after.touched = tx.articles.last_touched()
-    write = partial(_write, store, folder, tally=tally, now=now, dry_run=dry_run)
-    archivist = Archivist(store, folder, press, now, write, tally.problems)
-    if whole or broken:
-        archivist.mend()
-    with store.read() as tx:
-        changed = tx.feeds.touched_since(before.touched)
-    everything = whole or broken or not before.whole
-    archivist.close([topic for topic in press.feeds if everything or topic.slug in changed])
-    with store.read() as tx:
-        sheet = _Sheet(tx, press, now, tally, everything, tx.feeds.touched_since(before.touched))
-        documents = sheet.documents(_Progress() if whole else before, mend=broken)
-        while batch := list(islice(documents, BATCH)):
-            write(batch)
+    with Writer(store, folder, press.site.links, now=now, problems=tally.problems, dry_run=dry_run) as writer:
+        archivist = Archivist(store, folder, press, now, writer)
+        if whole or broken:
+            archivist.mend()
+        with store.read() as tx:
+            changed = tx.feeds.touched_since(before.touched)
+        everything = whole or broken or not before.whole
+        archivist.close([topic for topic in press.feeds if everything or topic.slug in changed])
+        with store.read() as tx:
+            sheet = _Sheet(tx, press, now, tally, everything, tx.feeds.touched_since(before.touched))
+            for document in sheet.documents(_Progress() if whole else before, mend=broken):
+                tally.rendered.add(document.path)
+                writer.put(document)
+            writer.flush()
     with store.write() as tx:
         if whole:
             _remove_stale(tx, folder, press, tally, dry_run=dry_run)
         after.whole = not tally.problems
         after.save(tx)
-    return tally.report()
+    return tally.report(writer)
 
 
 def _shared(press: Press, issues: Sequence[Issue]) -> list[str]:
@@ -174,7 +172,7 @@ class _Sheet:
             yield from self._formats(feed)
             if topic.slug == ALL:
                 written = partial(opml.render, self.press.topics, self.press.site, feed.updated)
-                yield from self._sound(ALL, OPML, written)
+                yield from self._made(OPML, written)
 
     def _is_due(self, slug: str) -> bool:
         return self.everything or slug in self.changed
@@ -205,38 +203,15 @@ class _Sheet:
 
     def _formats(self, feed: Feed) -> Iterator[Document]:
         for extension, render in FORMATS:
-            yield from self._sound(feed.slug, feed_path(feed.slug, extension), partial(render, feed))
+            yield from self._made(feed_path(feed.slug, extension), partial(render, feed))
 
-    def _sound(self, topic: str, path: str, render: Callable[[], bytes]) -> Iterator[Document]:
-        """The document, if it passes the gate; else what is published stays, and the report says why."""
+    def _made(self, path: str, render: Callable[[], bytes]) -> Iterator[Document]:
+        """The document, if it can be written down; else what is published stays, and the report says why."""
         self.tally.rendered.add(path)
         try:
-            content = render()
-            require_sound(topic, path, content, self_url=self.press.site.links.to(path), now=self.now)
+            yield Document(path, render())
         except FeedError as error:
-            self.tally.problems.append(f"{path} keeps its last good version: {error}")
-        else:
-            yield Document(path, content)
-
-
-def _write(
-    store: Transactions,
-    folder: SiteFolder,
-    batch: Sequence[Document],
-    tally: _Tally,
-    *,
-    now: datetime,
-    dry_run: bool,
-) -> None:
-    with store.read() as tx:
-        known = tx.documents.some([document.path for document in batch])
-    report = folder.compare(batch, known, now) if dry_run else folder.write(batch, known, now)
-    with store.write() as tx:
-        tx.documents.put(report.written)
-        remember_versions(tx, batch, report.written)
-    tally.rendered.update(document.path for document in batch)
-    tally.written.extend(report.written)
-    tally.unchanged += report.unchanged
+            self.tally.problems.append(refusal(path, error))
 
 
 def _remove_stale(tx: Transaction, folder: SiteFolder, press: Press, tally: _Tally, *, dry_run: bool) -> None:
