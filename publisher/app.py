@@ -180,7 +180,8 @@ class App:
     @cached_property
     def terms(self) -> Terms:
         days = self.settings.digest.hold_back_days
-        return Terms(topic_order=self.topic_order, hold_back=timedelta(days=days) if days else None)
+        hold_back = timedelta(days=days) if days else None
+        return Terms(topic_order=self.topic_order, hold_back=hold_back, approval=self.settings.digest.approval)
 
     @cached_property
     def parts(self) -> Parts:

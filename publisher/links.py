@@ -100,6 +100,10 @@ class Links:
     def unsubscribe(self, token: str) -> str:
         return f"{self.base_url}unsubscribe/{token}"
 
+    def approval(self, token: str) -> str:
+        """The page where the editor approves a waiting issue."""
+        return f"{self.base_url}approve/{token}"
+
     def preferences(self, token: str) -> str:
         return f"{self.base_url}preferences/{token}"
 

@@ -21,6 +21,7 @@ PREFERENCES = "preferences"
 PRIVATE_FEED = "private feed"
 MESSAGE_ID = "message-id"
 RETURN_PATH = "return path"
+APPROVAL = "approval"
 """The purposes of tokens."""
 
 KEY_BYTES = 32

@@ -35,6 +35,8 @@ def register(app: typer.Typer) -> None:
     group.command()(pause)
     group.command()(resume)
     group.command()(cancel)
+    group.command()(approve)
+    group.command()(refuse)
     app.add_typer(group, name="issues")
 
 
@@ -191,6 +193,42 @@ def cancel(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOpti
         echo_json({"issue": found.name, "not_sent": left})
     else:
         typer.echo(f"{found.name} is cancelled; {number(left, 'letter')} will not be sent")
+
+
+def approve(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Let an issue that waits for approval be sent.
+
+    `publisher serve` sends it within a minute, else `publisher deliver` or the next run.
+
+    Example: publisher issues approve weekly-1
+    """
+    from publisher.flows.approval import approve as flow
+
+    with opened(config) as app:
+        done = flow(app.store, issue, app.clock())
+        with app.store.read() as tx:
+            letters = tx.deliveries.pending(done.id)
+    if as_json:
+        echo_json({"issue": done.name, "state": done.state, "waiting": letters})
+    else:
+        typer.echo(f"{done.name} is approved: {number(letters, 'letter')} to be sent")
+
+
+def refuse(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Send nothing of an issue that waits for approval.
+
+    Its articles come with the next issue, unless they are withdrawn before.
+
+    Example: publisher issues refuse weekly-1
+    """
+    from publisher.flows.approval import refuse as flow
+
+    with opened(config) as app:
+        done = flow(app.store, issue, app.clock())
+    if as_json:
+        echo_json({"issue": done.name, "state": done.state})
+    else:
+        typer.echo(f"{done.name} is not sent")
 
 
 def _editions(editions: Sequence[Edition]) -> str:

@@ -115,7 +115,9 @@ def _tell_issue(issue: Record, plan: bool) -> None:
     ]
     if issue["held_back"]:
         parts.append(f"{number(issue['held_back'], 'article')} held back as old")
-    say(issue["name"], ", ".join(parts) + (" (would be sent)" if plan else ""))
+    waits = issue.get("waiting")
+    fate = "waits for approval" if waits and not plan else "would wait for approval" if waits else "would be sent"
+    say(issue["name"], ", ".join(parts) + (f" ({fate})" if plan or waits else ""))
 
 
 def _sizes(sizes: list[int]) -> str:

@@ -95,6 +95,8 @@ class DigestSettings(Section):
         description="articles dated more than so many days before they came in stay out; 0: none",
     )
     grace_hours: int = Field(72, ge=1, le=24 * 31, description="a slot missed by more is left to the next one")
+    approval: bool = Field(False, description="true: what the timetable composes waits until it is approved")
+    editor: Mailbox | None = Field(None, description="who is written to when an issue waits for approval")
     timezone: Zone | None = Field(None, description="zone of the cron expressions; default: site.timezone")
     daily: TimetableSettings = TimetableSettings(cron="0 7 * * *")
     weekly: TimetableSettings = TimetableSettings(cron="0 7 * * MON")

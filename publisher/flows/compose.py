@@ -35,6 +35,7 @@ class Terms:
 
     topic_order: tuple[str, ...]
     hold_back: timedelta | None  # articles dated more than this before they came in get no digest; None: all do
+    approval: bool = False  # what is composed for a slot waits for the editor
 
 
 class _NothingNewForAnybodyError(Exception):
@@ -131,7 +132,7 @@ class _Composer:
             frequency=frequency,
             number=tx.issues.next_number(frequency),
             slot=slot,
-            state=IssueState.SENDING,
+            state=IssueState.WAITING if terms.approval and slot is not None else IssueState.SENDING,
             composed=now,
             upto_seq=tx.filings.last_seq(),
             reason="",
@@ -143,6 +144,7 @@ class _Composer:
         if totals.letters == 0:
             raise _NothingNewForAnybodyError(totals.readers, len(totals.held_back))
         self._tx.deliveries.supersede(issue.id, self._now)
+        self._drop_taken_over()
         self._tx.deliveries.advance_idle(issue.id)
         return IssueReport(
             frequency=self._frequency,
@@ -153,7 +155,16 @@ class _Composer:
             articles=len(totals.articles),
             held_back=len(totals.held_back),
             letter_bytes=tuple(totals.letter_bytes),
+            waiting=issue.state is IssueState.WAITING,
         )
+
+    def _drop_taken_over(self) -> None:
+        """Nobody need be asked about a waiting issue of which no letter is left: this one brings its articles."""
+        for other in self._tx.issues.list(1000, state=IssueState.WAITING):
+            if other.id != self._issue.id and self._tx.deliveries.pending(other.id) == 0:
+                self._tx.deliveries.refuse(other.id, self._now)
+                reason = f"taken over by {self._issue.name}"
+                self._tx.issues.set_state(other.id, IssueState.REFUSED, now=self._now, reason=reason)
 
     def _rows(self) -> Iterator[tuple[int, int | None, DeliveryState, str]]:
         for batch in self._tx.subscribers.audience(self._frequency, batch=READERS_AT_ONCE):

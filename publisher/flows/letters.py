@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parseaddr
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
 from typing import Protocol
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -13,7 +15,8 @@ from publisher.digest.render import DigestSite, RenderedEdition, render_edition
 from publisher.mail.dkim import DkimSigner
 from publisher.mail.verp import ReturnPath
 from publisher.model import Edition, FiledArticle, Issue
-from publisher.tokens import MESSAGE_ID, PREFERENCES, UNSUBSCRIBE, Signer
+from publisher.templating import render
+from publisher.tokens import APPROVAL, MESSAGE_ID, PREFERENCES, UNSUBSCRIBE, Signer
 
 _SAMPLE = "reader@customs.example"
 
@@ -75,6 +78,20 @@ class Letters:
     def envelope_sender(self, issue_id: int, subscriber_id: int) -> str:
         """Where that letter comes back to: an address of its own, or the sender's."""
         return self._return_path.of(issue_id, subscriber_id) if self._return_path else self.sender
+
+    def to_editor(self, editor: str, issue: Issue, values: Mapping[str, object]) -> bytes:
+        """The letter that asks `editor` to approve an issue (templates ``email/approval/*``), with the link to it."""
+        shown = {**values, "url": self._site.links.approval(self._signer.token(APPROVAL, issue.id))}
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._site.sender
+        message["To"] = editor
+        message["Subject"] = " ".join(render(self._env, "email/approval/subject.txt", shown).split())
+        message["Date"] = format_datetime(issue.composed)
+        message["Message-ID"] = message_id(self._domain, self._signer.digest(APPROVAL, issue.id))
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(render(self._env, "email/approval/body.txt", shown), cte="quoted-printable")
+        letter = message.as_bytes()
+        return letter if self._dkim is None else self._dkim.sign(letter, issue.composed)
 
     def size(self, issue: Issue, edition: Edition, rendered: Rendering) -> int:
         return len(self.letter(self.form(issue, edition, rendered), issue, 1, _SAMPLE))

@@ -95,9 +95,12 @@ def publish_site(
         before = _Progress.of(tx)
         after = _Progress(tx.articles.last_touched(), tx.issues.last_id(), press.fingerprint)
         whole = rebuild or before.fingerprint != after.fingerprint
-        broken = bool(not whole and folder.missing(tx.documents.some(_shared(press, tx.issues.numbered()))))
+        issues = tx.issues.numbered()
+        known = tx.documents.some(_shared(press, issues))
+        broken = bool(not whole and folder.missing(known))
+        fresh = frozenset(issue.id for issue in issues if issue_path(issue.name) not in known)
         turning = tx.departures.phases_due(now, **phases)
-    if before == after and not whole and not broken and not turning:
+    if before == after and not whole and not broken and not turning and not fresh:
         return SiteReport()
     if turning:
         with store.write() as tx:
@@ -112,7 +115,7 @@ def publish_site(
         everything = whole or broken or not before.whole
         archivist.close([topic for topic in press.feeds if everything or topic.slug in changed])
         with store.read() as tx:
-            sheet = _Sheet(tx, press, now, tally, everything, tx.feeds.touched_since(before.touched))
+            sheet = _Sheet(tx, press, now, tally, everything, tx.feeds.touched_since(before.touched), fresh)
             for document in sheet.documents(_Progress() if whole else before, mend=broken):
                 tally.rendered.add(document.path)
                 writer.put(document)
@@ -145,6 +148,7 @@ class _Sheet:
     tally: _Tally
     everything: bool
     changed: Collection[str]
+    fresh: Collection[int]  # issues that have no page yet: new ones, and those that were approved since
 
     def documents(self, before: _Progress, *, mend: bool) -> Iterator[Document]:
         """Every document that may differ from the published one: pages of touched articles, new issues, then what
@@ -159,7 +163,7 @@ class _Sheet:
             yield pages.not_found()
         for filed in tx.articles.touched_since(before.touched):
             yield pages.article(filed)
-        news = [issue for issue in issues if issue.id > before.issue_id]
+        news = [issue for issue in issues if issue.id > before.issue_id or issue.id in self.fresh]
         for issue in issues if mend else news:
             yield self._issue(issue)
         for topic, _, articles in made:

@@ -67,6 +67,7 @@ def _issue(report: IssueReport) -> dict[str, Any]:
         "articles": report.articles,
         "held_back": report.held_back,
         "letter_bytes": list(report.letter_bytes),
+        "waiting": report.waiting,
     }
 
 

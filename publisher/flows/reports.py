@@ -74,6 +74,7 @@ class IssueReport:
     articles: int = 0
     held_back: int = 0
     letter_bytes: tuple[int, ...] = ()
+    waiting: bool = False  # for the editor's approval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

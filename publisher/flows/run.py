@@ -1,7 +1,8 @@
 """The publish run: one flow behind the command, the timetable and the admin page. Floor: `flows`.
 
     begin (one at a time) -> ingest sources -> refile if the rules changed -> publish feeds and pages
-        -> compose what is due -> publish the issues' pages -> tell the hubs -> deliver -> record the report
+        -> compose what is due -> publish the issues' pages -> tell the hubs -> ask the editor where one waits
+        -> deliver -> record the report
 
 Every step is safe to repeat, so a run that was killed is simply followed by the next one.
 """
@@ -23,6 +24,7 @@ import structlog
 from publisher.clock import Clock
 from publisher.config import Settings
 from publisher.errors import PublisherError, StoreBusy
+from publisher.flows.approval import ask_editor, without_page
 from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, deliver
@@ -117,7 +119,9 @@ async def publish(
             record.progress("publishing the issues' pages", 0, 0)
             site = _joined(site, await across(_publish_site, parts, now, False))
         pings = await tell_hubs(parts.store, parts.hubs, parts.press, clock=parts.clock)
+        unasked = await ask_editor(parts.store, parts.post, parts.settings, clock=parts.clock)
         delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
+        delivery = replace(delivery, problem="\n".join(filter(None, (delivery.problem, unasked))))
         report = RunReport(ingest=ingested, site=site, pings=pings, issues=tuple(issues), delivery=delivery)
         record.report = report
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
@@ -130,8 +134,11 @@ async def deliver_only(
 ) -> tuple[Run, DeliverReport]:  # fmt: skip
     """Finish what is still to be delivered; recorded as a run, and one at a time like every run."""
     async with _recorded(parts, trigger, progress, stop) as record:
+        site = SiteReport()
+        if await across(without_page, parts.store):  # it was approved since the last run, and its letters link to it
+            site = await across(_publish_site, parts, parts.clock(), False)
         delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
-        record.report = RunReport(delivery=delivery)
+        record.report = RunReport(site=site, delivery=delivery)
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
     return record.run, delivery
 

@@ -69,6 +69,13 @@ class WebPages:
         paragraphs = [text] if isinstance(text, str) else list(text)
         return self._page("site/ask.html", title, {"paragraphs": paragraphs, "button": button, "preferences": ""})
 
+    def approve(self, name: str, *, letters: int, articles: int, subject: str, text: str) -> bytes:
+        """Asks the editor about a waiting issue; posts `answer` (approve or refuse) to its own address."""
+        many = f"{letters:,} {'letter' if letters == 1 else 'letters'}"
+        what = f"{articles:,} {'article' if articles == 1 else 'articles'}"
+        values = {"paragraphs": [f"{many} with {what} wait for your word."], "subject": subject, "text": text}
+        return self._page("site/approve.html", f"Send {name}?", values)
+
     def unsubscribe(self, *, preferences: str = "", fewer: Sequence[Frequency] = (), has_feed: bool = False) -> bytes:
         """Asks for the one click that ends the letters. `preferences` is the href of the reader's settings, `fewer`
         are frequencies with fewer letters, of which one button each posts ``instead``."""

@@ -12,6 +12,8 @@ planned, and `hand_over` looks again, because the older one may have been in som
 Of an issue that is paused nothing is handed over; `resume` goes on where it was. A cancelled one is at its end: what
 still waits of it is suppressed, and its readers get the articles with their next issue.
 
+An issue that waits for the editor (`approve`, `refuse`) is planned like any other, and nothing of it is handed over.
+
 Every arrow is a conditional update: it moves a row only out of the state it was decided on, so two processes never
 move the same row. The rows of an issue always sum up to what `plan` selected; `plan` alone adds rows, nothing
 removes one. A reader's watermark moves in the transaction that records `accepted`, and when an issue
@@ -101,6 +103,21 @@ class Deliveries(HandOver):
     def resume(self, issue_id: int) -> bool:
         """Let a paused issue be sent again. False if it is not paused."""
         return self._turn(issue_id, [IssueState.PAUSED], {"state": _SENDING})
+
+    def approve(self, issue_id: int, now: datetime) -> bool:
+        """Let an issue that waits for it be sent, as if it was composed now. False if it does not wait."""
+        return self._turn(issue_id, [IssueState.WAITING], {"state": _SENDING, "composed": now})
+
+    def refuse(self, issue_id: int, now: datetime) -> bool:
+        """Send nothing of an issue that waits for approval. False if it does not wait."""
+        ended = {"state": IssueState.REFUSED, "finished": now}
+        if not self._turn(issue_id, [IssueState.WAITING], ended):
+            return False
+        waiting = deliveries.c.state.in_(WAITING)
+        self._move(
+            DeliveryState.SUPPRESSED, now, waiting, deliveries.c.issue_id == issue_id, reason="the issue was refused"
+        )
+        return True
 
     def cancel(self, issue_id: int, now: datetime) -> int | None:
         """End an issue that is being sent or paused: what waits of it is suppressed, a letter in somebody's hands

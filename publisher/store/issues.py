@@ -55,13 +55,18 @@ class Issues:
             "upto_seq": upto_seq,
             "reason": reason,
             "selected": 0,
-            "finished": None if state is IssueState.SENDING else composed,
+            "finished": None if state in {IssueState.SENDING, IssueState.WAITING} else composed,
         }
         return _issue(self._connection.execute(sa.insert(issues).values(values).returning(*_FIELDS)).one())
 
     def get(self, issue_id: int) -> Issue:
         """Raises NotFound."""
         return self._one(str(issue_id), issues.c.id == issue_id)
+
+    def find(self, issue_id: int) -> Issue | None:
+        """The issue of that number, if there is one."""
+        row = self._connection.execute(sa.select(*_FIELDS).where(issues.c.id == issue_id)).one_or_none()
+        return _issue(row) if row else None
 
     def by_name(self, name: str) -> Issue:
         """`name` as people write it, ``weekly-12``. Raises NotFound."""
@@ -119,6 +124,14 @@ class Issues:
         return self._connection.execute(
             sa.select(issues.c.finished).where(issues.c.id == issue_id)
         ).scalar_one_or_none()
+
+    def asked(self, issue_id: int) -> datetime | None:
+        """When the editor was written to about it."""
+        query = sa.select(issues.c.asked).where(issues.c.id == issue_id)
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def set_asked(self, issue_id: int, now: datetime) -> None:
+        self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(asked=now))
 
     def set_report(self, issue_id: int, report: Mapping[str, object]) -> None:
         """Counts of composing, e.g. what was held back, as plain JSON values; replaces the former report."""

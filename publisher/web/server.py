@@ -21,7 +21,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from publisher.app import App
 from publisher.errors import PublisherError, WebError
-from publisher.web import combined_feeds, errors, hub, preferences, private_feeds, unsubscribe
+from publisher.web import approval, combined_feeds, errors, hub, preferences, private_feeds, unsubscribe
 from publisher.web.guard import Guard, PatientProtocol
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
@@ -70,7 +70,7 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
             return JSONResponse({"status": "failing", "problem": str(error)}, 503)
         return JSONResponse({"status": "ok"})
 
-    for room in (unsubscribe, preferences):
+    for room in (unsubscribe, preferences, approval):
         site.router.routes.extend(room.routes(app, app.web_pages))
     site.router.routes.extend(hub.routes(app))
     on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
