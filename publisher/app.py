@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from publisher import __version__, templating
 from publisher.clock import Clock, system_clock
 from publisher.config import Settings
 from publisher.digest.render import DigestSite
-from publisher.errors import UsageError
+from publisher.errors import ConfigError, UsageError
 from publisher.feeds.value import FeedSite, everything
 from publisher.flows.compose import Terms
 from publisher.flows.deliver import Post
@@ -25,13 +26,17 @@ from publisher.flows.dkim import letter_signer
 from publisher.flows.hub_topics import HubTopics
 from publisher.flows.ingest import MintKey
 from publisher.flows.letters import Letters
+from publisher.flows.mail_room import MailRoom
 from publisher.flows.press import Press
 from publisher.flows.run import Parts
+from publisher.flows.service_press import ServicePress
+from publisher.flows.sign_up import SignUpParts, SignUpTerms
 from publisher.hubs import HubClient
 from publisher.links import Links
 from publisher.mail.verp import ReturnPath
-from publisher.model import ALL, Topic
+from publisher.model import ALL, Frequency, Topic
 from publisher.pages import Pages, PageSite, WebPages
+from publisher.readers.policy import AddressPolicy
 from publisher.site import SiteFolder
 from publisher.store import Store
 from publisher.tokens import Signer, load_or_make_key
@@ -44,7 +49,14 @@ if TYPE_CHECKING:
     from publisher.flows.push import Hub
 
 # the settings that show in documents
-_SHOWN: Any = {"site": True, "feeds": True, "topics": True, "websub": {"hubs", "builtin"}}
+_SHOWN: Any = {
+    "site": True,
+    "feeds": True,
+    "topics": True,
+    "websub": {"hubs", "builtin"},
+    "signup": {"enabled", "consent", "languages"},
+    "digest": {frequency.value: {"enabled"} for frequency in Frequency},
+}
 
 
 def mint_key() -> str:
@@ -112,11 +124,22 @@ class App:
             links=self.links,
             topics=self.settings.topic_list,
             every_minutes=self.settings.feeds.every_minutes,
-            frequencies=(),  # no sign-up form: readers are added by the operator
+            frequencies=self.frequencies if self.settings.signup.enabled else (),
+            languages=self.languages,
             offline_links=site.offline_links,
             author=site.author,
             rights=site.rights,
         )
+
+    @cached_property
+    def frequencies(self) -> tuple[Frequency, ...]:
+        """Those that letters go out at."""
+        return tuple(frequency for frequency in Frequency if self.settings.timetable(frequency).enabled)
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """What readers choose among; the first one is theirs if they do not."""
+        return self.settings.signup.languages or (self.settings.site.language,)
 
     @cached_property
     def web_pages(self) -> WebPages:
@@ -141,6 +164,40 @@ class App:
     @cached_property
     def post(self) -> Post:
         return Post(self.letters, self.settings.smtp, self.settings.path(self.settings.outbox.path))
+
+    @cached_property
+    def sign_up(self) -> SignUpParts:
+        signup = self.settings.signup
+        own = (self.settings.digest.sender, signup.sender or "", self.settings.bounces.address)
+        terms = SignUpTerms(
+            consent=signup.consent,
+            confirm_within=timedelta(hours=signup.confirm_hours),
+            keep=timedelta(days=signup.keep_days),
+            overall=signup.overall,
+            domain=signup.per_domain,
+            network=signup.per_network,
+            policy=AddressPolicy.of(
+                _refused_domains(self.settings),
+                roles=signup.refuse_roles,
+                own=[address for mailbox in own if (address := parseaddr(mailbox)[1])],
+            ),
+            topic_order=self.topic_order,
+            frequencies=self.frequencies,
+            languages=self.languages,
+        )
+        return SignUpParts(self.store, self.signer, terms, self.clock)
+
+    @cached_property
+    def mail_room(self) -> MailRoom:
+        press = ServicePress(
+            self.templates,
+            DigestSite.of(self.settings),
+            self.signer,
+            sender=self.settings.signup.sender or self.settings.digest.sender,
+            bounces_to=self.settings.bounces.address,
+            dkim=letter_signer(self.settings),
+        )
+        return MailRoom(self.sign_up, self.post, press)
 
     @cached_property
     def press(self) -> Press:
@@ -196,6 +253,7 @@ class App:
             clock=self.clock,
             mint_key=self.mint_key,
             hubs=self.hub_client,
+            mail_room=self.mail_room,
         )
 
     def require_topic(self, slug: str) -> None:
@@ -226,6 +284,21 @@ def _store_url(settings: Settings) -> str:
     prefix = "sqlite:///"
     url = settings.store.url
     return prefix + str(settings.path(Path(url.removeprefix(prefix)))) if url.startswith(prefix) else url
+
+
+def _refused_domains(settings: Settings) -> Sequence[str]:
+    """The domains that may not sign up. Raises ConfigError for a file of them that cannot be read."""
+    file = settings.signup.refused_domains_file
+    if file is None:
+        return settings.signup.refused_domains
+    path = settings.path(file)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "is no text in UTF-8"
+        raise ConfigError("signup.refused_domains_file", f"{path}: {problem}", place=settings.place) from error
+    named = [line.partition("#")[0].strip() for line in lines]
+    return [*settings.signup.refused_domains, *filter(None, named)]
 
 
 def _press_fingerprint(settings: Settings) -> str:

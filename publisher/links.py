@@ -18,6 +18,8 @@ HOME = INDEX
 BUILDER = "feeds/build"
 """The page where people put a feed together; only `publisher serve` has it."""
 HUB = "websub"
+SUBSCRIBE = "subscribe"
+"""The sign-up form; only `publisher serve` has it."""
 _FEED = re.compile(r"feeds/([^/]+)(?:\.(?:atom|rss|json)|/archive-[1-9][0-9]*\.atom)")
 _ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]*)\.atom")
 
@@ -103,6 +105,16 @@ class Links:
     def approval(self, token: str) -> str:
         """The page where the editor approves a waiting issue."""
         return f"{self.base_url}approve/{token}"
+
+    def subscribe(self) -> str:
+        return self.base_url + SUBSCRIBE
+
+    def confirm(self, token: str) -> str:
+        return f"{self.base_url}confirm/{token}"
+
+    def not_me(self, token: str) -> str:
+        """Where the owner of an address says that nobody may write to it."""
+        return f"{self.base_url}not-me/{token}"
 
     def preferences(self, token: str) -> str:
         return f"{self.base_url}preferences/{token}"

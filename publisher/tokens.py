@@ -12,6 +12,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from publisher.errors import ConfigError, TokenError
@@ -22,6 +23,12 @@ PRIVATE_FEED = "private feed"
 MESSAGE_ID = "message-id"
 RETURN_PATH = "return path"
 APPROVAL = "approval"
+CONFIRM = "confirm"
+CODE = "code"
+NOT_ME = "not me"
+FORM = "form"
+ADDRESS = "address"
+NETWORK = "network"
 """The purposes of tokens."""
 
 KEY_BYTES = 32
@@ -58,6 +65,28 @@ class Signer:
         full, such as the present version of a private feed. Raises TokenError for what can be no token."""
         return int.from_bytes(_raw(token)[:_ID_BYTES], "big")
 
+    def stamp(self, purpose: str, moment: datetime) -> str:
+        """A token that says when it was made, to the second: a form tells by it how long it was filled in."""
+        return self.token(purpose, int(moment.timestamp()))
+
+    def stamped(self, purpose: str, stamp: str) -> datetime:
+        """When `stamp` was made; raises TokenError."""
+        return datetime.fromtimestamp(self.subscriber_id(purpose, stamp), UTC)
+
+    def code(self, purpose: str, *parts: object) -> str:
+        """Six digits that stand for `parts`, to be typed. A million are soon tried: who asks for one counts tries."""
+        return _code(self._keys[0], purpose, parts)
+
+    def is_code(self, code: str, purpose: str, *parts: object) -> bool:
+        """Whether `code` is the one of `parts`, with any of the keys. Compares in constant time."""
+        typed = code.encode()
+        genuine = [hmac.compare_digest(typed, _code(key, purpose, parts).encode()) for key in self._keys]
+        return any(genuine)
+
+    def digests(self, purpose: str, *parts: object) -> list[str]:
+        """The digests of `parts` with each of the keys, the newest first: what may be written down somewhere."""
+        return [_digest(key, purpose, parts) for key in self._keys]
+
     def digest(self, purpose: str, *parts: object) -> str:
         """A stable name for `parts` that nobody can guess (26 characters, lower case), e.g. for a Message-ID."""
         return _digest(self._keys[0], purpose, parts)
@@ -82,6 +111,11 @@ def _raw(token: str) -> bytes:
 def _digest(key: bytes, purpose: str, parts: Sequence[object]) -> str:
     mac = _mac(key, purpose, "\0".join(map(str, parts)).encode())
     return base64.b32encode(mac + b"\0").decode("ascii").lower().rstrip("=")
+
+
+def _code(key: bytes, purpose: str, parts: Sequence[object]) -> str:
+    mac = _mac(key, purpose, "\0".join(map(str, parts)).encode())
+    return f"{int.from_bytes(mac, 'big') % 1_000_000:06}"
 
 
 def _mac(key: bytes, purpose: str, subject: bytes) -> bytes:

@@ -16,22 +16,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-from binascii import b2a_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
-from email.header import Header
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from html import escape
-from textwrap import wrap
-from typing import NamedTuple
 
+from publisher.digest.mime import (
+    FOLDED_LINE,
+    MAX_LINE,
+    address,
+    boundary_of,
+    header_value,
+    line,
+    mailbox,
+    named,
+    part_headers,
+    quoted_printable,
+    text_header,
+)
 from publisher.digest.render import PREFERENCES, RECIPIENT, SLOTS, UNSUBSCRIBE, DigestSite
 from publisher.errors import LetterError
 from publisher.model import Edition, Issue
 
-MAX_LINE = 998  # octets without CRLF, RFC 5322 section 2.1.1
-_FOLDED_LINE = 76  # octets of a line that we may fold, and of quoted-printable (RFC 2045 section 6.7)
-_CRLF = "\r\n"
 _SOFT_BREAK = b"=\r\n"
 
 _VALUES = (
@@ -40,46 +46,9 @@ _VALUES = (
 )  # fmt: skip
 """What differs from reader to reader, in the order in which `pieces` works it out."""
 
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SLOT = re.compile("(" + "|".join(map(re.escape, SLOTS)) + ")")
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_ASCII_ADDRESS = re.compile(rf"{_ATEXT}(\.{_ATEXT})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _URL = re.compile(r"https?://[!-;=?-~]+")  # no space, no angle bracket, nothing outside ASCII
 _NEEDS_NO_QUOTING = re.compile(r"[A-Za-z0-9][!-<>-~]*")  # nor a dot in front of it
-_PHRASE = re.compile(rf"{_ATEXT}( {_ATEXT})*")
-_LOCAL_PART_OF_ID = re.compile(rf"{_ATEXT}(\.{_ATEXT})*")
-
-
-class Address(NamedTuple):
-    """An address as the wire takes it: the domain in ASCII (RFC 5891). `smtputf8` is true where the local part is
-    not ASCII: then only a relay that offers SMTPUTF8 (RFC 6531) can take the letter, and its To is raw UTF-8."""
-
-    text: str
-    smtputf8: bool
-
-
-def address(email: str) -> Address:
-    """`email` as the wire takes it; raises LetterError where it is no address (the text does not show it)."""
-    if len(email) <= 254 and _ASCII_ADDRESS.fullmatch(email) and "=?" not in email:
-        return Address(email, False)
-    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  (late: rarely needed, slow to load)
-
-    try:
-        valid = validate_email(email, check_deliverability=False)
-    except EmailNotValidError:
-        raise LetterError("To", "not an e-mail address") from None
-    text = f"{valid.local_part}@{valid.ascii_domain}"
-    if "=?" in text:  # would read as an encoded word
-        raise LetterError("To", "not an e-mail address that a header can hold")
-    return Address(text, valid.smtputf8 and not valid.local_part.isascii())
-
-
-def message_id(domain: str, digest: str) -> str:
-    """The Message-ID with angle brackets; `digest` is a stable name of issue and reader that nobody can guess
-    (Signer.digest), so that every attempt carries the same one (RFC 5322 section 3.6.4)."""
-    if not _LOCAL_PART_OF_ID.fullmatch(digest) or not _LOCAL_PART_OF_ID.fullmatch(domain):
-        raise LetterError("Message-ID", "holds characters that are not allowed")
-    return f"<{digest}@{domain}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +65,12 @@ class LetterForm:
         """Build the form from what `render_edition` gave; raises LetterError where a setting or the subject cannot
         stand in a header."""
         plain, markup = _body_pieces(text, "text"), _body_pieces(html, "html")
-        boundary = _boundary([*plain, *markup])
+        boundary = boundary_of([*plain, *markup])
         pieces: list[bytes | str] = [
             *_headers(site, issue, edition, subject, boundary),
-            f"\r\n--{boundary}\r\n{_part_headers('plain')}\r\n".encode("ascii"),
+            f"\r\n--{boundary}\r\n{part_headers('plain')}\r\n".encode("ascii"),
             *plain,
-            f"\r\n--{boundary}\r\n{_part_headers('html')}\r\n".encode("ascii"),
+            f"\r\n--{boundary}\r\n{part_headers('html')}\r\n".encode("ascii"),
             *markup,
             f"\r\n--{boundary}--\r\n".encode("ascii"),
         ]
@@ -131,7 +100,7 @@ class LetterForm:
                 raise LetterError(header, "not a web address in ASCII that fits one line")
         values = [
             to.encode(),
-            _header_value("Message-ID", message_id),
+            header_value("Message-ID", message_id),
             unsubscribe_url.encode("ascii"),
             preferences_url.encode("ascii"),
         ]
@@ -151,27 +120,27 @@ class LetterForm:
 def _headers(site: DigestSite, issue: Issue, edition: Edition, subject: str, boundary: str) -> Iterable[bytes | str]:
     """The headers, each once; a str among them names a reader's value. RFC 5322, 2369, 2919, 3834, 5064, 8058."""
     name = issue.name if issue.number is not None else f"{issue.frequency}-preview"
-    yield _mailbox("From", site.sender)
+    yield mailbox("From", site.sender)
     if site.reply_to:
-        yield _mailbox("Reply-To", site.reply_to)
+        yield mailbox("Reply-To", site.reply_to)
     yield from (b"To: ", "header To", b"\r\n")
-    yield _text("Subject", subject)
-    yield _line("Date", format_datetime(issue.composed))
+    yield text_header("Subject", subject)
+    yield line("Date", format_datetime(issue.composed))
     yield from (b"Message-ID: ", "header Message-ID", b"\r\n")
-    yield _line("MIME-Version", "1.0")
+    yield line("MIME-Version", "1.0")
     yield f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii")
-    yield _line("Content-Language", edition.language)
-    yield _named("List-Id", site.title, f"<{site.list_id}>")
+    yield line("Content-Language", edition.language)
+    yield named("List-Id", site.title, f"<{site.list_id}>")
     yield from (b"List-Unsubscribe: <", "header List-Unsubscribe", b">\r\n")
-    yield _line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+    yield line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
     yield from (b"List-Help: <", "header List-Help", b">\r\n")
-    yield _line("List-Archive", f"<{site.links.home()}>")
+    yield line("List-Archive", f"<{site.links.home()}>")
     if issue.number is not None:
-        yield _line("Archived-At", f"<{site.links.issue(issue.name)}>")
-    yield _line("Auto-Submitted", "auto-generated")
-    yield _line("Precedence", "bulk")
-    yield _line("X-Auto-Response-Suppress", "All")
-    yield _line("Feedback-ID", f"{name}:e{edition.id}:digest:{_sender_id(site.list_id)}")
+        yield line("Archived-At", f"<{site.links.issue(issue.name)}>")
+    yield line("Auto-Submitted", "auto-generated")
+    yield line("Precedence", "bulk")
+    yield line("X-Auto-Response-Suppress", "All")
+    yield line("Feedback-ID", f"{name}:e{edition.id}:digest:{_sender_id(site.list_id)}")
 
 
 def _sender_id(list_id: str) -> str:
@@ -179,66 +148,7 @@ def _sender_id(list_id: str) -> str:
     return hashlib.sha256(list_id.encode()).hexdigest()[:12]
 
 
-def _line(header: str, value: str) -> bytes:
-    """A header on one line, whatever its length up to MAX_LINE."""
-    return header.encode("ascii") + b": " + _header_value(header, value) + b"\r\n"
-
-
-def _header_value(header: str, value: str) -> bytes:
-    if not value.isascii() or not value.isprintable():
-        raise LetterError(header, "holds a line break, a control character or a letter outside ASCII")
-    if len(header) + len(": ") + len(value) > MAX_LINE:
-        raise LetterError(header, f"longer than {MAX_LINE} characters")
-    return value.encode("ascii")
-
-
-def _text(header: str, value: str) -> bytes:
-    """A header of free text: as it is, folded between words, or else as encoded words (RFC 2047)."""
-    room = _FOLDED_LINE - len(header) - len(": ")
-    lines = wrap(value, room, break_long_words=False, break_on_hyphens=False)
-    plain = value.isascii() and "=?" not in value and value == " ".join(value.split())
-    if plain and value.isprintable() and all(len(line) <= room for line in lines):
-        return f"{header}: {f'{_CRLF} '.join(lines)}\r\n".encode("ascii")
-    return f"{header}: {_encoded_words(header, value)}\r\n".encode("ascii")
-
-
-def _mailbox(header: str, mailbox: str) -> bytes:
-    name, spec = parseaddr(mailbox)
-    if _UNFIT.search(mailbox) or not _ASCII_ADDRESS.fullmatch(spec):
-        raise LetterError(header, "needs an address in ASCII; use 'Name <address@domain>'")
-    return _named(header, name, f"<{spec}>") if name else _line(header, spec)
-
-
-def _named(header: str, name: str, spec: str) -> bytes:
-    """``Name <spec>``: the name as a phrase, a quoted string or encoded words; `spec` in ASCII."""
-    room = _FOLDED_LINE - len(header) - len(": ") - len(spec) - len(" ")
-    if name.isascii() and name.isprintable() and "=?" not in name:
-        quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        phrase = name if _PHRASE.fullmatch(name) else quoted
-        if len(phrase) <= room:
-            return _line(header, f"{phrase} {spec}")
-    last = _header_value(header, spec).decode("ascii")
-    return f"{header}: {_encoded_words(header, name)}\r\n {last}\r\n".encode("ascii")
-
-
-def _encoded_words(header: str, value: str) -> str:
-    """`value` as encoded words of UTF-8, one to a line."""
-    if _UNFIT.search(value):
-        raise LetterError(header, "holds a line break or another control character")
-    return Header(value, "utf-8", maxlinelen=_FOLDED_LINE, header_name=header).encode(linesep=_CRLF)
-
-
 # --- bodies ---------------------------------------------------------------------------------------------------------
-
-
-def _part_headers(subtype: str) -> str:
-    return f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n'
-
-
-def _boundary(pieces: Iterable[bytes | str]) -> str:
-    """The same for the same content; "=_" never comes out of quoted-printable, so no body can hold it."""
-    digest = hashlib.sha256(b"\0".join(p if isinstance(p, bytes) else p.encode() for p in pieces))
-    return "=_" + digest.hexdigest()[:32]
 
 
 def _body_pieces(body: str, kind: str) -> list[bytes | str]:
@@ -248,7 +158,7 @@ def _body_pieces(body: str, kind: str) -> list[bytes | str]:
         if piece in SLOTS:
             pieces.append(f"{kind} {piece}")
         elif piece:
-            pieces.append(_quoted_printable(piece))
+            pieces.append(quoted_printable(piece))
     # A slot's value ends in a soft break of its own; a fixed piece needs one only before a slot.
     return [
         _open_ended(piece) if isinstance(piece, bytes) and place + 1 < len(pieces) else piece
@@ -258,9 +168,9 @@ def _body_pieces(body: str, kind: str) -> list[bytes | str]:
 
 def _slot_value(value: str, stuffed: bool) -> bytes:
     """A reader's value in a body: it opens a line and ends with one."""
-    if len(value) < _FOLDED_LINE and _NEEDS_NO_QUOTING.fullmatch(value):
+    if len(value) < FOLDED_LINE and _NEEDS_NO_QUOTING.fullmatch(value):
         return value.encode("ascii") + _SOFT_BREAK
-    encoded = _open_ended(_quoted_printable(value))
+    encoded = _open_ended(quoted_printable(value))
     return _stuffed(encoded, opens_a_line=True) if stuffed else encoded
 
 
@@ -270,18 +180,12 @@ def _stuffed(part: bytes, *, opens_a_line: bool) -> bytes:
     return b"." + doubled if opens_a_line and part.startswith(b".") else doubled
 
 
-def _quoted_printable(text: str) -> bytes:
-    """RFC 2045 section 6.7, lines of 76 octets at most, CRLF. White space before a line's end is encoded."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return b2a_qp(lines.encode(), istext=True).replace(b"\n", b"\r\n")
-
-
 def _open_ended(encoded: bytes) -> bytes:
     """`encoded` so that the next piece starts on a new line of the source and on the same line of the text."""
     last_line = len(encoded) - (encoded.rfind(b"\n") + 1)
     if not last_line:
         return encoded
-    if last_line == _FOLDED_LINE:  # no room for "=": the last character, which may be =XX, moves to the next line
+    if last_line == FOLDED_LINE:  # no room for "=": the last character, which may be =XX, moves to the next line
         at = -3 if encoded[-3:-2] == b"=" else -1
         encoded = encoded[:at] + _SOFT_BREAK + encoded[at:]
     return encoded + _SOFT_BREAK

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from publisher.digest.letter import LetterForm, message_id
+from publisher.digest.letter import LetterForm
+from publisher.digest.mime import message_id
 from publisher.digest.render import DigestSite, RenderedEdition, render_edition
 from publisher.mail.dkim import DkimSigner
 from publisher.mail.verp import ReturnPath

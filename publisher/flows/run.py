@@ -30,6 +30,7 @@ from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, deliver
 from publisher.flows.due import due, remember_look
 from publisher.flows.ingest import Ingest, MintKey
+from publisher.flows.mail_room import MailRoom
 from publisher.flows.pings import tell_hubs
 from publisher.flows.press import Press
 from publisher.flows.process import Presence, presence, this_process
@@ -85,6 +86,7 @@ class Parts:
     clock: Clock
     mint_key: MintKey
     hubs: HubClient
+    mail_room: MailRoom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ class PageSite:
     links: Links
     topics: tuple[Topic, ...]
     frequencies: tuple[Frequency, ...] = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
+    languages: tuple[str, ...] = ()
+    consent: str = ""
     every_minutes: int = 30
     offline_links: bool = False
     author: str = ""

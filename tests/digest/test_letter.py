@@ -16,7 +16,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from samples import ENV, ISSUE, SITE, WEEKLY, WEEKLY_ARTICLES
 
-from publisher.digest.letter import LetterForm, address, message_id
+from publisher.digest.letter import LetterForm
+from publisher.digest.mime import address, message_id
 from publisher.digest.render import PREFERENCES, RECIPIENT, UNSUBSCRIBE, render_edition
 from publisher.errors import LetterError
 

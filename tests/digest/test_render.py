@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 from samples import COMPOSED, ENV, ISSUE, SITE, TOPICS, WEEKLY, WEEKLY_ARTICLES, article, edition
 
-from publisher.digest.letter import LetterForm, message_id
+from publisher.digest.letter import LetterForm
+from publisher.digest.mime import message_id
 from publisher.digest.render import (
     MAX_HTML_BYTES,
     PREFERENCES,
