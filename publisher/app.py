@@ -35,7 +35,8 @@ from publisher.hubs import HubClient
 from publisher.links import Links
 from publisher.mail.verp import ReturnPath
 from publisher.model import ALL, Frequency, Topic
-from publisher.pages import Pages, PageSite, WebPages
+from publisher.pages import Pages, PageSite, SignUpPages, WebPages
+from publisher.pages.languages import named
 from publisher.readers.policy import AddressPolicy
 from publisher.site import SiteFolder
 from publisher.store import Store
@@ -125,7 +126,8 @@ class App:
             topics=self.settings.topic_list,
             every_minutes=self.settings.feeds.every_minutes,
             frequencies=self.frequencies if self.settings.signup.enabled else (),
-            languages=self.languages,
+            languages=named(self.languages),
+            consent=self.settings.signup.consent,
             offline_links=site.offline_links,
             author=site.author,
             rights=site.rights,
@@ -144,6 +146,10 @@ class App:
     @cached_property
     def web_pages(self) -> WebPages:
         return WebPages(self.templates, self.page_site)
+
+    @cached_property
+    def sign_up_pages(self) -> SignUpPages:
+        return SignUpPages(self.templates, self.page_site)
 
     @cached_property
     def letters(self) -> Letters:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from publisher.flows.run import Parts
+from publisher.flows.tidy import forget_letters, forget_tallies, forget_unconfirmed
 from publisher.store import Transaction
 
 Chore = Callable[[Transaction, Parts, datetime], int]
@@ -18,7 +19,16 @@ def _old_runs(tx: Transaction, parts: Parts, now: datetime) -> int:
     return tx.runs.forget(now - timedelta(days=parts.settings.store.keep_runs_days))
 
 
-CHORES: tuple[tuple[str, Chore], ...] = (("old runs", _old_runs),)
+def _unconfirmed(tx: Transaction, parts: Parts, now: datetime) -> int:
+    return forget_unconfirmed(tx, timedelta(days=parts.settings.signup.keep_days), now)
+
+
+CHORES: tuple[tuple[str, Chore], ...] = (
+    ("old runs", _old_runs),
+    ("sign-ups that nobody confirmed", _unconfirmed),
+    ("old tallies of sign-ups", lambda tx, _, now: forget_tallies(tx, now)),
+    ("old service letters", lambda tx, _, now: forget_letters(tx, now)),
+)
 
 
 def keep_house(parts: Parts) -> str:

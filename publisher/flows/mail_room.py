@@ -23,7 +23,6 @@ from publisher.flows.crossing import across
 from publisher.flows.deliver import DOUBT, Post
 from publisher.flows.service_press import ServicePress
 from publisher.flows.sign_up import SignUpParts, settle_asked
-from publisher.flows.tidy import tidy
 from publisher.mail.backoff import next_attempt
 from publisher.model import DeliveryState
 from publisher.smtp.postman import Handed, Letter, deliver_all
@@ -36,7 +35,6 @@ CLAIM = timedelta(minutes=15)
 POLL_S = 5.0
 """How often it looks for work by itself, in seconds."""
 FAILED_POLL_S = 30.0
-TIDY_S = 3600.0
 
 log = structlog.get_logger("publisher.mail_room")
 
@@ -94,16 +92,11 @@ class MailRoom:
         return sending.states
 
     async def _again_and_again(self, woken: asyncio.Event, stop: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        tidied = loop.time() - TIDY_S
         while not stop.is_set():
             woken.clear()
             pause = POLL_S
             try:
                 await self.work_off(stop)
-                if loop.time() - tidied >= TIDY_S:
-                    tidied = loop.time()
-                    await across(tidy, self._parts)
             except (PublisherError, OSError) as error:
                 log.error("service_letters.failed", problem=str(error))  # noqa: TRY400  one line, no traceback
                 pause = FAILED_POLL_S

@@ -33,8 +33,9 @@ _FEED_TYPES = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSite:
     """What the pages know of the site. `topics` is in the order of config.toml and without `all`; `frequencies` are
-    the digests a reader may choose from, and without any the pages show no sign-up form. `author` stands where an
-    article names none, `accent` is ``#rrggbb``, `every_minutes` lie between two looks for news."""
+    the digests a reader may choose from, and without any the pages show no sign-up form; `languages` (tag, name) are
+    shown there where there are several, and `consent` is what readers agree to. `author` stands where an article names
+    none, `accent` is ``#rrggbb``, `every_minutes` lie between two looks for news."""
 
     title: str
     description: str
@@ -43,7 +44,7 @@ class PageSite:
     links: Links
     topics: tuple[Topic, ...]
     frequencies: tuple[Frequency, ...] = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY)
-    languages: tuple[str, ...] = ()
+    languages: tuple[tuple[str, str], ...] = ()
     consent: str = ""
     every_minutes: int = 30
     offline_links: bool = False

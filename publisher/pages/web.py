@@ -142,13 +142,6 @@ class WebPages:
             values |= {"feeds": feeds, "readers": reader_links(feeds[0].href)}
         return self._page("site/feed-builder.html", label or "Build your own feed", values)
 
-    def sign_up(
-        self, *, email: str = "", topics: Collection[str] = (), frequency: Frequency | None = None, problem: str = ""
-    ) -> bytes:
-        """The sign-up form again, filled in as it was sent, with the `problem` that kept it from being taken."""
-        values = {"email": email, "chosen": frozenset(topics), "frequency": frequency, "problem": problem}
-        return self._page("site/sign-up.html", "Get the digest by e-mail", values)
-
     def preferences(self, settings: ReaderSettings, *, said: str = "", problem: str = "") -> bytes:
         """A reader's settings; posts `topics` (repeated), `frequency`, `language`, `paused` (``yes``) and `until` (a
         date) to its own address, `feed` (``new``) for another address of their feed. `said` names what has just been
