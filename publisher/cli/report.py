@@ -68,7 +68,10 @@ def _place(record: Record) -> str:
 def tell_delivery(delivery: Record, aside: Aside = complain) -> None:
     states = ", ".join(f"{count:,} {state}" for state, count in delivery["states"].items())
     say("letters", states or ("none sent" if delivery["waiting"] else "nothing to send"))
-    if delivery["outbox"] and states:
+    service = ", ".join(f"{count:,} {state}" for state, count in delivery.get("service", {}).items())
+    if service:
+        say("confirming", service)
+    if delivery["outbox"] and (states or service):
         say("outbox", delivery["outbox"])
     if delivery["waiting"]:
         say("waiting", f"{number(delivery['waiting'], 'letter')} still to be sent; `publisher deliver` tries again")

@@ -75,6 +75,7 @@ def _delivery(report: DeliverReport) -> dict[str, Any]:
     states: Mapping[str, int] = {str(state): count for state, count in report.states.items()}
     return {
         "states": dict(sorted(states.items())),
+        "service": dict(sorted((str(state), count) for state, count in report.service.items())),
         "problem": report.problem,
         "outbox": report.outbox,
         "waiting": report.waiting,

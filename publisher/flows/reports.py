@@ -85,6 +85,7 @@ class DeliverReport:
     problem: str = ""
     outbox: str = ""  # the folder the letters are in, when no relay is configured
     waiting: int = 0  # deferred: a later `publisher deliver` tries them again
+    service: Mapping[DeliveryState, int] = field(default_factory=dict)  # the same of letters that are no digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ import structlog
 
 from publisher.clock import Clock
 from publisher.config import Settings
-from publisher.errors import PublisherError, StoreBusy
+from publisher.errors import PublisherError, RelayUnavailable, StoreBusy
 from publisher.flows.approval import ask_editor, without_page
 from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
@@ -122,7 +122,7 @@ async def publish(
             site = _joined(site, await across(_publish_site, parts, now, False))
         pings = await tell_hubs(parts.store, parts.hubs, parts.press, clock=parts.clock)
         unasked = await ask_editor(parts.store, parts.post, parts.settings, clock=parts.clock)
-        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
+        delivery = await _deliver(parts, record)
         delivery = replace(delivery, problem="\n".join(filter(None, (delivery.problem, unasked))))
         report = RunReport(ingest=ingested, site=site, pings=pings, issues=tuple(issues), delivery=delivery)
         record.report = report
@@ -139,10 +139,22 @@ async def deliver_only(
         site = SiteReport()
         if await across(without_page, parts.store):  # it was approved since the last run, and its letters link to it
             site = await across(_publish_site, parts, parts.clock(), False)
-        delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
+        delivery = await _deliver(parts, record)
         record.report = RunReport(site=site, delivery=delivery)
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
     return record.run, delivery
+
+
+async def _deliver(parts: Parts, record: _Record) -> DeliverReport:
+    """Digests, then what the mail room has: `publisher serve` does that by itself, others have it done here."""
+    delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
+    if delivery.problem:
+        return delivery
+    try:
+        service = await parts.mail_room.work_off(record.stop)
+    except RelayUnavailable as error:
+        return replace(delivery, problem=str(error))
+    return replace(delivery, service=dict(service))
 
 
 def plan(parts: Parts, order: Order) -> RunReport:

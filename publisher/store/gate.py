@@ -70,7 +70,7 @@ class Gate:
         found: dict[str, SuppressionReason] = {}
         for batch in batches(addresses):
             query = sa.select(suppressions.c.address, suppressions.c.reason)
-            found.update(self._connection.execute(query.where(suppressions.c.address.in_(batch))).tuples())
+            found.update(self._connection.execute(query.where(suppressions.c.address.in_(batch))).tuples().all())
         return found
 
     def suppress(self, address: str, reason: SuppressionReason, now: datetime) -> None:

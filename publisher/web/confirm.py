@@ -35,7 +35,7 @@ from publisher.readers.form import Filled, how_filled
 from publisher.readers.gate import Ruling
 from publisher.tokens import CONFIRM, PREFERENCES
 from publisher.web.origin import comes_from_elsewhere
-from publisher.web.responses import MAX_FIELDS, page
+from publisher.web.responses import MAX_FIELDS, page, path_of
 
 _BROKEN = "Part of the address is missing. Please open the link in the letter again, or copy it whole."
 _PRESS_IT = "Please press the button once more."
@@ -136,11 +136,9 @@ class _Links:
         if sign_up.state is SignUpState.CONFIRMED:
             return page(self._pages.confirmed_already())
         if is_expired(sign_up, now):
-            return page(self._pages.too_old(self._app.links.confirm(token) + "/again"), 410)
+            return page(self._pages.too_old(path_of(self._app.links.confirm(token)) + "/again"), 410)
         stamp = stamp or self._app.signer.stamp(_purpose(sign_up), now)
-        content = self._pages.confirm(
-            topics=sign_up.topics, frequency=sign_up.frequency, stamp=stamp, problem=problem
-        )
+        content = self._pages.confirm(topics=sign_up.topics, frequency=sign_up.frequency, stamp=stamp, problem=problem)
         return page(content, 422 if problem else 200)
 
     def _confirmed(self, token: str, answer: str, stamp: str, host: str) -> Response:

@@ -28,7 +28,8 @@ from publisher.web.documents import kind_headers
 from publisher.web.freshness import Freshness
 from publisher.web.limits import FULL, NOT_MODIFIED, Limits
 from publisher.web.negotiation import GZIP, IDENTITY, fields_of
-from publisher.web.representation import Answer, Header, Representation, answer, represent
+from publisher.web.representation import Header, Representation, answer, represent
+from publisher.web.responses import as_response
 
 SHELF_BYTES = 32 * 1024 * 1024
 """What the kept feeds may take in memory, plain and compressed."""
@@ -89,14 +90,14 @@ class OnDemand:
         """
         refusal = self._limits.refusal(request.scope)
         if refusal is not None:
-            return _response(refusal)
+            return as_response(refusal)
         kept = await self._document(f"{key}.{kind}", kind, make, links, private)
         control = self._freshness.cache_control()
         if private:
             control = control.replace(b"public", b"private", 1)
         reply = answer(kept.document, fields_of(request.scope["headers"]), control)
         self._limits.charge(request.scope, NOT_MODIFIED if reply.status == 304 else FULL)
-        return _response(reply)
+        return as_response(reply)
 
     async def _document(self, key: str, kind: str, make: Make, links: Sequence[Header], private: bool) -> Kept:
         kept = await self._fresh(key)
@@ -156,9 +157,3 @@ class OnDemand:
         while self._weight > self._shelf_bytes and len(self._shelf) > 1:
             _, oldest = self._shelf.popitem(last=False)
             self._weight -= oldest.document.weight
-
-
-def _response(reply: Answer) -> Response:
-    response = Response(reply.body, reply.status)
-    response.raw_headers = list(reply.headers)
-    return response

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
+from publisher.web.representation import Answer
+
 MAX_BODY = 64 * 1024  # bytes of a form
 MAX_FIELDS = 100
 
@@ -25,6 +27,13 @@ HEADERS = {
 
 def page(content: bytes, status: int = 200) -> Response:
     return Response(content, status, HEADERS, media_type="text/html; charset=utf-8")
+
+
+def as_response(answer: Answer) -> Response:
+    """`answer` of the rooms that speak ASGI, such as the refusal of `Limits`."""
+    response = Response(answer.body, answer.status)
+    response.raw_headers = list(answer.headers)
+    return response
 
 
 def path_of(url: str) -> str:

@@ -21,7 +21,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from publisher.app import App
 from publisher.errors import PublisherError, WebError
-from publisher.web import approval, combined_feeds, errors, hub, preferences, private_feeds, unsubscribe
+from publisher.web import approval, combined_feeds, confirm, errors, hub, preferences, private_feeds, sign_up, unsubscribe
 from publisher.web.guard import Guard, PatientProtocol
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
@@ -51,7 +51,7 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with runs.open(), beside() as timetable, hub.running(app):
+        async with runs.open(), beside() as timetable, hub.running(app), app.mail_room.running():
             if timetable is not None:
                 published.freshness.follow(timetable.next_run)
             yield
@@ -72,6 +72,8 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
 
     for room in (unsubscribe, preferences, approval):
         site.router.routes.extend(room.routes(app, app.web_pages))
+    site.router.routes.extend(sign_up.routes(app, published.limits))
+    site.router.routes.extend(confirm.routes(app))
     site.router.routes.extend(hub.routes(app))
     on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
     site.router.routes.extend(private_feeds.routes(app, app.web_pages, on_demand))

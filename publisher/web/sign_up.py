@@ -32,7 +32,7 @@ from publisher.tokens import FORM
 from publisher.web.confirm import welcome
 from publisher.web.limits import FULL, Limits
 from publisher.web.origin import comes_from_elsewhere, comes_from_here
-from publisher.web.responses import MAX_FIELDS, page, too_many
+from publisher.web.responses import MAX_FIELDS, as_response, page
 
 _ONCE_MORE = "Please check what you chose, and press Subscribe once more."
 _WRONG_CODE = "This code is not right, or it is too old. Please compare it with the letter."
@@ -67,13 +67,14 @@ class _Form:
     async def take(self, request: Request) -> Response:
         refusal = self._limits.refusal(request.scope)
         if refusal is not None:
-            return too_many(refusal)
+            return as_response(refusal)
         self._limits.charge(request.scope, FULL)
         async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
             if form.get("website"):
                 return page(self._pages.asked(self._app.signer.digest(FORM, str(form.get("email", "")))), 202)
             stamp = self._wanting(request, form)
-            if stamp or await run_in_threadpool(self._is_doubtful, form):
+            doubtful = not form.get("shown") and await run_in_threadpool(is_under_pressure, self._app.sign_up)
+            if stamp or doubtful:
                 return page(self._form(form, stamp=stamp, problem=_ONCE_MORE), 422)
             try:
                 wish = self._wish(form, client_host(request))
@@ -86,7 +87,7 @@ class _Form:
     async def take_code(self, request: Request) -> Response:
         refusal = self._limits.refusal(request.scope)
         if refusal is not None:
-            return too_many(refusal)
+            return as_response(refusal)
         self._limits.charge(request.scope, FULL)
         async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
             address, code = str(form.get("address", "")), str(form.get("code", ""))
@@ -117,10 +118,6 @@ class _Form:
             return fresh
         filled = how_filled(shown, now, self._fastest)
         return {Filled.WELL: "", Filled.TOO_FAST: stamp, Filled.TOO_OLD: fresh}[filled]
-
-    def _is_doubtful(self, form: FormData) -> bool:
-        """A form of a published page, at a time when many sign up."""
-        return not form.get("shown") and is_under_pressure(self._app.sign_up)
 
     def _wish(self, form: FormData, host: str) -> Wish:
         frequency = _frequency(str(form.get("frequency", "")))

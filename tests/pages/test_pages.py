@@ -26,7 +26,7 @@ from publisher.model import (
     Topic,
     TopicGroup,
 )
-from publisher.pages import Pages, PageSite, WebPages
+from publisher.pages import Pages, PageSite, SignUpPages, WebPages
 from publisher.templating import environment
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -178,16 +178,21 @@ HOSTILE = "</title></p><script>alert(1)</script>\"'><img src=x onerror=alert(1)>
 
 def test_hostile_words_of_articles_and_config_stay_words() -> None:
     topic = Topic("environment", HOSTILE, HOSTILE, TopicGroup.THEME)
-    site = replace(SITE, title=HOSTILE, description=HOSTILE, rights=HOSTILE, author=HOSTILE, topics=(topic,))
+    site = replace(
+        SITE, title=HOSTILE, description=HOSTILE, rights=HOSTILE, author=HOSTILE, topics=(topic,), consent=HOSTILE
+    )
     bad = filed(1, "environment", title=HOSTILE, summary=HOSTILE, author=HOSTILE, language=HOSTILE)
-    pages, web = Pages(ENV, site), WebPages(ENV, site)
+    pages, web, sign_up = Pages(ENV, site), WebPages(ENV, site), SignUpPages(ENV, site)
     for content in (
         pages.article(bad).content,
         pages.topic(topic, [bad], 1).content,
         pages.index([bad], {"environment": 1}, []).content,
         pages.issue(issue(), [(topic, [bad])], HOSTILE).content,
         web.message(HOSTILE, HOSTILE, link=(HOSTILE, HOSTILE)),
-        web.sign_up(email=HOSTILE, problem=HOSTILE),
+        sign_up.form(stamp=HOSTILE, email=HOSTILE, language=HOSTILE, problem=HOSTILE),
+        sign_up.asked(HOSTILE, problem=HOSTILE),
+        sign_up.confirm(topics=["environment"], frequency=Frequency.DAILY, stamp=HOSTILE, problem=HOSTILE),
+        sign_up.too_old(HOSTILE),
         web.feed_builder(chosen=[HOSTILE], name="environment", label=HOSTILE, articles=[bad]),
         web.feed_builder(chosen=[HOSTILE], match=HOSTILE, problem=HOSTILE),
     ):

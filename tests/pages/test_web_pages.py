@@ -12,7 +12,7 @@ from lxml import html
 
 from publisher.links import Links
 from publisher.model import Frequency, NextLetter, Topic, TopicGroup
-from publisher.pages import PageSite, ReaderSettings, WebPages
+from publisher.pages import PageSite, ReaderSettings, SignUpPages, WebPages
 from publisher.pages.colours import CONTRAST, contrast, dark, light
 from publisher.templating import environment
 
@@ -29,6 +29,7 @@ SITE = PageSite(
     topics=TOPICS,
 )
 WEB = WebPages(environment(None, UTC), SITE)
+SIGN_UP = SignUpPages(environment(None, UTC), SITE)
 
 
 def page(content: bytes) -> html.HtmlElement:
@@ -88,11 +89,16 @@ def test_pages_with_tokens_in_their_address_keep_it_to_themselves(content: bytes
 
 
 def test_the_sign_up_form_comes_back_as_it_was_filled_in() -> None:
-    form = page(WEB.sign_up(email="a@b", topics=["region-mena"], frequency=Frequency.DAILY, problem="No such domain."))
+    form = page(
+        SIGN_UP.form(
+            stamp="AAAA", email="a@b", topics=["region-mena"], frequency=Frequency.DAILY, problem="No such domain."
+        )
+    )
     assert form.xpath("//p[@role='alert']/text()") == ["No such domain."]
     assert form.xpath("//input[@checked]/@value") == ["region-mena", "daily"]
     assert form.xpath("//input[@type='email']/@value") == ["a@b"]
     assert form.xpath("//form/@action") == ["/subscribe"]
+    assert form.xpath("//input[@name='shown']/@value") == ["AAAA"]
 
 
 def test_a_built_feed_is_shown_with_its_address_and_the_choice_that_made_it() -> None:
