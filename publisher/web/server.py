@@ -21,7 +21,17 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from publisher.app import App
 from publisher.errors import PublisherError, WebError
-from publisher.web import approval, combined_feeds, confirm, errors, hub, preferences, private_feeds, sign_up, unsubscribe
+from publisher.web import (
+    approval,
+    combined_feeds,
+    confirm,
+    errors,
+    hub,
+    preferences,
+    private_feeds,
+    sign_up,
+    unsubscribe,
+)
 from publisher.web.guard import Guard, PatientProtocol
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
