@@ -64,7 +64,11 @@ def run_demo(folder: Path) -> Demo:
     letters = _readable(outbox, folder / "letters")
     made = (
         Made("articles", report.ingest.count(ImportOutcome.NEW), str(data / "articles")),
-        Made("topic feeds", sum(path.endswith(".atom") for path in report.site.written), str(site / "feeds")),
+        Made(
+            "topic feeds",
+            sum(path.startswith("feeds/") and path.endswith(".atom") for path in report.site.written),
+            str(site / "feeds"),
+        ),
         Made("documents of the site", len(report.site.written), str(site)),
         Made("readers", len(READERS), str(data / "publisher.db")),
         Made("issues", sum(bool(issue.name) for issue in report.issues), str(site / "issues")),

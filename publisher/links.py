@@ -21,6 +21,7 @@ HUB = "websub"
 SUBSCRIBE = "subscribe"
 """The sign-up form; only `publisher serve` has it."""
 _FEED = re.compile(r"feeds/([^/]+)(?:\.(?:atom|rss|json)|/archive-[1-9][0-9]*\.atom)")
+_ISSUE_FEED = re.compile(r"(issues/[a-z]+)\.(?:atom|rss|json)")
 _ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]*)\.atom")
 
 
@@ -35,6 +36,16 @@ def topic_path(slug: str) -> str:
 def issue_path(name: str) -> str:
     """`name` is Issue.name, e.g. ``weekly-12``."""
     return f"issues/{name}/{INDEX}"
+
+
+def issues_path(number: int | None = None) -> str:
+    """The list of past issues: its first page, or the full page `number` behind it, which counts from 1."""
+    return f"issues/{INDEX}" if number is None else f"issues/page-{number}/{INDEX}"
+
+
+def issue_feed_path(frequency: str, extension: str = "atom") -> str:
+    """The digest as a feed. It lies beside the issues, because among the feeds it could bear the name of a topic."""
+    return f"issues/{frequency}.{extension}"
 
 
 def private_feed_name(token: str) -> str:
@@ -59,9 +70,12 @@ def archive_of(path: str) -> tuple[str, int] | None:
 
 
 def feed_of(path: str) -> str | None:
-    """The topic whose feed or archive is the document at `path`, `all` for the list of feeds, None for a page."""
-    found = _FEED.fullmatch(path)
-    return ALL if path == OPML else found[1] if found else None
+    """The topic whose feed or archive is the document at `path`, `all` for the list of feeds, None for a page; of the
+    digest as a feed its own name, such as ``issues/weekly``."""
+    if path == OPML:
+        return ALL
+    found = _FEED.fullmatch(path) or _ISSUE_FEED.fullmatch(path)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,9 @@ class Links:
 
     def issue(self, name: str) -> str:
         return self.to(issue_path(name))
+
+    def issues(self) -> str:
+        return self.to(issues_path())
 
     def feed(self, slug: str, extension: str = "atom") -> str:
         return self.to(feed_path(slug, extension))

@@ -192,7 +192,7 @@ def build_feed(
         feed_id=site.feed_id(topic.slug),
         title=clean_line(site.title) if topic.slug == ALL else f"{clean_line(site.title)}: {label}",
         subtitle=clean_line(topic.description),
-        updated=newest_moment(entries, tombstones, _nothing_yet(site)),
+        updated=newest_moment(entries, tombstones, nothing_yet(site)),
         language=language,
         author=clean_line(site.author),
         rights=clean_line(site.rights),
@@ -292,5 +292,5 @@ def _category(topic: Topic, site: FeedSite) -> Category:
     return Category(topic.slug, site.tag(topic.group.value), clean_line(topic.label))
 
 
-def _nothing_yet(site: FeedSite) -> datetime:
+def nothing_yet(site: FeedSite) -> datetime:
     return datetime(site.tag_year, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -19,7 +19,9 @@ from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, opml, rss
 from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.value import Feed
+from publisher.flows import past_issues
 from publisher.flows.feed_history import Archivist, current_feed
+from publisher.flows.past_issues import PastIssues
 from publisher.flows.press import Press
 from publisher.flows.reports import SiteReport
 from publisher.flows.writer import Writer, refusal
@@ -32,10 +34,7 @@ from publisher.store import Transaction, Transactions
 
 PUBLISHED = "site.published"
 NEWEST_ON_INDEX = 20
-ISSUES_ON_INDEX = 24
-OTHER_NEWS = "Other news"
-"""The heading of what is filed under no topic, in an issue for readers of everything."""
-
+ISSUES_ON_INDEX = 6
 FORMATS = (("atom", atom.render), ("rss", rss.render), ("json", jsonfeed.render))
 
 
@@ -132,7 +131,7 @@ def _shared(press: Press, issues: Sequence[Issue]) -> list[str]:
     """Every path whose document is looked after in each run, because somebody may have taken it away: all but the
     pages of articles and the archives, of which there may be a million."""
     paths = [INDEX, STYLE, ICON, NOT_FOUND, OPML]
-    paths += [issue_path(issue.name) for issue in issues]
+    paths += past_issues.paths(issues, FORMATS)
     for topic in press.feeds:
         paths += [topic_path(topic.slug), *(feed_path(topic.slug, extension) for extension, _ in FORMATS)]
     return list(dict.fromkeys(paths))
@@ -161,11 +160,15 @@ class _Sheet:
             yield pages.style()
             yield pages.icon()
             yield pages.not_found()
+        withdrawn: set[str] = set()
         for filed in tx.articles.touched_since(before.touched):
             yield pages.article(filed)
+            if filed.article.withdrawn is not None:
+                withdrawn.add(filed.article.key)
         news = [issue for issue in issues if issue.id > before.issue_id or issue.id in self.fresh]
-        for issue in issues if mend else news:
-            yield self._issue(issue)
+        past = PastIssues(tx, self.press, self.now, issues, news)
+        yield from past.pages(everything=mend, withdrawn=withdrawn)
+        yield from past.lists(everything=self.everything)
         for topic, _, articles in made:
             if topic.slug != ALL:
                 yield pages.topic(topic, articles, counts.get(topic.slug, 0))
@@ -177,26 +180,10 @@ class _Sheet:
             if topic.slug == ALL:
                 written = partial(opml.render, self.press.topics, self.press.site, feed.updated)
                 yield from self._made(OPML, written)
+        yield from past.feeds(FORMATS, self._made, self.tally.problems, everything=self.everything)
 
     def _is_due(self, slug: str) -> bool:
         return self.everything or slug in self.changed
-
-    def _issue(self, issue: Issue) -> Document:
-        """The page of an issue: each article that any edition brought, under the topic it came first in."""
-        editions = self.tx.issues.editions(issue.id)
-        widest = max(editions, key=lambda edition: len(edition.article_keys))
-        places: dict[str, str] = {}
-        for edition in editions:
-            for section in edition.sections:
-                for key in section.articles:
-                    places.setdefault(key, section.topic)
-        articles = self.tx.articles.filed(places)
-        sections = [
-            (topic, [articles[key] for key, place in places.items() if place == topic.slug and key in articles])
-            for topic in (*self.press.topics, replace(self.press.everything, label=OTHER_NEWS))
-        ]
-        subject = self.tx.issues.rendering(widest.id).subject
-        return self.press.pages.issue(issue, [(topic, items) for topic, items in sections if items], subject)
 
     def _feed(self, topic: Topic) -> tuple[Topic, Feed, list[FiledArticle]]:
         """The current feed of a topic, and the articles that its page lists."""

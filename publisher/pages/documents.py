@@ -14,7 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher import links
 from publisher.links import RelativeLinks
-from publisher.model import ALL, Article, Document, FiledArticle, Issue, Topic
+from publisher.model import ALL, Article, Document, FiledArticle, Frequency, Issue, Topic
 from publisher.pages.feed_readers import reader_links
 from publisher.pages.frame import ICON, Frame, PageSite, issue_title, stylesheet, web_address
 from publisher.pages.web import WebPages
@@ -123,6 +123,37 @@ class Pages:
             "total": sum(len(articles) for _, articles in sections),
         }
         return self._document(path, "site/issue.html", frame.values | values)
+
+    def issues(
+        self,
+        issues: Sequence[tuple[Issue, str, int]],
+        *,
+        number: int | None,
+        last: int,
+        feeds: Sequence[Frequency],
+        total: int,
+    ) -> Document:
+        """A page of the list of past issues, each with its subject and how many articles it brought, newest first.
+
+        `number` None is the first page; behind it stand the full pages `last` down to 1. `feeds`: the frequencies of
+        which the digest is a feed."""
+        path = links.issues_path(number)
+        frame = self._frame(path)
+        older = (last if number is None else number - 1) or None
+        values = {
+            "heading": "Past issues",
+            "summary": f"Each digest of {self._site.title} that was sent.",
+            "canonical": self._site.links.to(path),
+            "feeds": [*frame.issue_feeds(feeds), *frame.feeds(ALL)],
+            "issue_feeds": [(frequency, frame.issue_feeds([frequency])) for frequency in feeds],
+            "issues": [
+                {"link": frame.issue(issue), "subject": subject, "articles": count} for issue, subject, count in issues
+            ],
+            "total": total,
+            "older": frame.to(links.issues_path(older)) if older else "",
+            "newer": frame.to(links.issues_path(number + 1 if number < last else None)) if number else "",
+        }
+        return self._document(path, "site/issues.html", frame.values | values)
 
     def _frame(self, path: str) -> Frame:
         """Relative links are the same for all pages at one depth, so they are made once."""

@@ -117,7 +117,7 @@ class Frame:
         """`server` turns the path of a page that only the server has into an href, where it is not `to` that does."""
         server = server or to
         self._site = site
-        self._to = to
+        self.to = to
         self._topics = {topic.slug: self._topic_link(topic) for topic in site.topics}
         self.values: dict[str, Any] = {
             "site": site,
@@ -125,6 +125,7 @@ class Frame:
             "style": f"{to(links.STYLE)}?v={style.version}",
             "icon": to(ICON),
             "opml": to(links.OPML),
+            "past_issues": to(links.issues_path()),
             "subscribe": server("subscribe"),
             "builder": server(links.BUILDER),
             "how_often": how_often(site.every_minutes),
@@ -140,7 +141,7 @@ class Frame:
         past issue says nothing of what was corrected since."""
         article = filed.article
         return ArticleLink(
-            href=self._to(links.article_path(article.slug)),
+            href=self.to(links.article_path(article.slug)),
             title=article.title,
             summary=article.summary,
             language=self.foreign(article.language),
@@ -150,7 +151,7 @@ class Frame:
         )
 
     def issue(self, issue: Issue) -> IssueLink:
-        return IssueLink(self._to(links.issue_path(issue.name)), issue_title(issue), issue.composed)
+        return IssueLink(self.to(links.issue_path(issue.name)), issue_title(issue), issue.composed)
 
     def feeds(self, slug: str, label: str = "") -> list[FeedLink]:
         """The three feeds of a topic, Atom first, for autodiscovery."""
@@ -158,6 +159,15 @@ class Frame:
         return [
             FeedLink(kind, title + suffix, self._site.links.feed(slug, extension))
             for extension, kind, suffix in _FEED_TYPES
+        ]
+
+    def issue_feeds(self, frequencies: Iterable[Frequency]) -> list[FeedLink]:
+        """The digests of these frequencies as feeds, Atom first."""
+        return [
+            FeedLink(kind, f"{self._site.title}: {frequency} digest{suffix}", self._site.links.to(path))
+            for frequency in frequencies
+            for extension, kind, suffix in _FEED_TYPES
+            for path in (links.issue_feed_path(frequency, extension),)
         ]
 
     def narrower(self, topic: Topic, articles: Iterable[FiledArticle]) -> list[TopicLink]:
@@ -179,8 +189,8 @@ class Frame:
             label=topic.label,
             description=topic.description,
             group=topic.group,
-            href=self._to(links.topic_path(topic.slug)),
-            feed=self._to(links.feed_path(topic.slug)),
+            href=self.to(links.topic_path(topic.slug)),
+            feed=self.to(links.feed_path(topic.slug)),
         )
 
     def _groups(self) -> list[tuple[str, str, list[TopicLink]]]:

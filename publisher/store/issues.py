@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from publisher.errors import NotFound
 from publisher.model import UNPUBLISHED, Edition, Frequency, Issue, IssueState, Section
+from publisher.store.columns import batches
 from publisher.store.schema import edition_articles, editions, issues
 
 _FIELDS = [issues.c[name] for name in Issue.__dataclass_fields__]
@@ -24,6 +25,13 @@ class Rendering(NamedTuple):
     subject: str
     text: str
     html: str
+
+
+class Head(NamedTuple):
+    """What stands above an issue: the subject of its letters, and how many articles they brought altogether."""
+
+    subject: str
+    articles: int
 
 
 class Issues:
@@ -187,6 +195,41 @@ class Issues:
         if not found:
             raise NotFound("edition", str(edition_id))
         return found[0]
+
+    def places(self, issue_id: int) -> dict[str, str]:
+        """The key of each article that any edition of the issue holds, with the topic of the first that does."""
+        first = sa.func.min(edition_articles.c.edition_id)
+        columns = (edition_articles.c.article_key, edition_articles.c.topic)
+        query = sa.select(*columns).join_from(edition_articles, editions).where(editions.c.issue_id == issue_id)
+        found: dict[str, str] = {}
+        for key, topic in self._connection.execute(query.group_by(*columns).order_by(first, *columns)):
+            found.setdefault(key, topic)
+        return found
+
+    def heads(self, issue_ids: Collection[int]) -> dict[int, Head]:
+        """What a list says of each of these issues; the subject is that of the edition with the most articles."""
+        of_these = editions.c.issue_id.in_(issue_ids)
+        joined = edition_articles.join(editions)
+        size = sa.func.count()
+        sizes = sa.select(editions.c.issue_id, editions.c.id).select_from(joined).where(of_these)
+        widest: dict[int, int] = {}
+        by_size = sizes.group_by(editions.c.issue_id, editions.c.id).order_by(size.desc(), editions.c.id)
+        for issue_id, edition_id in self._connection.execute(by_size):
+            widest.setdefault(issue_id, edition_id)
+        distinct = sa.func.count(sa.distinct(edition_articles.c.article_key))
+        counted = sa.select(editions.c.issue_id, distinct).select_from(joined).where(of_these)
+        counts: dict[int, int] = dict(self._connection.execute(counted.group_by(editions.c.issue_id)).tuples().all())
+        named = sa.select(editions.c.issue_id, editions.c.subject).where(editions.c.id.in_(widest.values()))
+        subjects = dict(self._connection.execute(named).tuples().all())
+        return {number: Head(subjects.get(number) or "", counts.get(number, 0)) for number in issue_ids}
+
+    def holding(self, keys: Collection[str]) -> set[int]:
+        """The issues of which an edition has one of these articles."""
+        found: set[int] = set()
+        for batch in batches(keys):
+            query = sa.select(editions.c.issue_id).join_from(edition_articles, editions).distinct()
+            found.update(self._connection.scalars(query.where(edition_articles.c.article_key.in_(batch))))
+        return found
 
     # --- within -------------------------------------------------------------------------------------------------
 

@@ -80,6 +80,7 @@ def whole_site(site: PageSite = SITE) -> dict[str, bytes]:
     documents += [
         pages.issue(issue(), [(ENVIRONMENT, articles[:1]), (DIGITAL, articles[1:2])], "Plastic waste and 1 more"),
         pages.index(articles, {"all": 3, "environment": 2}, [issue()]),
+        pages.issues([(issue(), "Plastic waste", 2)], number=None, last=0, feeds=[], total=1),
     ]
     feeds = [
         f"feeds/{slug}.{kind}" for slug in ("all", *(t.slug for t in site.topics)) for kind in ("atom", "rss", "json")
@@ -271,7 +272,7 @@ def test_empty_pages_say_so_and_what_to_do() -> None:
 def test_the_index_counts_topics_and_lists_numbered_issues_only() -> None:
     page = tree(Pages(ENV, SITE).index([filed()], {"environment": 7}, [issue(12), issue(None)]))
     assert page.xpath("//nav[@id='topics']//span[@class='count']/text()") == ["7", "0", "0"]
-    assert page.xpath("//section[@id='issues']//a/@href") == ["issues/weekly-12/"]
+    assert page.xpath("//section[@id='issues']//li/a/@href") == ["issues/weekly-12/"]
     assert tree(Pages(ENV, SITE).index([], {}, [])).xpath("//section[@id='issues']") == []
 
 
