@@ -58,9 +58,15 @@ def feed_path(slug: str, extension: str = "atom") -> str:
     return f"feeds/{slug}.{extension}"
 
 
-def archive_path(slug: str, number: int) -> str:
-    """An archive of a topic's feed (RFC 5005); `number` counts from 1."""
-    return f"feeds/{slug}/archive-{number}.atom"
+def archive_path(slug: str, number: int, extension: str = "atom") -> str:
+    """An archive of a topic's feed (RFC 5005); `number` counts from 1. It is a file as atom; as json it is made when
+    it is asked for."""
+    return f"feeds/{slug}/archive-{number}.{extension}"
+
+
+def older_path(name: str, before: int, extension: str) -> str:
+    """An older page of a feed of several topics: what changed last before the stamp `before`."""
+    return f"feeds/{name}/before-{before}.{extension}"
 
 
 def archive_of(path: str) -> tuple[str, int] | None:
@@ -109,8 +115,12 @@ class Links:
     def feed(self, slug: str, extension: str = "atom") -> str:
         return self.to(feed_path(slug, extension))
 
-    def archive(self, slug: str, number: int) -> str:
-        return self.to(archive_path(slug, number))
+    def archive(self, slug: str, number: int, extension: str = "atom") -> str:
+        return self.to(archive_path(slug, number, extension))
+
+    def older(self, name: str, before: int) -> dict[str, str]:
+        """An older page of a feed in each format."""
+        return {extension: self.to(older_path(name, before, extension)) for extension in ("atom", "rss", "json")}
 
     def hub(self) -> str:
         """Where `publisher serve` is a WebSub hub."""

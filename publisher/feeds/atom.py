@@ -53,11 +53,12 @@ def render(feed: Feed) -> bytes:
 
 
 def _neighbours(feed: Feed) -> list[tuple[str, str]]:
-    """RFC 5005, 4: the documents that hold the rest of the feed."""
+    """RFC 5005, 3 and 4: the documents that hold the rest of the feed."""
     links = (
         ("current", feed.atom_url if feed.archive_url else None),
         ("prev-archive", feed.prev_archive),
         ("next-archive", feed.next_archive),
+        ("next", feed.older.get("atom")),
     )
     return [(rel, href) for rel, href in links if href]
 

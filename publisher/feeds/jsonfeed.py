@@ -24,12 +24,20 @@ def render(feed: Feed) -> bytes:
         "home_page_url": feed.home_url,
         "feed_url": feed.json_url,
         "description": feed.subtitle,
+        "next_url": feed.older.get("json"),
         "authors": [{"name": feed.author}],
         "language": feed.language,
         "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],
+        "_tombstones": _tombstones(feed),
         "items": [_item(entry, feed) for entry in feed.entries],
     }
     return (json.dumps(_told(document), ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def _tombstones(feed: Feed) -> dict[str, Any] | None:
+    """An extension, for JSON Feed has no word for what was deleted: the members of RFC 6721's element."""
+    deleted = [{"ref": tombstone.entry_id, "when": rfc3339(tombstone.when)} for tombstone in feed.tombstones]
+    return {"about": "https://www.rfc-editor.org/rfc/rfc6721", "deleted": deleted} if deleted else None
 
 
 def _item(entry: Entry, feed: Feed) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from publisher.feeds.entry_rules import require_good
+from publisher.feeds.names import ATOM as _ATOM
+from publisher.feeds.names import FH, TOMBSTONES
 from publisher.feeds.value import Entry, Feed, rfc3339, text_or_html
 
 MEDIA_TYPE = "application/rss+xml"
 GENERATOR = "publisher"
-_ATOM = "http://www.w3.org/2005/Atom"
 _DC = "http://purl.org/dc/elements/1.1/"
 # Of an entity in a title or a label, the W3C validator warns unless "&" is written so, as the RSS Profile has it.
 _PLAIN = re.compile(rb"<(?:title|category|copyright|description)\b[^\n]*")
@@ -33,7 +34,7 @@ def render(feed: Feed, *, ttl_minutes: int | None = None) -> bytes:
     require_good(feed)
     generator = FeedGenerator()
     generator.register_extension("facts", _ChannelFacts, _ItemFacts, atom=False)
-    generator.facts.hubs = feed.hubs
+    generator.facts.feed = feed
     generator.title(text_or_html(feed.title)[1])
     generator.description(text_or_html(feed.subtitle or feed.title)[1])
     generator.link({"href": feed.rss_url, "rel": "self", "type": MEDIA_TYPE})
@@ -67,19 +68,36 @@ def _add(generator: FeedGenerator, entry: Entry, feed: Feed) -> None:
 
 
 class _ChannelFacts(BaseExtension):  # type: ignore[misc]
-    """The hubs: feedgen writes of all Atom links only the one to the feed itself."""
+    """Hubs and history, which RSS borrows: feedgen writes of all Atom links only the one to the feed itself."""
 
-    hubs: tuple[str, ...]
+    feed: Feed
 
     def extend_ns(self) -> dict[str, str]:
-        return {"dc": _DC}
+        history = {"fh": FH} if self.feed.complete else {}
+        return {"dc": _DC} | history | ({"at": TOMBSTONES} if self.feed.tombstones else {})
 
     def extend_rss(self, rss: etree._Element) -> etree._Element:
         own = rss.find(f"channel/{{{_ATOM}}}link[@rel='self']")
         assert own is not None
-        for hub in reversed(self.hubs):
-            own.addnext(etree.Element(f"{{{_ATOM}}}link", rel="hub", href=hub))
+        for element in reversed(self._borrowed()):
+            own.addnext(element)
         return rss
+
+    def _borrowed(self) -> list[etree._Element]:
+        feed = self.feed
+        found = [etree.Element(f"{{{_ATOM}}}link", rel="hub", href=hub) for hub in feed.hubs]
+        if feed.prev_archive:  # archives are Atom documents (RFC 5005, 4)
+            link = {"rel": "prev-archive", "href": feed.prev_archive, "type": "application/atom+xml"}
+            found.append(etree.Element(f"{{{_ATOM}}}link", link))
+        if "rss" in feed.older:
+            link = {"rel": "next", "href": feed.older["rss"], "type": MEDIA_TYPE}
+            found.append(etree.Element(f"{{{_ATOM}}}link", link))
+        if feed.complete:
+            found.append(etree.Element(f"{{{FH}}}complete"))
+        for tombstone in feed.tombstones:
+            gone = {"ref": tombstone.entry_id, "when": rfc3339(tombstone.when)}
+            found.append(etree.Element(f"{{{TOMBSTONES}}}deleted-entry", gone))
+        return found
 
 
 class _ItemFacts(BaseEntryExtension):  # type: ignore[misc]

@@ -134,9 +134,10 @@ class Tombstone:
 class Feed:
     """A topic's feed in all its formats; `entries` in the order they are published in: newest change first.
 
-    Only Atom tells the rest (RFC 5005, RFC 6721): `complete` says that there is nothing but these entries,
-    `archive_url` that this document is the archive at that address. `judged`: `entry_rules.drop_bad_entries` found
-    each entry fit for every format.
+    The rest is history (RFC 5005, RFC 6721): `complete` says that there is nothing but these entries, `archive_url`
+    that this document is the archive at that address. Of archives Atom and RSS name the Atom documents; `older` has the
+    address of the page with the entries before these, by the extension of each format that has one. `judged`:
+    `entry_rules.drop_bad_entries` found each entry fit for every format.
     """
 
     slug: str
@@ -159,6 +160,7 @@ class Feed:
     prev_archive: str | None = None
     next_archive: str | None = None
     judged: bool = field(default=False, compare=False)
+    older: Mapping[str, str] = field(default_factory=dict)
 
 
 def mint_entry_id(authority: str, year: int, key: str) -> str:

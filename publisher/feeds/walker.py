@@ -1,23 +1,38 @@
-"""A whole topic from its current feed and its archives (RFC 5005). Floor: in `feeds`, pure but for the given `fetch`.
+"""A whole feed from the document people subscribe to and those before it. Floor: in `feeds`, pure but for `fetch`.
 
-current feed -> prev-archive -> prev-archive -> ... : of each entry the newest version, without what was deleted
+current feed -> prev-archive, next or next_url -> ... : of each entry the newest version, without what was deleted
+
+Begins at a feed of any format: Atom and RSS lead to archives (RFC 5005, 4) or pages (RFC 5005, 3), JSON Feed to pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urljoin
 
 from lxml import etree
 
 from publisher.errors import FeedError
+from publisher.feeds.check_texts import rfc822, rfc3339
 from publisher.feeds.names import ATOM, FH, TOMBSTONES
 
 MAX_DOCUMENTS = 100_000
-"""Archives of one topic that are followed, against a chain that never ends."""
+"""Documents of one feed that are followed, against a chain that never ends."""
+
+_ENCODED = "{http://purl.org/rss/1.0/modules/content/}encoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An entry as one document has it; `content` is its HTML, or its summary where there is no more."""
+
+    updated: datetime
+    title: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,85 +40,158 @@ class Walked:
     """What a walk found: the newest version of each entry by its id, the documents read (the current feed first), and
     what is wrong with the chain, in words."""
 
-    entries: dict[str, etree._Element]
+    entries: dict[str, Version]
     documents: tuple[str, ...]
     problems: tuple[str, ...] = ()
 
 
+_Said = tuple[str, datetime, Version | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A document: each entry and tombstone (None) with its id and date, and what it says of its neighbours."""
+
+    said: Sequence[_Said]
+    prev_archive: str | None = None
+    next_page: str | None = None
+    next_archive: str | None = None
+    current: str | None = None
+    is_archive: bool = False
+    is_complete: bool = False
+
+    @property
+    def older(self) -> str | None:
+        return self.prev_archive or self.next_page
+
+
 def walk(url: str, fetch: Callable[[str], bytes]) -> Walked:
-    """Read the Atom feed at `url` and all archives before it; `fetch` gives the bytes at an address.
+    """Read the feed at `url`, or the one that has it as an archive, and all documents before it; `fetch` gives the
+    bytes at an address.
 
     Of two versions the one with the later `updated` counts, of an entry and a tombstone the later one (RFC 6721); at
     the same time the one in the newer document. Raises FeedError for what is no feed and for a chain that turns
     around, and whatever `fetch` raises.
     """
-    versions: dict[str, tuple[datetime, etree._Element | None]] = {}
+    versions: dict[str, tuple[datetime, Version | None]] = {}
     documents: list[str] = []
     problems: list[str] = []
     following: str | None = url
-    newer: str | None = None
+    as_archive = False
     while following is not None:
         here = following
         if here in documents or len(documents) == MAX_DOCUMENTS:
             raise FeedError(url, f"the chain of archives comes back to {here}")
-        root = _feed(here, fetch(here))
-        for entry_id, moment, entry in _said(root, here):
+        read = _read(here, fetch(here))
+        if not documents and read.is_archive and read.current not in {None, here}:
+            return walk(str(read.current), fetch)
+        for entry_id, moment, version in read.said:
             known = versions.get(entry_id)
             if known is None or moment > known[0]:
-                versions[entry_id] = (moment, entry)
-        problems += _chain_problems(root, here, url, newer)
+                versions[entry_id] = (moment, version)
+        problems += [f"{here}: {problem}" for problem in _chain_problems(read, documents, as_archive=as_archive)]
         documents.append(here)
-        newer = here if documents[1:] else None  # the current feed is no archive
-        following = _link(root, here, "prev-archive")
-    entries = {entry_id: entry for entry_id, (_, entry) in versions.items() if entry is not None}
+        following, as_archive = read.older, read.prev_archive is not None
+    entries = {entry_id: version for entry_id, (_, version) in versions.items() if version is not None}
     return Walked(entries, tuple(documents), tuple(problems))
 
 
-def _feed(url: str, content: bytes) -> etree._Element:
+def _read(url: str, content: bytes) -> _Read:
+    if content.lstrip().startswith(b"{"):
+        return _json(url, content)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
         raise FeedError(url, f"not well-formed XML: {error.msg}") from error
-    if root.tag != f"{{{ATOM}}}feed":
-        raise FeedError(url, f"the document is no atom:feed but {root.tag}")
-    return root
+    if root.tag == f"{{{ATOM}}}feed":
+        return _atom(url, root)
+    channel = root.find("channel") if root.tag == "rss" else None
+    if channel is None:
+        raise FeedError(url, f"the document is no feed but {root.tag}")
+    return _rss(url, channel)
 
 
-def _said(root: etree._Element, url: str) -> Iterator[tuple[str, datetime, etree._Element | None]]:
-    """Each entry and tombstone (None) of a document with its id and date."""
+def _atom(url: str, root: etree._Element) -> _Read:
+    said: list[_Said] = []
     for entry in root.findall(f"{{{ATOM}}}entry"):
-        entry_id = (entry.findtext(f"{{{ATOM}}}id") or "").strip()
-        yield entry_id, _moment(entry.findtext(f"{{{ATOM}}}updated"), url), entry
-    for deleted in root.findall(f"{{{TOMBSTONES}}}deleted-entry"):
+        moment = _moment(entry.findtext(f"{{{ATOM}}}updated"), url)
+        title, content, summary = (
+            entry.findtext(f"{{{ATOM}}}{name}") or "" for name in ("title", "content", "summary")
+        )
+        version = Version(moment, title, content or summary)
+        said.append(((entry.findtext(f"{{{ATOM}}}id") or "").strip(), moment, version))
+    return _with_neighbours(said, root, url)
+
+
+def _rss(url: str, channel: etree._Element) -> _Read:
+    said: list[_Said] = []
+    for item in channel.findall("item"):
+        moment = _moment(item.findtext(f"{{{ATOM}}}updated") or item.findtext("pubDate"), url)
+        content = item.findtext(_ENCODED) or item.findtext("description") or ""
+        version = Version(moment, item.findtext("title") or "", content)
+        said.append(((item.findtext("guid") or "").strip(), moment, version))
+    return _with_neighbours(said, channel, url)
+
+
+def _with_neighbours(said: list[_Said], parent: etree._Element, url: str) -> _Read:
+    return _Read(
+        [*said, *_tombstones(parent, url)],
+        prev_archive=_link(parent, url, "prev-archive"),
+        next_page=_link(parent, url, "next"),
+        next_archive=_link(parent, url, "next-archive"),
+        current=_link(parent, url, "current"),
+        is_archive=parent.find(f"{{{FH}}}archive") is not None,
+        is_complete=parent.find(f"{{{FH}}}complete") is not None,
+    )
+
+
+def _json(url: str, content: bytes) -> _Read:
+    try:
+        feed = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FeedError(url, f"not JSON: {error}") from error
+    items, older = feed.get("items"), feed.get("next_url")
+    if not isinstance(items, list):
+        raise FeedError(url, "the document is no JSON Feed: it has no items")
+    said: list[_Said] = []
+    for item in items:
+        moment = _moment(item.get("date_modified") or item.get("date_published"), url)
+        version = Version(moment, item.get("title", ""), item.get("content_html") or item.get("content_text", ""))
+        said.append((str(item.get("id")), moment, version))
+    gone: Any = feed.get("_tombstones", {})
+    said += [(deleted["ref"], _moment(deleted["when"], url), None) for deleted in gone.get("deleted", ())]
+    return _Read(said, next_page=None if older is None else urljoin(url, older))
+
+
+def _tombstones(parent: etree._Element, url: str) -> Iterator[tuple[str, datetime, None]]:
+    for deleted in parent.findall(f"{{{TOMBSTONES}}}deleted-entry"):
         yield deleted.get("ref", "").strip(), _moment(deleted.get("when"), url), None
 
 
 def _moment(text: str | None, url: str) -> datetime:
-    moment: datetime | None = None
-    with suppress(ValueError):
-        moment = datetime.fromisoformat((text or "").strip())
-    if moment is None or moment.tzinfo is None:
-        raise FeedError(url, f"an entry or tombstone without a date: {text!r}")
-    return moment
+    """A date of Atom, JSON Feed or RSS."""
+    said = (text or "").strip()
+    for read in (rfc3339, rfc822):
+        moment = read(said)
+        if isinstance(moment, datetime):
+            return moment
+    raise FeedError(url, f"an entry or tombstone without a date: {text!r}")
 
 
-def _chain_problems(root: etree._Element, here: str, current: str, newer: str | None) -> list[str]:
-    """RFC 5005, 2 and 4: what an archive, or a complete feed, has to say of its neighbours."""
-    problems = []
-    if here == current:
-        if root.find(f"{{{FH}}}archive") is not None:
-            problems.append(f"{here}: the current feed says that it is an archive")
-        if root.find(f"{{{FH}}}complete") is not None and _link(root, here, "prev-archive"):
-            problems.append(f"{here}: a complete feed has archives")
-        return problems
-    if root.find(f"{{{FH}}}archive") is None:
-        problems.append(f"{here}: the archive does not say that it is one")
-    if _link(root, here, "current") != current:
-        problems.append(f"{here}: the archive does not lead to {current}")
-    if newer is not None and _link(root, here, "next-archive") != newer:
-        problems.append(f"{here}: the archive does not lead to the next one, {newer}")
-    return problems
+def _chain_problems(read: _Read, before: Sequence[str], *, as_archive: bool) -> Iterator[str]:
+    """RFC 5005, 2 and 4: what an archive, or a complete feed, has to say of its neighbours. `before` are the
+    addresses that led here, the current feed first; it may be of another format than its archives."""
+    if read.is_complete and read.older:
+        yield "a complete feed has archives"
+    if not as_archive:
+        return
+    if not read.is_archive:
+        yield "the archive does not say that it is one"
+    if read.current is None or read.current.rpartition(".")[0] != before[0].rpartition(".")[0]:
+        yield f"the archive does not lead to {before[0]}"
+    if before[1:] and read.next_archive != before[-1]:
+        yield f"the archive does not lead to the next one, {before[-1]}"
 
 
 def _link(root: etree._Element, url: str, rel: str) -> str | None:

@@ -2,6 +2,10 @@
 
 They are rendered from the store by the same rooms as the published files, with the same entries and ids, so that an
 article that a reader's program has met in one feed is known to it in every other.
+
+Such a feed has no archives: what it holds depends on several topics, so that none of its blocks would stay as it is. It
+has pages instead (RFC 5005, 3), each named by the stamp it ends before. Nobody has to keep them, so they hold neither
+what changed later, which is on a newer page, nor what is gone.
 """
 
 from __future__ import annotations
@@ -34,25 +38,29 @@ def newest_in(tx: Transaction, selection: Selection, limit: int) -> list[FiledAr
     return [filed[key] for key in keys]
 
 
-def combined_feed(tx: Transaction, selection: Selection, press: Press) -> Feed:
-    """The feed of a selection; its human page is the one that builds it."""
+def combined_feed(tx: Transaction, selection: Selection, press: Press, *, before: int | None = None) -> Feed:
+    """The feed of a selection, or its page `before` a stamp; its human page is the one that builds it."""
     label = selection.label
     topic = Topic(selection.name, label, f"New articles on {label}.", TopicGroup.THEME)
     # hubs of others are told of published files only
     query = builder_query(selection)
     home = f"{press.site.links.to(BUILDER)}?{query}"
-    return replace(_feed(tx, topic, selection, press), home_url=home, hubs=press.site.own_hubs)
+    hubs = press.site.own_hubs if before is None else ()
+    return replace(_feed(tx, topic, selection, press, before), home_url=home, hubs=hubs)
 
 
-def private_feed(tx: Transaction, topics: Sequence[str], name: str, identity: str, press: Press) -> Feed:
+def private_feed(
+    tx: Transaction, topics: Sequence[str], name: str, identity: str, press: Press, *, before: int | None = None
+) -> Feed:
     """A reader's feed with all that is filed under any of `topics`. `name` is its path below ``feeds/``, which holds
-    a secret; `identity` is the end of its id, which holds none and stays when the address is made anew."""
+    a secret; `identity` is the end of its id, which holds none and stays when the address is made anew. With `before` a
+    stamp, its page before that."""
     known = press.by_slug
     everything = ALL in topics
     selection = Selection((press.everything,) if everything else tuple(known[slug] for slug in topics if slug in known))
     label = "Everything" if everything else ", ".join(topic.label for topic in selection.topics)
     return replace(
-        _feed(tx, Topic(name, label, label, TopicGroup.THEME), selection, press),
+        _feed(tx, Topic(name, label, label, TopicGroup.THEME), selection, press, before),
         slug="private",  # what errors and logs may say
         feed_id=press.site.tag(f"feed/private/{identity}"),
         title=f"Your topics at {clean_line(press.site.title)}",
@@ -78,23 +86,29 @@ def builder_query(selection: Selection) -> str:
     return urlencode([*(("topic", slug) for slug in selection.slugs), ("match", str(selection.match))])
 
 
-def _feed(tx: Transaction, topic: Topic, selection: Selection, press: Press) -> Feed:
-    """The newest of the selection as a feed named like `topic`; it has no archives, those of its topics have all."""
-    keys = _newest(tx, selection, press.entries + 1)
-    shown = keys[: press.entries]
-    left = _left(tx, selection, press.entries)
+def _feed(tx: Transaction, topic: Topic, selection: Selection, press: Press, before: int | None) -> Feed:
+    """The newest of the selection, or the newest before a stamp, as a feed named like `topic`."""
+    stamps = _newest(tx, selection, press.entries + 1, before)
+    shown = list(stamps)[: press.entries]
+    left = _left(tx, selection, press.entries) if before is None else {}
     filed = tx.articles.filed({*shown, *left})
     gone = [Tombstone(filed[key].article.entry_id, moment) for key, moment in left.items()]
     feed = build_feed(topic, [filed[key] for key in shown], press.by_slug, press.site, gone)
     feed = within_room(feed, [filed[key].article.entry_id for key in shown])
-    return replace(feed, complete=len(feed.entries) == len(keys))
+    fitting = len(feed.entries)  # within_room keeps the first ones
+    if fitting < len(stamps):
+        feed = replace(feed, older=press.site.links.older(topic.slug, stamps[shown[fitting - 1]]))
+    if before is None:
+        return replace(feed, complete=not feed.older)
+    own = press.site.links.older(topic.slug, before)
+    return replace(feed, atom_url=own["atom"], rss_url=own["rss"], json_url=own["json"])
 
 
-def _newest(tx: Transaction, selection: Selection, limit: int) -> list[str]:
+def _newest(tx: Transaction, selection: Selection, limit: int, before: int | None = None) -> dict[str, int]:
     if selection.match is Match.ANY:
-        return tx.archives.newest_of_any(selection.slugs, limit)
+        return tx.archives.newest_of_any(selection.slugs, limit, before=before)
     one, other = selection.slugs
-    return tx.archives.newest_of_both(one, other, limit)
+    return tx.archives.newest_of_both(one, other, limit, before=before)
 
 
 def _left(tx: Transaction, selection: Selection, limit: int) -> dict[str, datetime]:

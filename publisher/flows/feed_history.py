@@ -42,12 +42,18 @@ def current_feed(tx: Transaction, topic: Topic, press: Press) -> tuple[Feed, lis
     articles = [filed[line.key] for line in lines]
     feed = build_feed(topic, articles, press.by_slug, press.site, tombstones)
     number, _ = tx.archives.closed().get(topic.slug, (0, 0))
-    feed = replace(
-        within_room(feed, [item.article.entry_id for item in articles]),
-        complete=number == 0,
-        prev_archive=press.site.links.archive(topic.slug, number) if number else None,
-    )
+    feed = within_room(feed, [item.article.entry_id for item in articles])
+    feed = _followed_by(replace(feed, complete=number == 0), number, press)
     return feed, [item for item in articles if item.article.withdrawn is None]
+
+
+def closed_archive(tx: Transaction, topic: Topic, number: int, press: Press) -> Feed | None:
+    """The archive as it was closed, as far as the store remembers; None before it is."""
+    row = tx.archives.get(topic.slug, number)
+    if row is None:
+        return None
+    today = tx.articles.filed({line.key for line in row.lines})
+    return _again(topic, row, tx.archives.as_were(row.lines, today), press)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +106,21 @@ class Archivist:
             self._publish([(row, _archive(feed, row, ids, self.press)) for row in rows])
 
     def _write_missing(self) -> None:
-        slugs = [topic.slug for topic in self.press.feeds]
+        topics = {topic.slug: topic for topic in self.press.feeds}
         last = ("", 0)
         while True:
             with self.store.read() as tx:
-                rows = tx.archives.unwritten(slugs, after=last, limit=ARCHIVES_AT_ONCE)
+                rows = tx.archives.unwritten(topics, after=last, limit=ARCHIVES_AT_ONCE)
                 lines = {line for row in rows for line in row.lines}
                 today = tx.articles.filed({line.key for line in lines})
-                made = [(row, self._again(row, tx.archives.as_were(row.lines, today))) for row in rows]
+                made = [
+                    (row, _again(topics[row.topic], row, tx.archives.as_were(row.lines, today), self.press))
+                    for row in rows
+                ]
             if not rows:
                 return
             self._publish(made)
             last = (rows[-1].topic, rows[-1].number)
-
-    def _again(self, row: ArchiveRow, articles: Sequence[FiledArticle]) -> Feed:
-        """The archive as it was closed, as far as the store remembers."""
-        topic = next(topic for topic in self.press.feeds if topic.slug == row.topic)
-        feed = build_feed(topic, _entries(row.lines, articles), self.press.by_slug, self.press.site)
-        ids = {line: filed.article.entry_id for line, filed in zip(row.lines, articles, strict=True)}
-        return _archive(feed, row, ids, self.press)
 
     def _publish(self, made: Iterable[tuple[ArchiveRow, Feed]]) -> None:
         for row, feed in made:
@@ -140,17 +142,34 @@ class Archivist:
         return atom.render(good)
 
 
+def _again(topic: Topic, row: ArchiveRow, articles: Sequence[FiledArticle], press: Press) -> Feed:
+    feed = build_feed(topic, _entries(row.lines, articles), press.by_slug, press.site)
+    ids = {line: filed.article.entry_id for line, filed in zip(row.lines, articles, strict=True)}
+    return _archive(feed, row, ids, press)
+
+
 def _archive(feed: Feed, row: ArchiveRow, ids: Mapping[FeedLine, str], press: Press) -> Feed:
     """The archive `row`, its entries taken from `feed`; `ids` are the entry ids of its lines."""
     links = press.site.links
     tombstones = [Tombstone(ids[line], line.left) for line in row.lines if line.left is not None]
-    return replace(
+    archive = replace(
         part_of(feed, {ids[line] for line in row.lines if line.left is None}, tombstones),
         hubs=(),  # nothing here will ever be news
+        json_url=links.archive(row.topic, row.number, "json"),
         archive_url=links.archive(row.topic, row.number),
-        prev_archive=links.archive(row.topic, row.number - 1) if row.number > 1 else None,
         next_archive=links.archive(row.topic, row.number + 1),
     )
+    return _followed_by(archive, row.number - 1, press)
+
+
+def _followed_by(feed: Feed, number: int, press: Press) -> Feed:
+    """`feed` with the archive `number` (0: none) before it. Only the Atom document is a file; JSON Feed, whose pages
+    have no other form, gets one that is made when it is asked for."""
+    if not number:
+        return feed
+    links = press.site.links
+    older = {"json": links.archive(feed.slug, number, "json")}
+    return replace(feed, prev_archive=links.archive(feed.slug, number), older=older)
 
 
 def _entries(lines: Sequence[FeedLine], articles: Sequence[FiledArticle]) -> list[FiledArticle]:

@@ -22,6 +22,7 @@ from publisher.model import Article, DepartureState, FiledArticle
 from publisher.store.columns import batches
 from publisher.store.schema import archives, article_revisions, articles, departures, feeds, filings
 
+_Conditions = Sequence[sa.ColumnElement[bool]]
 _IS_LINE = (departures.c.state == DepartureState.NOTICE) | departures.c.archived
 _REVISED = [
     name
@@ -62,30 +63,29 @@ class Archives:
 
     def newest(self, topic: str, limit: int) -> list[FeedLine]:
         """The `limit` entries of a topic that changed last, by falling stamp; no tombstones."""
-        lines = self._lines(filings, filings.c.topic == topic, limit=limit, falling=True)
-        notice = (departures.c.topic == topic, departures.c.state == DepartureState.NOTICE)
-        lines += self._lines(departures, *notice, limit=limit, falling=True)
-        return sorted(lines, key=lambda line: -line.stamp)[:limit]
+        return self._entries(topic, limit, (), ())
 
-    def newest_of_any(self, topics: Collection[str], limit: int) -> list[str]:
-        """Keys of the `limit` entries of at least one of `topics` that changed, or came into one of them, last."""
-        return _newest([line for topic in topics for line in self.newest(topic, limit)], limit)
+    def newest_of_any(self, topics: Collection[str], limit: int, *, before: int | None = None) -> dict[str, int]:
+        """Keys of the `limit` entries of at least one of `topics` that changed, or came into one of them, last, each
+        with the stamp of that, by falling stamp. With `before` only of those for which it was before that stamp."""
+        early = self._early(filings, topics, before), self._early(departures, topics, before)
+        return _newest([line for topic in topics for line in self._entries(topic, limit, *early)], limit)
 
-    def newest_of_both(self, topic: str, other: str, limit: int) -> list[str]:
-        """Keys of the `limit` entries of both topics that changed, or came into the second of them, last."""
+    def newest_of_both(self, topic: str, other: str, limit: int, *, before: int | None = None) -> dict[str, int]:
+        """The same of the entries of both topics; what counts is when they changed, or came into the second of them."""
         lines: list[FeedLine] = []
+        early = self._early(filings, (topic, other), before)
+        early_notice = self._early(departures, (topic, other), before)
         for one, two in ((topic, other), (other, topic)):  # two walks down the index, which end as soon as they may
             also = filings.alias("also")
             in_two = sa.exists().where(also.c.article_key == filings.c.article_key, also.c.topic == two)
-            lines += self._lines(filings, filings.c.topic == one, in_two, limit=limit, falling=True)
             gone = departures.alias("gone")
             notice_in_two = sa.exists().where(
                 gone.c.article_key == departures.c.article_key,
                 gone.c.topic == two,
                 gone.c.state == DepartureState.NOTICE,
             )
-            notice = (departures.c.topic == one, departures.c.state == DepartureState.NOTICE, notice_in_two)
-            lines += self._lines(departures, *notice, limit=limit, falling=True)
+            lines += self._entries(one, limit, (in_two, *early), (notice_in_two, *early_notice))
         return _newest(lines, limit)
 
     def tombstones(self, topic: str, limit: int) -> list[FeedLine]:
@@ -122,6 +122,12 @@ class Archives:
         )
         return rows
 
+    def get(self, topic: str, number: int) -> ArchiveRow | None:
+        """The archive, if it was closed."""
+        query = sa.select(archives.c.lines).where(archives.c.topic == topic, archives.c.number == number)
+        lines = self._connection.execute(query).scalar_one_or_none()
+        return None if lines is None else ArchiveRow(topic, number, _load(lines))
+
     def unwritten(self, topics: Collection[str], *, after: tuple[str, int], limit: int) -> list[ArchiveRow]:
         """The first `limit` archives of `topics` that have no document yet, after a topic and number."""
         place = sa.tuple_(archives.c.topic, archives.c.number)
@@ -156,6 +162,24 @@ class Archives:
 
     # --- within -------------------------------------------------------------------------------------------------
 
+    def _entries(self, topic: str, limit: int, filed: _Conditions, noticed: _Conditions) -> list[FeedLine]:
+        """Articles of a topic, where `filed` holds, and notices in it, where `noticed` does; by falling stamp."""
+        lines = self._lines(filings, filings.c.topic == topic, *filed, limit=limit, falling=True)
+        notice = (departures.c.topic == topic, departures.c.state == DepartureState.NOTICE)
+        lines += self._lines(departures, *notice, *noticed, limit=limit, falling=True)
+        return sorted(lines, key=lambda line: -line.stamp)[:limit]
+
+    @staticmethod
+    def _early(table: sa.Table, topics: Collection[str], before: int | None) -> _Conditions:
+        """That the article's last line in `topics` is before a stamp: what is on a newer page comes on no older one."""
+        if before is None:
+            return ()
+        again = table.alias("again")
+        later = sa.exists().where(
+            again.c.article_key == table.c.article_key, again.c.topic.in_(topics), again.c.stamp >= before
+        )
+        return table.c.stamp < before, ~later
+
     def _lines(
         self, table: sa.Table, *conditions: sa.ColumnElement[bool], limit: int, falling: bool = False
     ) -> list[FeedLine]:
@@ -169,11 +193,11 @@ class Archives:
         return [FeedLine(*row) for row in self._connection.execute(query.limit(limit))]
 
 
-def _newest(lines: Collection[FeedLine], limit: int) -> list[str]:
+def _newest(lines: Collection[FeedLine], limit: int) -> dict[str, int]:
     stamps: dict[str, int] = {}
     for line in lines:
         stamps[line.key] = max(line.stamp, stamps.get(line.key, 0))
-    return sorted(stamps, key=stamps.__getitem__, reverse=True)[:limit]
+    return dict(sorted(stamps.items(), key=lambda item: item[1], reverse=True)[:limit])
 
 
 def _dump(lines: Sequence[FeedLine]) -> str:

@@ -2,6 +2,7 @@
 
     /feeds/environment+partnerships.atom           filed under any of the topics
     /feeds/region-asia-pacific/environment.atom    filed under both
+    /feeds/environment+partnerships/before-700.atom    what is in it besides that; the page before names it
     /feeds/build?topic=environment&topic=...       the address of such a feed, and what is in it
 
 Any other order, a repetition, and a topic's former name are sent on to the one address of the feed. Where one of the
@@ -65,15 +66,16 @@ def routes(app: App, pages: WebPages, on_demand: OnDemand, closed: Callable[[], 
             if unknown and unknown <= set(await run_in_threadpool(closed)):
                 return page(pages.message("This feed was closed", _CLOSED, link=_choose(app)), 410)
             return page(pages.message("There is no such feed", _NO_FEED, link=_choose(app)), 404)
-        kind = request.path_params["kind"]
+        kind, before = request.path_params["kind"], request.path_params.get("before")
+        page_of = "" if before is None else f"/before-{before}"
         if selection.name != name:
-            return _moved(name, selection.name, kind)
+            return _moved(name + page_of, selection.name + page_of, kind)
         return await on_demand.answer(
             request,
-            selection.name,
+            selection.name + page_of,
             kind,
-            lambda tx: combined_feed(tx, selection, app.press),
-            links=links(feed_path(selection.name, kind)),
+            lambda tx: combined_feed(tx, selection, app.press, before=before),
+            links=links(feed_path(selection.name + page_of, kind)),
         )
 
     async def union(request: Request) -> Response:
@@ -104,7 +106,9 @@ def routes(app: App, pages: WebPages, on_demand: OnDemand, closed: Callable[[], 
     return [
         Route(f"/{BUILDER}", build, methods=methods),
         Route("/feeds/{name:union}.{kind:kind}", union, methods=methods),
+        Route("/feeds/{name:union}/before-{before:stamp}.{kind:kind}", union, methods=methods),
         Route("/feeds/{outer:outer}/{inner:inner}.{kind:kind}", narrowing, methods=methods),
+        Route("/feeds/{outer:outer}/{inner:inner}/before-{before:stamp}.{kind:kind}", narrowing, methods=methods),
     ]
 
 

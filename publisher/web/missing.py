@@ -59,10 +59,11 @@ class Missing:
         if refusal is not None:
             return await refusal.send(send, head=head)
         self._limits.charge(scope, FULL)
-        response = await run_in_threadpool(self._response, scope)
+        response = await run_in_threadpool(self.response, scope)
         return await response(scope, receive, send)
 
-    def _response(self, scope: Scope) -> Response:
+    def response(self, scope: Scope) -> Response:
+        """The answer; may ask the database."""
         if scope["method"] not in {"GET", "HEAD"}:
             return self._only_read(scope)
         address = get_route_path(scope)

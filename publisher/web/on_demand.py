@@ -54,7 +54,20 @@ class Kind(PathText):
     regex = "atom|rss|json"
 
 
+class Stamp(Convertor[int]):
+    """What an older page ends before; written in one way only, and no larger than the database can hold."""
+
+    regex = "[1-9][0-9]{0,17}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
 register_url_convertor("kind", Kind())
+register_url_convertor("stamp", Stamp())
 
 
 @dataclass(frozen=True, slots=True)

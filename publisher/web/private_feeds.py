@@ -36,15 +36,20 @@ def routes(app: App, pages: WebPages, on_demand: OnDemand) -> list[Route]:
             return page(pages.message("There is no such feed", _NO_FEED), 404)
         name = private_feed_name(token)
         identity = feed_identity(app.signer, of.id)
+        before = request.path_params.get("before")
         return await on_demand.answer(
             request,
-            f"{name} {' '.join(of.topics)}",
+            f"{name} {' '.join(of.topics)} {before or ''}",
             kind,
-            lambda tx: private_feed(tx, of.topics, name, identity, app.press),
+            lambda tx: private_feed(tx, of.topics, name, identity, app.press, before=before),
             private=True,
         )
 
-    return [Route("/feeds/private/{token}.{kind:kind}", feed, methods=["GET", "HEAD"])]
+    methods = ["GET", "HEAD"]
+    return [
+        Route("/feeds/private/{token}.{kind:kind}", feed, methods=methods),
+        Route("/feeds/private/{token}/before-{before:stamp}.{kind:kind}", feed, methods=methods),
+    ]
 
 
 _NO_FEED = (

@@ -27,6 +27,7 @@ from publisher.web import (
     confirm,
     errors,
     hub,
+    json_archives,
     preferences,
     private_feeds,
     sign_up,
@@ -87,6 +88,7 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     site.router.routes.extend(hub.routes(app))
     on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
     site.router.routes.extend(private_feeds.routes(app, app.web_pages, on_demand))
+    site.router.routes.extend(json_archives.routes(app, on_demand, published.missing))
     site.router.routes.extend(combined_feeds.routes(app, app.web_pages, on_demand, published.closed))
     base = urlsplit(app.settings.site.base_url)
     prefix = base.path.rstrip("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,6 +15,7 @@ from lxml import etree
 
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, notes, rss
+from publisher.feeds.check import check
 from publisher.feeds.cut import cut, within_room
 from publisher.feeds.entry_rules import ENTRY_ROOM
 from publisher.feeds.grammar import check_atom
@@ -94,8 +96,13 @@ def test_tombstones_stand_before_the_entries_and_date_the_feed() -> None:
     assert names.index(f"{{{TOMBSTONES}}}deleted-entry") < names.index(f"{{{ATOM}}}entry")
     (deleted,) = root.findall(f"{{{TOMBSTONES}}}deleted-entry")
     assert (deleted.get("ref"), deleted.get("when")) == (GONE.entry_id, "2026-03-10T12:00:00Z")
-    for render in (rss.render, jsonfeed.render):
-        assert GONE.entry_id.encode() not in render(feed)
+    borrowed = etree.fromstring(rss.render(feed)).find(f"channel/{{{TOMBSTONES}}}deleted-entry")
+    assert borrowed is not None and dict(borrowed.attrib) == dict(deleted.attrib)
+    extension = json.loads(jsonfeed.render(feed))["_tombstones"]
+    assert extension["deleted"] == [dict(deleted.attrib)]
+    assert "_tombstones" not in json.loads(jsonfeed.render(feed_of(filed("a"))))
+    for kind, render in (("rss", rss.render), ("json", jsonfeed.render)):
+        assert check(kind, render(feed), now=NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +165,7 @@ def test_of_two_versions_the_later_counts_wherever_it_stands() -> None:
         found = walk(CURRENT, fetching(current=atom.render(current), one=atom.render(archive)))
         assert found.problems == () and found.documents == (CURRENT, archive_url(1))
         (entry,) = found.entries.values()
-        assert entry.findtext(f"{{{ATOM}}}title") == "Late"
+        assert entry.title == "Late"
 
 
 @pytest.mark.parametrize(("hours", "there"), [(-1, True), (0, False), (1, False)])

@@ -9,14 +9,13 @@ import httpx2 as httpx
 import pytest
 from fleet.clients import FeedparserClient, ReaderClient
 from fleet.newsroom import Newsroom, newsroom
-from lxml import etree
 
-from publisher.feeds.walker import Walked, walk
+from publisher.feeds.glance import relations
+from publisher.feeds.walker import Version, Walked, walk
 from publisher.flows.check_feeds import check_site
 from publisher.model import ALL
 
 ENTRIES = 5  # of a feed, so that a month fills some archives
-_ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 @pytest.fixture
@@ -29,16 +28,21 @@ def office(tmp_path: Path, sqlite_url: str) -> Iterator[Newsroom]:
     office.house.app.close()
 
 
-def walked(office: Newsroom, topic: str) -> Walked:
-    """The whole topic over HTTP."""
+def walked(office: Newsroom, name: str) -> Walked:
+    """The whole feed over HTTP, the same from each format."""
     with office.serving(), httpx.Client() as client:
-        found = walk(office.url(f"feeds/{topic}.atom"), lambda url: client.get(url).raise_for_status().content)
-    assert found.problems == ()
-    return found
+        walks = [
+            walk(office.url(f"feeds/{name}.{kind}"), lambda url: client.get(url).raise_for_status().content)
+            for kind in ("atom", "rss", "json")
+        ]
+    for found in walks:
+        assert found.problems == ()
+        assert titles(found.entries) == titles(walks[0].entries)
+    return walks[0]
 
 
-def titles(entries: dict[str, etree._Element]) -> dict[str, str]:
-    return {entry_id: entry.findtext(f"{_ATOM}title") or "" for entry_id, entry in entries.items()}
+def titles(entries: dict[str, Version]) -> dict[str, str]:
+    return {entry_id: version.title for entry_id, version in entries.items()}
 
 
 def archives(office: Newsroom) -> dict[str, bytes]:
@@ -63,8 +67,27 @@ def test_who_was_away_for_a_month_finds_the_whole_topic_in_its_archives(office: 
         expected = office.articles(topic)
         found = walked(office, topic)
         assert titles(found.entries) == {entry_id: filed.article.title for entry_id, filed in expected.items()}
-        for entry_id, entry in found.entries.items():
-            assert expected[entry_id].article.text in (entry.findtext(f"{_ATOM}content") or "")
+        for entry_id, version in found.entries.items():
+            assert expected[entry_id].article.text in version.content
+    both = {topic: office.articles(topic).keys() for topic in ("data", "environment")}
+    assert walked(office, "data+environment").entries.keys() == both["data"] | both["environment"]
+    assert walked(office, "data/environment").entries.keys() == both["data"] & both["environment"]
+
+
+def test_the_archives_can_be_walked_from_any_of_them_and_forwards_too(office: Newsroom) -> None:
+    for number in range(12):
+        office.house.article(f"Article {number}", f"News {number} on environment.", id=number)
+    office.run()
+    first, current = office.url("feeds/all/archive-1.atom"), office.url("feeds/all.atom")
+    with office.serving(), httpx.Client(follow_redirects=True) as client:
+        found = walk(first, lambda url: client.get(url).raise_for_status().content)
+        assert len(found.entries) == 12 and found.documents[0] == current
+        following, forwards = first, []
+        while following:
+            answer = client.get(following)
+            forwards.append(str(answer.url))
+            following = relations(answer.content).get("next-archive", "")
+    assert forwards == [first, office.url("feeds/all/archive-2.atom"), current]
 
 
 def test_what_was_withdrawn_becomes_a_notice_everywhere_and_leaves_who_reads_the_archives(office: Newsroom) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import feedparser
 import pytest
+from flows import walking
 from flows.house import FEEDS_ONLY, TOPICS, House
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,6 @@ from lxml import etree
 
 from publisher.feeds.grammar import check_atom
 from publisher.feeds.names import ATOM, FH, TOMBSTONES
-from publisher.feeds.walker import walk
 from publisher.flows.publish_site import publish_site
 from publisher.flows.refile import refile
 from publisher.flows.reports import SiteReport
@@ -37,19 +37,14 @@ def feed_url(topic: str) -> str:
     return f"{BASE}feeds/{topic}.atom"
 
 
-def fetch_from(site: Path) -> Callable[[str], bytes]:
-    return lambda url: (site / url.removeprefix(BASE)).read_bytes()
-
-
 def archives(site: Path) -> dict[str, bytes]:
     return {str(path.relative_to(site)): path.read_bytes() for path in sorted(site.glob("feeds/*/archive-*.atom"))}
 
 
-def walked(house: House, topic: str) -> dict[str, str]:
+def walked(house: House, name: str, kind: str = "atom") -> dict[str, str]:
     """What a walker finds: id -> updated."""
-    found = walk(feed_url(topic), fetch_from(house.site))
-    assert found.problems == ()
-    return {entry_id: entry.findtext(f"{{{ATOM}}}updated") or "" for entry_id, entry in found.entries.items()}
+    found = walking.walked(house, f"feeds/{name}.{kind}").entries
+    return {entry_id: rfc3339(version.updated) for entry_id, version in found.items()}
 
 
 def articles(house: House) -> dict[str, Article]:
@@ -300,8 +295,8 @@ def test_a_corrected_article_of_an_archive_stands_in_the_current_feed_again(smal
     publish(small)
     assert "Better" in entry(small, "environment", "News 0").content[0].value
     assert before.items() <= archives(small.site).items()
-    found = walk(feed_url("environment"), fetch_from(small.site)).entries[articles(small)["News 0"].entry_id]
-    assert "Better" in (found.findtext(f"{{{ATOM}}}content") or "")
+    found = walking.walked(small, "feeds/environment.atom").entries[articles(small)["News 0"].entry_id]
+    assert "Better" in found.content
 
 
 # --- withdrawals --------------------------------------------------------------------------------------------------
@@ -333,8 +328,9 @@ def test_a_withdrawn_article_is_a_notice_then_a_tombstone_then_nothing(house: Ho
     publish(house)
     assert tombstones(house, "environment") == {leak.entry_id: rfc3339(withdrawn_at + timedelta(days=14))}
     assert check_atom((house.site / "feeds/environment.atom").read_bytes(), now=house.clock()) == []
-    for extension in ("rss", "json"):
-        assert leak.entry_id.encode() not in (house.site / f"feeds/environment.{extension}").read_bytes()
+    for extension in ("atom", "rss", "json"):
+        content = (house.site / f"feeds/environment.{extension}").read_bytes()
+        assert content.count(leak.entry_id.encode()) == 1 and b"Leak" not in content
     house.clock.forward(days=90)
     publish(house)
     for extension in ("atom", "rss", "json"):
@@ -531,10 +527,20 @@ class History:
                 assert tx.feeds.counts().get(topic, 0) == len(live)
                 self._check_notices(tx, topic, notices)
 
+    def check_every_walk(self) -> None:
+        """Whatever format and feed a walker begins at."""
+        every = {topic: walked(self.house, topic) for topic in FEEDS}
+        one, other = every["drugs"], every["environment"]
+        every |= {"drugs+environment": one | other}
+        every |= {"drugs/environment": {entry_id: other[entry_id] for entry_id in one if entry_id in other}}
+        for name, expected in every.items():
+            for kind in ("atom", "rss", "json"):
+                assert walked(self.house, name, kind) == expected, (name, kind)
+
     def _check_notices(self, tx: Any, topic: str, notices: set[str]) -> None:
-        found = walk(feed_url(topic), fetch_from(self.house.site)).entries
+        found = walking.walked(self.house, f"feeds/{topic}.atom").entries
         for entry_id in notices:
-            assert (found[entry_id].findtext(f"{{{ATOM}}}title") or "").startswith("Withdrawn: ")
+            assert found[entry_id].title.startswith("Withdrawn: ")
             key = entry_id.rpartition("/")[2]
             states = {departure.topic: departure.state for departure in tx.departures.of(key)}
             assert states[topic] is DepartureState.NOTICE
@@ -567,6 +573,7 @@ def test_a_walker_finds_every_article_in_its_newest_version_after_any_history(
     try:
         for name, value in [*operations, ("publish", None)]:
             history.do(name, value)
+        history.check_every_walk()
     finally:
         house.app.close()
         shutil.rmtree(root)
