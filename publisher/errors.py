@@ -3,6 +3,7 @@
     PublisherError                  one clear line: what was wrong, where, and what to do
     ├── ConfigError                 config.toml or a PUBLISHER_ variable; `key` is the dotted path
     ├── UsageError                  a command was called wrongly (exit code 2)
+    │   └── Conflict                it made sense in another state: there already, over already
     ├── NotFound                    a key, address, number or path that nothing answers to
     ├── SourceError                 a whole source cannot be read (single bad items are `Refusal` values)
     ├── TemplateError               a template of the site or of a letter cannot be rendered
@@ -42,6 +43,10 @@ class ConfigError(PublisherError, ValueError):
 
 class UsageError(PublisherError, ValueError):
     """The command line asks for something that makes no sense; exit code 2."""
+
+
+class Conflict(UsageError):
+    """What is asked for does not go with what there is: a name or address that is taken, an issue that is over."""
 
 
 class NotFound(PublisherError, LookupError):

@@ -125,11 +125,12 @@ def retry(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOptio
 
     Example: publisher issues retry weekly-1
     """
-    with opened(config) as app, app.store.write() as tx:
-        found = tx.issues.by_name(issue)
-        count = tx.deliveries.retry(found.id, app.clock())
+    from publisher.flows import issue_desk
+
+    with opened(config) as app:
+        name, count = issue_desk.retry(app.store, issue, now=app.clock())
     if as_json:
-        echo_json({"issue": found.name, "planned": count})
+        echo_json({"issue": name, "planned": count})
     else:
         typer.echo(f"{number(count, 'letter')} planned again; `publisher deliver` sends them")
 
@@ -141,17 +142,14 @@ def pause(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOptio
 
     Example: publisher issues pause weekly-1
     """
-    from publisher.errors import UsageError
+    from publisher.flows import issue_desk
 
-    with opened(config) as app, app.store.write() as tx:
-        found = tx.issues.by_name(issue)
-        if not tx.deliveries.pause(found.id):
-            raise UsageError(f"{found.name} is not being sent, it is {found.state}")
-        waiting = tx.deliveries.pending(found.id)
+    with opened(config) as app:
+        name, waiting = issue_desk.pause(app.store, issue)
     if as_json:
-        echo_json({"issue": found.name, "waiting": waiting})
+        echo_json({"issue": name, "waiting": waiting})
     else:
-        typer.echo(f"{found.name} is paused, {number(waiting, 'letter')} waiting; `publisher issues resume` goes on")
+        typer.echo(f"{name} is paused, {number(waiting, 'letter')} waiting; `publisher issues resume` goes on")
 
 
 def resume(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -161,17 +159,14 @@ def resume(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOpti
 
     Example: publisher issues resume weekly-1
     """
-    from publisher.errors import UsageError
+    from publisher.flows import issue_desk
 
-    with opened(config) as app, app.store.write() as tx:
-        found = tx.issues.by_name(issue)
-        if not tx.deliveries.resume(found.id):
-            raise UsageError(f"{found.name} is not paused, it is {found.state}")
-        waiting = tx.deliveries.pending(found.id)
+    with opened(config) as app:
+        name, waiting = issue_desk.resume(app.store, issue)
     if as_json:
-        echo_json({"issue": found.name, "waiting": waiting})
+        echo_json({"issue": name, "waiting": waiting})
     else:
-        typer.echo(f"{found.name}: {number(waiting, 'letter')} waiting; `publisher deliver` sends them")
+        typer.echo(f"{name}: {number(waiting, 'letter')} waiting; `publisher deliver` sends them")
 
 
 def cancel(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -182,17 +177,14 @@ def cancel(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOpti
 
     Example: publisher issues cancel weekly-1
     """
-    from publisher.errors import UsageError
+    from publisher.flows import issue_desk
 
-    with opened(config) as app, app.store.write() as tx:
-        found = tx.issues.by_name(issue)
-        left = tx.deliveries.cancel(found.id, app.clock())
-        if left is None:
-            raise UsageError(f"{found.name} is over, it is {found.state}")
+    with opened(config) as app:
+        name, left = issue_desk.cancel(app.store, issue, now=app.clock())
     if as_json:
-        echo_json({"issue": found.name, "not_sent": left})
+        echo_json({"issue": name, "not_sent": left})
     else:
-        typer.echo(f"{found.name} is cancelled; {number(left, 'letter')} will not be sent")
+        typer.echo(f"{name} is cancelled; {number(left, 'letter')} will not be sent")
 
 
 def approve(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:

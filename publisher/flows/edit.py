@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from publisher.errors import UsageError
+from publisher.errors import Conflict, UsageError
 from publisher.flows.filing import put_in_topics
 from publisher.flows.ingest import Ingest, identities_of, identity_of_title
 from publisher.flows.reports import Leaving
@@ -68,7 +68,7 @@ def add_article(parts: Parts, writing: Writing) -> Edited:
         known = tx.articles.known(identities_of(raw))
     if known:
         key = next(iter(known.values())).key
-        raise UsageError(f"there is an article of this title: {key}; correct that one, or choose another title")
+        raise Conflict(f"there is an article of this title: {key}; correct that one, or choose another title")
     ingest = Ingest(parts.store, classifier=parts.classifier, settings=parts.settings, now=now, mint_key=parts.mint_key)
     ingest.take([raw])
     report = ingest.report()
@@ -85,7 +85,7 @@ def correct_article(parts: Parts, name: str, writing: Writing, *, note: str = ""
     with parts.store.write() as tx:
         old = tx.articles.resolve(name)
         if old.withdrawn is not None:
-            raise UsageError(f"article {old.key} was withdrawn; `publisher articles restore {old.key}` brings it back")
+            raise Conflict(f"article {old.key} was withdrawn; `publisher articles restore {old.key}` brings it back")
         now = parts.clock()
         new, note = _changed(parts, old, writing, note)
         (moment,) = free_seconds(tx, 1, now)

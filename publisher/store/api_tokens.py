@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from publisher.errors import NotFound, UsageError
+from publisher.errors import Conflict, NotFound
 from publisher.model import ApiToken
 from publisher.store.schema import api_requests, api_tokens
 
@@ -32,9 +32,9 @@ class ApiTokens:
         self._connection = connection
 
     def add(self, name: str, sha256: str, scopes: Sequence[str], now: datetime, expires: datetime | None) -> ApiToken:
-        """Raises UsageError when the name is taken, be it by a revoked token: the log names tokens."""
+        """Raises Conflict when the name is taken, be it by a revoked token: the log names tokens."""
         if self._connection.execute(sa.select(api_tokens.c.id).where(api_tokens.c.name == name)).first():
-            raise UsageError(f"there is, or was, a token {name!r} already; choose another name")
+            raise Conflict(f"there is, or was, a token {name!r} already; choose another name")
         values = {"name": name, "sha256": sha256, "scopes": tuple(scopes), "created": now, "expires": expires}
         row = self._connection.execute(sa.insert(api_tokens).values(values).returning(*_FIELDS)).one()
         return ApiToken(**row._mapping)

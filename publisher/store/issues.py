@@ -101,10 +101,17 @@ class Issues:
         return (self._connection.execute(query).scalar_one() or 0) + 1
 
     def list(
-        self, limit: int = 50, *, frequency: Frequency | None = None, state: IssueState | None = None
+        self,
+        limit: int = 50,
+        *,
+        frequency: Frequency | None = None,
+        state: IssueState | None = None,
+        before: int | None = None,
     ) -> IssueList:
-        """The newest first, skipped ones included."""
+        """The newest first, skipped ones included; `before` is the last id of the page before."""
         query = sa.select(*_FIELDS).order_by(issues.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(issues.c.id < before)
         if frequency is not None:
             query = query.where(issues.c.frequency == frequency)
         if state is not None:

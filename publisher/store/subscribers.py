@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from publisher.errors import NotFound, StoreBusy, UsageError
+from publisher.errors import Conflict, NotFound, StoreBusy
 from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.readers.address import address_key
 from publisher.store.columns import batches
@@ -75,10 +75,10 @@ class Subscribers:
         watermark: int,
         now: datetime,
     ) -> Subscriber:
-        """Raises UsageError when the mailbox is known, however it is spelled."""
+        """Raises Conflict when the mailbox is known, however it is spelled."""
         known = self.find(email)
         if known is not None:
-            raise UsageError(f"this address is subscriber {known.id} already, {known.state}")
+            raise Conflict(f"this address is subscriber {known.id} already, {known.state}")
         new = NewSubscriber(
             email=email,
             frequency=frequency,

@@ -93,6 +93,7 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     base = urlsplit(app.settings.site.base_url)
     prefix = base.path.rstrip("/")
     site.router.routes.extend(mounted("admin", lambda: _admin(app, runs), prefix=prefix))
+    site.router.routes.extend(mounted("api", lambda: _api(app, runs), prefix=prefix))
     site.mount("/", published.missing)
 
     errors.handle(site, app.web_pages)
@@ -106,6 +107,12 @@ def _admin(app: App, runs: RunDesk) -> ASGIApp:
     from publisher.web.admin import make_admin  # noqa: PLC0415  (late: few visit it, and it loads much)
 
     return make_admin(app, runs)
+
+
+def _api(app: App, runs: RunDesk) -> ASGIApp:
+    from publisher.web.api import make_api  # noqa: PLC0415  (late, for the same reason)
+
+    return make_api(app, runs)
 
 
 def _below(site: FastAPI, prefix: str) -> FastAPI:

@@ -48,7 +48,11 @@ def make_admin(app: App, runs: RunDesk) -> ASGIApp:
         PublisherError: _told(desk),
         HTTPException: _refused(desk),
     }
-    return BodyLimit(Starlette(routes=routes, exception_handlers=handlers), MAX_BODY)
+
+    def refuse(status: int, detail: str) -> Response:
+        return desk.pages.message(_TITLES.get(status, "This cannot be done"), detail, status=status)
+
+    return BodyLimit(Starlette(routes=routes, exception_handlers=handlers), MAX_BODY, refuse)
 
 
 def _told(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:

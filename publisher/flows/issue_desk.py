@@ -1,0 +1,47 @@
+"""What an operator does with an issue: send its remainder again, pause, resume, cancel. Floor: `flows`.
+
+The command, the admin page and the API call the same. Each gives the issue's name and how many letters it concerns.
+Nothing is sent here: `publisher deliver` or the next run does that.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from publisher.errors import Conflict
+from publisher.store import Transactions
+
+
+def retry(store: Transactions, name: str, *, now: datetime) -> tuple[str, int]:
+    """Plan the letters once more that were rejected, given up or left uncertain. Raises NotFound."""
+    with store.write() as tx:
+        found = tx.issues.by_name(name)
+        return found.name, tx.deliveries.retry(found.id, now)
+
+
+def pause(store: Transactions, name: str) -> tuple[str, int]:
+    """Hand nothing more over; gives what waits. Raises NotFound, and Conflict if it is not being sent."""
+    with store.write() as tx:
+        found = tx.issues.by_name(name)
+        if not tx.deliveries.pause(found.id):
+            raise Conflict(f"{found.name} is not being sent, it is {found.state}")
+        return found.name, tx.deliveries.pending(found.id)
+
+
+def resume(store: Transactions, name: str) -> tuple[str, int]:
+    """Let it be sent again; gives what waits. Raises NotFound, and Conflict if it is not paused."""
+    with store.write() as tx:
+        found = tx.issues.by_name(name)
+        if not tx.deliveries.resume(found.id):
+            raise Conflict(f"{found.name} is not paused, it is {found.state}")
+        return found.name, tx.deliveries.pending(found.id)
+
+
+def cancel(store: Transactions, name: str, *, now: datetime) -> tuple[str, int]:
+    """End it for good; gives how many letters will not be sent. Raises NotFound, and Conflict if it is over."""
+    with store.write() as tx:
+        found = tx.issues.by_name(name)
+        left = tx.deliveries.cancel(found.id, now)
+        if left is None:
+            raise Conflict(f"{found.name} is over, it is {found.state}")
+        return found.name, left
