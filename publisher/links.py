@@ -143,6 +143,9 @@ class Links:
         """Where the owner of an address says that nobody may write to it."""
         return f"{self.base_url}not-me/{token}"
 
+    def change_address(self, token: str) -> str:
+        return f"{self.base_url}address/{token}"
+
     def preferences(self, token: str) -> str:
         return f"{self.base_url}preferences/{token}"
 

@@ -29,6 +29,7 @@ NOT_ME = "not me"
 FORM = "form"
 ADDRESS = "address"
 NETWORK = "network"
+CHANGE_ADDRESS = "change of address"
 """The purposes of tokens."""
 
 KEY_BYTES = 32

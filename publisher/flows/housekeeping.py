@@ -27,6 +27,7 @@ CHORES: tuple[tuple[str, Chore], ...] = (
     ("old runs", _old_runs),
     ("sign-ups that nobody confirmed", _unconfirmed),
     ("old tallies of sign-ups", lambda tx, _, now: forget_tallies(tx, now)),
+    ("changes of address that nobody confirmed", lambda tx, _, now: tx.address_changes.forget(now)),
     ("old service letters", lambda tx, _, now: forget_letters(tx, now)),
 )
 

@@ -12,12 +12,14 @@ from publisher.store import Store, Transaction
 def personal_data(tx: Transaction, subscriber_id: int, *, now: datetime) -> dict[str, Any]:
     """As plain JSON values; times in UTC (ISO 8601). Raises NotFound."""
     reader = tx.subscribers.get(subscriber_id)
+    change = tx.address_changes.of(reader.id)
     names = {issue.id: issue.name for issue in tx.issues.numbered()}
     return {
         "made": now.isoformat(),
         "subscriber": {
             "number": reader.id,
             "email": reader.email,
+            "new_email_to_be_confirmed": change.email if change else None,
             "state": str(reader.state),
             "paused_until": _time(reader.paused_until),
             "frequency": str(reader.frequency),
@@ -30,6 +32,17 @@ def personal_data(tx: Transaction, subscriber_id: int, *, now: datetime) -> dict
         "events": [
             {"at": event.at.isoformat(), "event": event.event, "detail": event.detail}
             for event in tx.subscribers.events(reader.id)
+        ],
+        "consents": [
+            {
+                "at": consent.at.isoformat(),
+                "act": str(consent.act),
+                "method": str(consent.method),
+                "wording": consent.wording,
+                "network": consent.network,
+                "detail": consent.detail,
+            }
+            for consent in tx.consents.of(reader.id)
         ],
         "deliveries": [
             {

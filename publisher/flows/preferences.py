@@ -15,7 +15,8 @@ LONGEST_PAUSE = timedelta(days=366)
 UNDO_WITHIN = timedelta(hours=1)
 """So long after leaving a button takes it back; the link in a letter of years ago must bring nobody back."""
 
-_STAYING = frozenset({SubscriberState.ACTIVE, SubscriberState.PAUSED})
+STAYING = frozenset({SubscriberState.ACTIVE, SubscriberState.PAUSED})
+"""Who is a reader now, with letters or in a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def undo_leaving(store: Store, subscriber_id: int, *, now: datetime) -> Subscrib
     who is gone, and for who left longer ago than UNDO_WITHIN."""
     with store.write() as tx:
         reader = tx.subscribers.get(subscriber_id)
-        if reader.state in _STAYING:
+        if reader.state in STAYING:
             return reader
         before = may_undo(tx, reader, now)
         if before is None:
@@ -82,7 +83,7 @@ def may_undo(tx: Transaction, reader: Subscriber, now: datetime) -> SubscriberSt
     if reader.state is not SubscriberState.UNSUBSCRIBED or last is None:
         return None
     before, left = last
-    return before if before in _STAYING and now - left <= UNDO_WITHIN else None
+    return before if before in STAYING and now - left <= UNDO_WITHIN else None
 
 
 def less_often(frequency: Frequency) -> tuple[Frequency, ...]:
@@ -94,6 +95,6 @@ def less_often(frequency: Frequency) -> tuple[Frequency, ...]:
 def staying(tx: Transaction, subscriber_id: int) -> Subscriber:
     """The reader, if they are active or paused; raises NotFound."""
     reader = tx.subscribers.get(subscriber_id)
-    if reader.state not in _STAYING:
+    if reader.state not in STAYING:
         raise NotFound("subscription", str(subscriber_id))
     return reader

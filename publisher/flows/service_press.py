@@ -15,10 +15,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher.digest.mime import message_id
 from publisher.digest.render import DigestSite
 from publisher.digest.service_letter import render_service_letter, service_letter
-from publisher.flows.sign_up import CONFIRM_LETTER, KNOWN_LETTER
+from publisher.flows.sign_up import ADDRESS_CHANGED_LETTER, CHANGE_LETTER, CONFIRM_LETTER, KNOWN_LETTER
 from publisher.mail.dkim import DkimSigner
 from publisher.store import ServiceLetter
-from publisher.tokens import CODE, CONFIRM, MESSAGE_ID, NOT_ME, PREFERENCES, UNSUBSCRIBE, Signer
+from publisher.tokens import CHANGE_ADDRESS, CODE, CONFIRM, MESSAGE_ID, NOT_ME, PREFERENCES, UNSUBSCRIBE, Signer
 
 _HOUR = timedelta(hours=1)
 
@@ -50,6 +50,8 @@ class ServicePress:
         self._values: dict[str, Callable[[ServiceLetter], Mapping[str, Any]]] = {
             CONFIRM_LETTER: self._confirm,
             KNOWN_LETTER: self._known,
+            CHANGE_LETTER: self._change,
+            ADDRESS_CHANGED_LETTER: lambda _: {},
         }
 
     def letter(self, row: ServiceLetter) -> bytes:
@@ -73,6 +75,13 @@ class ServicePress:
             "confirm_url": links.confirm(self._signer.token(CONFIRM, number)),
             "code": self._signer.code(CODE, number),
             "not_me_url": links.not_me(f"{address}.{self._signer.digest(NOT_ME, address)}"),
+            "expires": row.expires,
+            "hours": round((row.expires - row.written) / _HOUR),
+        }
+
+    def _change(self, row: ServiceLetter) -> Mapping[str, Any]:
+        return {
+            "change_url": self._site.links.change_address(self._signer.token(CHANGE_ADDRESS, int(row.facts["change"]))),
             "expires": row.expires,
             "hours": round((row.expires - row.written) / _HOUR),
         }

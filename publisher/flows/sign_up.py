@@ -36,6 +36,8 @@ from publisher.tokens import ADDRESS, NETWORK, Signer
 
 CONFIRM_LETTER = "confirm"
 KNOWN_LETTER = "subscribed-already"
+CHANGE_LETTER = "change-address"
+ADDRESS_CHANGED_LETTER = "address-changed"
 """Kinds of service letters, and the names of their templates below ``email/``."""
 
 BATCH = 100
@@ -128,15 +130,9 @@ def request_sign_up(parts: SignUpParts, wish: Wish) -> Asked:
     if stranger:
         terms.policy.check(email)
     addresses, network = parts.addresses(email), parts.network(wish.host)
-    names = {Scope.ADDRESS: f"address {addresses[0]}"}
-    if stranger:
-        domain = parts.signer.digest(ADDRESS, address_key(email).rpartition("@")[2])
-        names |= {Scope.OVERALL: "overall", Scope.DOMAIN: f"domain {domain}"}
-        if network:
-            names[Scope.NETWORK] = f"network {network}"
     now = parts.clock()
     with parts.store.write() as tx:
-        judgement = _judge(tx, parts, names, addresses, now)
+        judgement = pass_gate(tx, parts, email, host=wish.host, now=now, stranger=stranger)
         if judgement.granted:
             tx.consents.keep_wording(terms.wording, terms.consent, now)
             tx.sign_ups.add(
@@ -188,9 +184,18 @@ def _checked_choice(terms: SignUpTerms, wish: Wish) -> tuple[tuple[str, ...], st
     return topics, language
 
 
-def _judge(
-    tx: Transaction, parts: SignUpParts, names: dict[Scope, str], addresses: Sequence[str], now: datetime
+def pass_gate(
+    tx: Transaction, parts: SignUpParts, email: str, *, host: str, now: datetime, stranger: bool = True
 ) -> Judgement:
+    """Whether a letter that anybody can ask for may go to this address now; if so, it is counted. For the operator,
+    who is no `stranger`, the limits of the address alone hold."""
+    addresses, network = parts.addresses(email), parts.network(host)
+    names = {Scope.ADDRESS: f"address {addresses[0]}"}
+    if stranger:
+        domain = parts.signer.digest(ADDRESS, address_key(email).rpartition("@")[2])
+        names |= {Scope.OVERALL: "overall", Scope.DOMAIN: f"domain {domain}"}
+        if network:
+            names[Scope.NETWORK] = f"network {network}"
     tx.gate.lock()
     found = tx.gate.tallies(names.values())
     tallies = {scope: found[name] for scope, name in names.items()}

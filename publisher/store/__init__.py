@@ -7,6 +7,7 @@
 Rows never leave this room; what comes out are the frozen values of `publisher.model`.
 """
 
+from publisher.store.address_changes import AddressChange
 from publisher.store.api_tokens import KeptRequest
 from publisher.store.archives import ArchiveRow, FeedLine
 from publisher.store.articles import KnownArticle, NewArticle
@@ -26,6 +27,7 @@ from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEv
 __all__ = [
     "FIRST",
     "INSTALLED_AT",
+    "AddressChange",
     "ArchiveRow",
     "AudienceRow",
     "BounceEvent",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from publisher.errors import StoreOutdated
 from publisher.store import engine as engines
 from publisher.store import migrations
+from publisher.store.address_changes import AddressChanges
 from publisher.store.api_tokens import ApiTokens
 from publisher.store.archives import Archives
 from publisher.store.articles import Articles
@@ -57,6 +58,7 @@ class Transaction:
     documents: Documents
     feed_versions: FeedVersions
     subscribers: Subscribers
+    address_changes: AddressChanges
     sign_ups: SignUps
     consents: Consents
     gate: Gate
@@ -209,6 +211,7 @@ class Store:
             documents=Documents(connection),
             feed_versions=FeedVersions(connection),
             subscribers=Subscribers(connection, self._rank),
+            address_changes=AddressChanges(connection),
             sign_ups=SignUps(connection),
             consents=Consents(connection),
             gate=Gate(connection),

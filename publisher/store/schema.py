@@ -20,7 +20,7 @@ from publisher.mail.bounces import BounceKind
 from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
@@ -219,6 +219,17 @@ subscriptions = Table(
     Column("subscriber_id", Number, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     Column("topic", Name, primary_key=True),
     Index("ix_subscriptions_topic", "topic", "subscriber_id"),
+)
+
+address_changes = Table(
+    "address_changes",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("subscriber_id", Number, ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("email", Text, nullable=False),
+    Column("asked", UtcTime, nullable=False),
+    Column("expires", UtcTime, nullable=False),
+    sqlite_autoincrement=True,  # links in letters name the number
 )
 
 subscriber_events = Table(

@@ -149,6 +149,15 @@ class Subscribers:
             return None
         return SubscriberState(changes[-1].detail.split(" ", 1)[0]), changes[-1].at
 
+    def set_email(self, subscriber_id: int, email: str, now: datetime) -> Subscriber:
+        """`email` as `checked_address` gives it. Whoever else has it, and gets no letters, is forgotten: the mailbox
+        has one owner. Raises NotFound."""
+        former = self.get(subscriber_id)
+        other = self.find(email)
+        if other is not None and other.id != subscriber_id:
+            self.remove(other.id, now)
+        return self._change(former, now, "address", "changed", email=email, email_key=address_key(email))
+
     def set_frequency(self, subscriber_id: int, frequency: Frequency, now: datetime) -> Subscriber:
         """The watermark stays, so that nothing is skipped or repeated. Raises NotFound."""
         former = self.get(subscriber_id)
@@ -277,7 +286,7 @@ class Subscribers:
         return self._found(sa.select(*_FIELDS).where(subscribers.c.id.in_(ids)).order_by(subscribers.c.id))
 
     def _change(self, former: Subscriber, now: datetime, event: str, detail: str, **values: object) -> Subscriber:
-        if all(getattr(former, name) == value for name, value in values.items()):
+        if all(getattr(former, name, value) == value for name, value in values.items()):
             return former
         self._connection.execute(sa.update(subscribers).where(subscribers.c.id == former.id).values(**values))
         self._note([(former.id, event, detail)], now)

@@ -38,7 +38,7 @@ EVERYWHERE: tuple[Header, ...] = (
     (b"x-frame-options", b"DENY"),
 )
 _OPERATOR = re.compile(r"/(admin|api)(/|$)")
-_SECRET = re.compile(r"(?<=/)(unsubscribe|preferences|confirm|address|not-me|feeds/private)/[^/]+")
+_SECRET = re.compile(r"(?<=/)(unsubscribe|preferences|confirm|address|not-me|approve|feeds/private)/[^/]+")
 
 log = structlog.get_logger("publisher.access")
 

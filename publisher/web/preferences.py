@@ -1,6 +1,7 @@
 """A reader's own settings by the link of a letter: what they get and when, their feed, their data. Floor: `web`.
 
     /preferences/{token}          topics, frequency, language, pause; the address of their own feed
+    /preferences/{token}/address  a letter to a new address, which must be confirmed (see `change_address`)
     /preferences/{token}/data     all that we hold about them, as JSON
     /preferences/{token}/delete   a question with one button; POST erases them
 
@@ -21,12 +22,14 @@ from starlette.routing import Route
 from publisher.app import App
 from publisher.clock import whole_seconds
 from publisher.errors import NotFound, TokenError, UsageError
+from publisher.flows.change_address import ask_for_change
 from publisher.flows.forecast import next_letter
 from publisher.flows.personal_data import forget, personal_data
 from publisher.flows.preferences import LONGEST_PAUSE, Wishes, change_preferences
 from publisher.flows.private_feed import feed_token, renew_feed
 from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.pages import ReaderSettings, WebPages
+from publisher.pages.languages import named
 from publisher.store import Transaction
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
 from publisher.web.responses import HEADERS, MAX_FIELDS, page, path_of
@@ -63,6 +66,18 @@ def routes(app: App, pages: WebPages) -> list[Route]:
             except UsageError as error:
                 return await run_in_threadpool(shown, reader_id, problem=str(error))
         return await run_in_threadpool(shown, reader_id, "saved")
+
+    async def move(request: Request) -> Response:
+        reader_id = _reader(app, request)
+        async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+            email = str(form.get("email", ""))
+        host = request.client.host if request.client else ""
+        try:
+            await run_in_threadpool(ask_for_change, app.sign_up, reader_id, email, host=host)
+        except UsageError as error:
+            return await run_in_threadpool(shown, reader_id, problem=str(error))
+        app.mail_room.wake()
+        return await run_in_threadpool(shown, reader_id, "asked")
 
     async def data(request: Request) -> Response:
         def held(reader_id: int) -> Response:
@@ -102,6 +117,7 @@ def routes(app: App, pages: WebPages) -> list[Route]:
     return [
         Route(path, guarded(ask), methods=["GET", "HEAD"]),
         Route(path, guarded(save), methods=["POST"]),
+        Route(path + "/address", guarded(move), methods=["POST"]),
         Route(path + "/data", guarded(data), methods=["GET", "HEAD"]),
         Route(path + "/delete", guarded(ask_to_delete), methods=["GET", "HEAD"]),
         Route(path + "/delete", guarded(delete), methods=["POST"]),
@@ -128,6 +144,8 @@ def _settings(app: App, tx: Transaction, reader: Subscriber) -> ReaderSettings:
         until_day=_day(app, reader),
         first_day=today + timedelta(days=1),
         last_day=today + LONGEST_PAUSE - timedelta(days=1),
+        language=reader.language,
+        languages=named(dict.fromkeys((*app.languages, reader.language))),
         coming=next_letter(tx, app.settings, reader, terms=app.terms, now=now),
         here=_address(app, reader.id),
         unsubscribe=path_of(app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader.id))),
@@ -137,7 +155,8 @@ def _settings(app: App, tx: Transaction, reader: Subscriber) -> ReaderSettings:
 
 def _save(app: App, reader_id: int, form: FormData) -> None:
     with app.store.read() as tx:
-        present = _day(app, tx.subscribers.get(reader_id))
+        former = tx.subscribers.get(reader_id)
+    present = _day(app, former)
     try:
         frequency = Frequency(str(form.get("frequency", "")))
     except ValueError:
@@ -146,11 +165,15 @@ def _save(app: App, reader_id: int, form: FormData) -> None:
         day = date.fromisoformat(text) if (text := str(form.get("until", "")).strip()) else None
     except ValueError:
         raise UsageError("Please write the end of the pause as year-month-day, such as 2027-01-31.") from None
+    language = str(form.get("language", ""))
+    if language and language not in {*app.languages, former.language}:
+        raise UsageError("Please choose a language from the list.")
     # who picks a day wants the pause, whether they ticked the box or not; who takes the tick away ends it
     paused = form.get("paused") == "yes" or (day is not None and day != present)
     wishes = Wishes(
         topics=tuple(str(topic) for topic in form.getlist("topics")),
         frequency=frequency,
+        language=language,
         paused=paused,
         until=_start_of(app, day) if paused and day else None,
     )

@@ -23,6 +23,7 @@ from publisher.app import App
 from publisher.errors import PublisherError, WebError
 from publisher.web import (
     approval,
+    change_address,
     combined_feeds,
     confirm,
     errors,
@@ -81,7 +82,7 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
             return JSONResponse({"status": "failing", "problem": str(error)}, 503)
         return JSONResponse({"status": "ok"})
 
-    for room in (unsubscribe, preferences, approval):
+    for room in (unsubscribe, preferences, change_address, approval):
         site.router.routes.extend(room.routes(app, app.web_pages))
     site.router.routes.extend(sign_up.routes(app, published.limits))
     site.router.routes.extend(confirm.routes(app))
