@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from publisher.feeds.entry_rules import ENTRY_ROOM, entry_size
+from publisher.feeds.entry_rules import ENTRY_ROOM, characters_of, entry_size, surely_fit
 from publisher.feeds.value import Feed
+
+
+def stays_open(lines: int, characters: int, entries: int) -> bool:
+    """Whether `cut` would surely make no block of so many lines with so many characters of text."""
+    return lines < entries and surely_fit(lines, characters)
 
 
 def cut(sizes: Sequence[int], entries: int, room: int = ENTRY_ROOM) -> list[int]:
@@ -33,6 +38,8 @@ def cut(sizes: Sequence[int], entries: int, room: int = ENTRY_ROOM) -> list[int]
 def within_room(feed: Feed, ids: Sequence[str]) -> Feed:
     """`feed` with as many of the entries `ids`, last change first, as one document has room for. What `cut` leaves
     open always has; only entries that an archive holds as well stay out."""
+    if surely_fit(len(feed.entries), characters_of(feed.entries)):
+        return feed
     entries = {entry.entry_id: entry for entry in feed.entries}
     kept: set[str] = set()
     room = ENTRY_ROOM

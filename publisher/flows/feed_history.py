@@ -15,7 +15,7 @@ from datetime import datetime
 
 from publisher.errors import FeedError
 from publisher.feeds import atom
-from publisher.feeds.cut import cut, within_room
+from publisher.feeds.cut import cut, stays_open, within_room
 from publisher.feeds.entry_rules import drop_bad_entries, entry_size
 from publisher.feeds.value import Feed, Tombstone, build_feed, part_of
 from publisher.flows.press import Press
@@ -91,6 +91,8 @@ class Archivist:
         while True:
             with self.store.read() as tx:
                 _, upto = tx.archives.closed().get(topic.slug, (0, 0))
+                if stays_open(*tx.archives.open_amount(topic.slug, upto), entries):
+                    return
                 lines = tx.archives.open_lines(topic.slug, upto, entries * ARCHIVES_AT_ONCE)
                 articles = tx.archives.as_were(lines, tx.articles.filed({line.key for line in lines}))
             feed = build_feed(topic, _entries(lines, articles), self.press.by_slug, self.press.site)
@@ -122,20 +124,20 @@ class Archivist:
             self._publish(made)
             last = (rows[-1].topic, rows[-1].number)
 
-    def _publish(self, made: Iterable[tuple[ArchiveRow, Feed]]) -> None:
-        for row, feed in made:
-            path = archive_path(row.topic, row.number)
+    def _publish(self, made: Sequence[tuple[ArchiveRow, Feed]]) -> None:
+        paths = {archive_path(row.topic, row.number): feed for row, feed in made}
+        with self.store.read() as tx:
+            recorded = tx.documents.some(paths)
+        for path, feed in paths.items():
             try:
-                self.writer.put(Document(path, self._content(path, feed)))
+                self.writer.put(Document(path, self._content(path, feed, is_recorded=path in recorded)))
             except FeedError as error:
                 self.writer.problems.append(refusal(path, error))
 
-    def _content(self, path: str, feed: Feed) -> bytes:
+    def _content(self, path: str, feed: Feed, *, is_recorded: bool) -> bytes:
         """The archive's bytes: those on the disk, if a killed run put them there before it could say so."""
-        with self.store.read() as tx:
-            recorded = bool(tx.documents.some([path]))
         file = self.folder.root.joinpath(path)
-        if not recorded and file.is_file():
+        if not is_recorded and file.is_file():
             return file.read_bytes()
         good, problems = drop_bad_entries(feed, now=self.now)
         self.writer.problems.extend(f"{path}: {problem}" for problem in problems)

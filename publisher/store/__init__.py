@@ -13,6 +13,7 @@ from publisher.store.archives import ArchiveRow, FeedLine
 from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.bounces import BounceEvent
 from publisher.store.database import HeldStore, Store, Transaction, Transactions, Trial
+from publisher.store.feed_versions import FeedVersion
 from publisher.store.filings import NewFiling, WindowRow
 from publisher.store.hand_over import FIRST, Job, Outcome
 from publisher.store.hub import HubRequest, Ping, Push
@@ -32,6 +33,7 @@ __all__ = [
     "AudienceRow",
     "BounceEvent",
     "FeedLine",
+    "FeedVersion",
     "HeldStore",
     "HubRequest",
     "Job",

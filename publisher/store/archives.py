@@ -29,6 +29,15 @@ _REVISED = [
     for name in Article.__dataclass_fields__
     if name in article_revisions.c and name not in {"stamp", "explicit_topics"}
 ]
+_TEXTS = (articles.c.title, articles.c.summary, articles.c.body, articles.c.correction, articles.c.withdrawal)
+_CHARACTERS = sum((sa.func.length(sa.func.coalesce(text, "")) for text in _TEXTS), start=sa.literal(0))
+# made once: to put such a statement together takes longer than to run it
+_AMOUNTS = [
+    sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(_CHARACTERS), 0))
+    .select_from(sa.join(table, articles))
+    .where(table.c.topic == sa.bindparam("of"), table.c.stamp > sa.bindparam("after"), *conditions)
+    for table, conditions in ((filings, ()), (departures, (_IS_LINE,)))
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,12 @@ class Archives:
         needed = (mine, departures.c.state == DepartureState.OVER, departures.c.archived)
         upto = sa.select(feeds.c.archived_upto).where(feeds.c.topic == topic).scalar_subquery()
         return shown + self._lines(departures, *needed, departures.c.stamp > upto, limit=limit, falling=True)
+
+    def open_amount(self, topic: str, after: int) -> tuple[int, int]:
+        """How many lines there are after a stamp, and how many characters of text, to see at little cost whether they
+        may fill an archive."""
+        amounts = [self._connection.execute(query, {"of": topic, "after": after}).one() for query in _AMOUNTS]
+        return sum(lines for lines, _ in amounts), sum(int(characters) for _, characters in amounts)
 
     def open_lines(self, topic: str, after: int, limit: int) -> list[FeedLine]:
         """The first `limit` lines after a stamp, by rising stamp."""

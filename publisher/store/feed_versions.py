@@ -5,7 +5,8 @@ Rows of a feed that is no longer published stay, so that the web can tell a clos
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -18,26 +19,47 @@ KEPT = 24
 _ROW = feed_versions.c
 
 
+@dataclass(frozen=True, slots=True)
+class FeedVersion:
+    """What the feed at `path` held from `first_written` on: the `marks` of its entries (see `feeds.delta`)."""
+
+    path: str
+    sha256: str
+    first_written: datetime
+    marks: tuple[str, ...]
+
+
 class FeedVersions:
     """The feed versions of one transaction."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def put(self, path: str, sha256: str, first_written: datetime, marks: Collection[str]) -> None:
-        """Remember that the feed at `path` has these bytes now, and the `marks` of its entries (see `feeds.delta`);
-        forget its oldest version when there are too many."""
-        self._connection.execute(sa.delete(feed_versions).where(_ROW.path == path, _ROW.sha256 == sha256))
+    def put(self, versions: Sequence[FeedVersion]) -> None:
+        """Remember that these feeds have these bytes now; forget the oldest version of each that has too many."""
+        if not versions:
+            return
+        mine = _ROW.path == sa.bindparam("at")
         self._connection.execute(
-            sa.insert(feed_versions).values(
-                path=path, sha256=sha256, first_written=first_written, entries=" ".join(marks)
-            )
-        )
-        newest = (
-            sa.select(_ROW.sha256).where(_ROW.path == path).order_by(_ROW.first_written.desc(), _ROW.sha256).limit(KEPT)
+            sa.delete(feed_versions).where(mine, _ROW.sha256 == sa.bindparam("digest")),
+            [{"at": version.path, "digest": version.sha256} for version in versions],
         )
         self._connection.execute(
-            sa.delete(feed_versions).where(_ROW.path == path, _ROW.sha256.not_in(newest.scalar_subquery()))
+            sa.insert(feed_versions),
+            [
+                {
+                    "path": version.path,
+                    "sha256": version.sha256,
+                    "first_written": version.first_written,
+                    "entries": " ".join(version.marks),
+                }
+                for version in versions
+            ],
+        )
+        newest = sa.select(_ROW.sha256).where(mine).order_by(_ROW.first_written.desc(), _ROW.sha256).limit(KEPT)
+        self._connection.execute(
+            sa.delete(feed_versions).where(mine, _ROW.sha256.not_in(newest.scalar_subquery())),
+            [{"at": version.path} for version in versions],
         )
 
     def marks(self, path: str, digest: str) -> frozenset[str] | None:
