@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from publisher.store.schema import meta
 
@@ -28,6 +29,11 @@ class Meta:
         return self._connection.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar_one_or_none()
 
     def set(self, name: str, value: str) -> None:
-        changed = self._connection.execute(sa.update(meta).where(meta.c.name == name).values(value=value)).rowcount
-        if not changed:
-            self._connection.execute(sa.insert(meta).values(name=name, value=value))
+        change = sa.update(meta).where(meta.c.name == name).values(value=value)
+        if self._connection.execute(change).rowcount:
+            return
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(sa.insert(meta).values(name=name, value=value))
+        except IntegrityError:  # PostgreSQL: another process was faster since we looked
+            self._connection.execute(change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from publisher.digest.due import Watch
 from publisher.model import Frequency
@@ -25,8 +26,11 @@ class Timetables:
 
     def set(self, frequency: Frequency, watch: Watch) -> None:
         values = {name: getattr(watch, name) for name in Watch.__dataclass_fields__}
-        changed = self._connection.execute(
-            sa.update(timetables).where(timetables.c.frequency == frequency).values(values)
-        ).rowcount
-        if not changed:
-            self._connection.execute(sa.insert(timetables).values(frequency=frequency, **values))
+        change = sa.update(timetables).where(timetables.c.frequency == frequency).values(values)
+        if self._connection.execute(change).rowcount:
+            return
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(sa.insert(timetables).values(frequency=frequency, **values))
+        except IntegrityError:  # PostgreSQL: another process was faster since we looked
+            self._connection.execute(change)

@@ -68,6 +68,7 @@ class Year:
         }
         self.adopted = dict.fromkeys(Frequency, start)  # since when each frequency has its present hours
         self.looked = start
+        self.left: dict[Frequency, tuple[str, str] | None] = {}  # the hours that held until the next look
         self.keys: dict[str, str] = {}  # article -> topic
         self.set_config()
         self.readers: list[Subscriber] = [
@@ -104,6 +105,7 @@ class Year:
             hours = (self.random.choice(HOURS), self.random.choice(DAYS[frequency]))
             changed = None if self.random.random() < 0.2 else hours
             if changed != self.hours[frequency]:
+                self.left[frequency] = self.hours[frequency]
                 self.hours[frequency] = changed
                 self.adopted[frequency] = self.looked
                 self.set_config()
@@ -138,9 +140,10 @@ class Year:
             slots = [(frequency, None) for frequency in Frequency] if forced else list(due(tx, app.settings, now))
             remember_look(tx, app.settings, now)
         for frequency, slot in slots:
-            assert slot is None or self.is_slot(frequency, slot) or slot <= self.adopted[frequency]
+            assert slot is None or self.is_slot(frequency, slot)
             compose(app.store, frequency, slot=slot, now=now, terms=app.terms, letters=app.letters)
         self.looked = now
+        self.left.clear()
         if not forced:
             self.check_served(now)
         if forced or self.random.random() < 0.9:
@@ -156,9 +159,11 @@ class Year:
 
     # --- what must hold -----------------------------------------------------------------------------------------------
 
-    def slots(self, frequency: Frequency, after: datetime, upto: datetime) -> Iterator[datetime]:
-        """The slots of the present hours with after < slot <= upto, the latest first."""
-        hours = self.hours[frequency]
+    def slots(
+        self, frequency: Frequency, after: datetime, upto: datetime, hours: tuple[str, str] | None = None
+    ) -> Iterator[datetime]:
+        """The slots of `hours`, or the present ones, with after < slot <= upto, the latest first."""
+        hours = hours or self.hours[frequency]
         day = upto.astimezone(ZoneInfo(self.zone)).date() + timedelta(days=1)
         while hours and day >= after.astimezone(ZoneInfo(self.zone)).date() - timedelta(days=1):
             if is_day(day, frequency, hours[1]):
@@ -168,7 +173,11 @@ class Year:
             day -= timedelta(days=1)
 
     def is_slot(self, frequency: Frequency, slot: datetime) -> bool:
-        return slot in self.slots(frequency, slot - timedelta(hours=30), slot)
+        """Of the present hours, or of those that held when it was looked last."""
+        return any(
+            hours and slot in self.slots(frequency, slot - timedelta(hours=30), slot, hours)
+            for hours in (self.hours[frequency], self.left.get(frequency))
+        )
 
     def check_served(self, now: datetime) -> None:
         """What lay after the last look at other hours, and is not older than the grace, has its issue."""
