@@ -19,7 +19,9 @@ def explain(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Say why a reader did or did not get an article, and when they will.
+    """Say why a reader got an article or not.
+
+    And when they will, in which issue.
 
     Example: publisher explain saudi-customs-builds-smart-evaluation-on-wco-performance-measures ann@customs.example
     """
