@@ -60,8 +60,22 @@ def _mailbox(value: str) -> str:
     return value
 
 
+_TWO_LETTERS = re.compile(
+    r"""
+    aa|ab|ae|af|ak|am|an|ar|as|av|ay|az|ba|be|bg|bi|bm|bn|bo|br|bs|ca|ce|ch|co|cr|cs|cu|cv|cy|da|de|dv|dz|ee|el|en|
+    eo|es|et|eu|fa|ff|fi|fj|fo|fr|fy|ga|gd|gl|gn|gu|gv|ha|he|hi|ho|hr|ht|hu|hy|hz|ia|id|ie|ig|ii|ik|io|is|it|iu|ja|
+    jv|ka|kg|ki|kj|kk|kl|km|kn|ko|kr|ks|ku|kv|kw|ky|la|lb|lg|li|ln|lo|lt|lu|lv|mg|mh|mi|mk|ml|mn|mr|ms|mt|my|na|nb|
+    nd|ne|ng|nl|nn|no|nr|nv|ny|oc|oj|om|or|os|pa|pi|pl|ps|pt|qu|rm|rn|ro|ru|rw|sa|sc|sd|se|sg|si|sk|sl|sm|sn|so|sq|
+    sr|ss|st|su|sv|sw|ta|te|tg|th|ti|tk|tl|tn|to|tr|ts|tt|tw|ty|ug|uk|ur|uz|ve|vi|vo|wa|wo|xh|yi|yo|za|zh|zu
+    """,
+    re.VERBOSE,
+)
+"""The languages that have a code of two letters (ISO 639-1); of three letters there are thousands."""
+
+
 def check_language(tag: str) -> str:
-    if not _LANGUAGE.fullmatch(tag):
+    code = tag.partition("-")[0].lower()
+    if not _LANGUAGE.fullmatch(tag) or (len(code) == 2 and not _TWO_LETTERS.fullmatch(code)):
         raise ValueError("not a language tag (BCP 47); use e.g. 'en', 'fr' or 'pt-BR'")
     return tag
 

@@ -7,6 +7,8 @@ add have no namespace prefix, like feedgen's own: the one on the root makes them
 
 from __future__ import annotations
 
+import re
+
 from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
@@ -18,6 +20,8 @@ from publisher.feeds.value import Entry, Feed, rfc3339, text_or_html
 
 MEDIA_TYPE = "application/atom+xml"
 GENERATOR = "publisher"  # without a version: a new release must not change every feed
+# Of what could be an entity in a name or a label, the W3C validator warns unless the ampersand is written so.
+_PLAIN = re.compile(rb"<(?:name>|category )[^\n]*&amp;[^\n]*")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -48,8 +52,11 @@ def render(feed: Feed) -> bytes:
     generator.generator(GENERATOR)
     for entry in feed.entries:
         _add(generator, entry, feed)
-    content: bytes = generator.atom_str(pretty=True)
-    return content
+    return _PLAIN.sub(_marked, generator.atom_str(pretty=True))
+
+
+def _marked(line: re.Match[bytes]) -> bytes:
+    return line[0].replace(b"&amp;", b"&#x26;")
 
 
 def _neighbours(feed: Feed) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ the channel. feedgen formats dates under setlocale, which belongs to the whole p
 
 from __future__ import annotations
 
-import html
 import re
 
 from feedgen.entry import FeedEntry
@@ -17,7 +16,7 @@ from lxml import etree
 from publisher.feeds.entry_rules import require_good
 from publisher.feeds.names import ATOM as _ATOM
 from publisher.feeds.names import FH, TOMBSTONES
-from publisher.feeds.value import Entry, Feed, rfc3339, text_or_html
+from publisher.feeds.value import Entry, Feed, name_of, plain_in_html, rfc3339, text_or_html
 
 MEDIA_TYPE = "application/rss+xml"
 GENERATOR = "publisher"
@@ -43,7 +42,7 @@ def render(feed: Feed, *, ttl_minutes: int | None = None) -> bytes:
     generator.lastBuildDate(feed.updated)
     generator.generator(GENERATOR)
     if feed.rights:
-        generator.copyright(feed.rights)
+        generator.copyright(name_of(feed.rights))
     if ttl_minutes is not None:
         generator.ttl(ttl_minutes)
     for entry in feed.entries:
@@ -62,7 +61,7 @@ def _add(generator: FeedGenerator, entry: Entry, feed: Feed) -> None:
     if entry.content:
         item.content(entry.content)
     if entry.summary:
-        item.description(html.escape(entry.summary, quote=False), isSummary=True)  # a description is HTML
+        item.description(plain_in_html(entry.summary), isSummary=True)  # a description is HTML
     item.published(entry.published)
     item.category([{"term": c.term, "scheme": c.scheme, "label": c.label} for c in entry.categories])
 

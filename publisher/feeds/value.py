@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from html.entities import name2codepoint
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from publisher.clock import whole_seconds
 from publisher.feeds import notes
-from publisher.htmltext import clean_line, excerpt
+from publisher.htmltext import clean_line, excerpt, to_text
 from publisher.links import Links
 from publisher.model import ALL, Article, FiledArticle, Topic, TopicGroup
 
@@ -29,8 +30,12 @@ EARLIEST_YEAR = 1990
 """Readers and the validator take an older date for a mistake."""
 _TITLE = 80
 
+_URI_CHARACTERS = ";/?:@&=+$-._~!*'()%,#"
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
 _SLUG = re.compile(r"[^+/]+")  # in the name of a combination, as feeds.selection writes it
+_READ_TWICE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]")
+"""UTF-8 that was taken for Latin-1, as in "CafÃ©": the W3C validator warns of it wherever it stands plainly."""
+_ADDRESS = re.compile(r"(https?://)([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
 _ENTITY = re.compile(r"&(#?\w+)")
 
@@ -196,7 +201,7 @@ def build_feed(
         subtitle=clean_line(topic.description),
         updated=newest_moment(entries, tombstones, nothing_yet(site)),
         language=language,
-        author=clean_line(site.author),
+        author=name_of(site.author) or name_of(site.title) or site.tag_authority,
         rights=clean_line(site.rights),
         home_url=site.links.topic(topic.slug),
         atom_url=site.links.feed(topic.slug, "atom"),
@@ -230,13 +235,47 @@ def text_or_html(plain: str) -> tuple[str, str]:
 
     Many readers interpret titles as HTML whatever the type says, so what looks like markup is escaped and declared.
     """
-    return ("html", html.escape(plain, quote=False)) if _looks_like_markup(plain) else ("text", plain)
+    return ("html", plain_in_html(plain)) if _looks_like_markup(plain) else ("text", plain)
+
+
+def plain_in_html(plain: str) -> str:
+    """Plain text as HTML."""
+    return _said_once(html.escape(plain, quote=False))
+
+
+def _said_once(markup: str) -> str:
+    """HTML in which nothing looks like UTF-8 that was taken for Latin-1; it reads as before."""
+    return _READ_TWICE.sub(lambda found: f"{found[0][0]}&#{ord(found[0][1])};", markup)
 
 
 def _looks_like_markup(plain: str) -> bool:
     """Also what is an entity without its semicolon: browsers take some for one, the W3C validator warns of any."""
     names = _ENTITY.findall(plain)
-    return bool(_TAG.search(plain)) or any(n in name2codepoint or n == "apos" or not n.isalpha() for n in names)
+    return (
+        bool(_TAG.search(plain) or _READ_TWICE.search(plain))
+        or any(n in name2codepoint or n == "apos" or not n.isalpha() for n in names)
+    )  # fmt: skip
+
+
+def name_of(text: str) -> str:
+    """A name on one line: what has no type in Atom cannot be declared as HTML, so tags and entities go, and UTF-8 that
+    was taken for Latin-1 is read once more."""
+    if not _looks_like_markup(text):
+        return clean_line(text)
+    with suppress(UnicodeError):
+        text = text.encode("latin-1").decode("utf-8")
+    return clean_line(to_text(text).replace("<", " "))
+
+
+def uri_of(address: str) -> str:
+    """A web address in the characters of RFC 3986; an IRI (RFC 3987) becomes the URI that means the same."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        return address
+    scheme, host, rest = found.groups()
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode("ascii")
+    return scheme + quote(host, safe="[]:%-._~") + quote(rest, safe=_URI_CHARACTERS)
 
 
 def newest_moment(entries: Sequence[Entry], tombstones: Sequence[Tombstone], default: datetime) -> datetime:
@@ -259,11 +298,11 @@ def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> 
         updated=whole_seconds(article.updated),
         summary=clean_line(article.summary) or excerpt(article.text),
         # the rest was settled when it was sanitised
-        content=notes.correction(article, site.zone) + NOT_XML.sub("", article.body).strip(),
+        content=_said_once(notes.correction(article, site.zone) + NOT_XML.sub("", article.body).strip()),
         language=article.language,
-        author=clean_line(article.author or "") or None,
+        author=name_of(article.author or "") or None,
         categories=tuple(_category(topics[slug], site) for slug in filed.topics if slug in topics),
-        source_url=article.source_url,
+        source_url=uri_of(article.source_url) if article.source_url else None,
     )
 
 
@@ -285,13 +324,13 @@ def _notice(article: Article, published: datetime, site: FeedSite) -> Entry:
         published=published,
         updated=whole_seconds(article.updated),
         summary=text,
-        content=f"<p>{html.escape(text, quote=False)}</p>",
+        content=f"<p>{plain_in_html(text)}</p>",
         language=site.language,
     )
 
 
 def _category(topic: Topic, site: FeedSite) -> Category:
-    return Category(topic.slug, site.tag(topic.group.value), clean_line(topic.label))
+    return Category(topic.slug, site.tag(topic.group.value), name_of(topic.label) or topic.slug)
 
 
 def nothing_yet(site: FeedSite) -> datetime:

@@ -123,7 +123,7 @@ def facts_of_rss(content: bytes, titles: list[str]) -> Iterator[dict[str, Any]]:
         summary = html.unescape(item.findtext("description") or "")
         yield {
             "id": item.findtext("guid"),
-            "title": title if told in {title, html.escape(title, quote=False)} else told,
+            "title": title if title in {told, html.unescape(told)} else told,
             "url": item.findtext("link"),
             "source": None if via is None else via.get("href"),
             "published": rfc3339(moved),

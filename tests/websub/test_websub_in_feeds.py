@@ -63,5 +63,5 @@ def test_hubs_come_from_the_config_and_from_the_environment() -> None:
 
 @pytest.mark.parametrize("hub", ["hub.example", "ftp://hub.example/", "https://hub.example/#x", "https://h.example/>"])
 def test_a_hub_that_is_no_web_address_is_refused_by_its_key(hub: str) -> None:
-    with pytest.raises(ConfigError, match=r"websub\.hubs\.0: not a hub's address"):
+    with pytest.raises(ConfigError, match=r"websub\.hubs\[0\]: not a hub's address"):
         from_values({"websub": {"hubs": [hub]}}, {}, root=Path())
