@@ -75,20 +75,16 @@ class MailRoom:
         sending = _Sending(self._parts.store, self._press, self._parts.clock, self._post)
         if not await across(sending.any_due):
             return {}
-        try:
-            async with self._post.endpoint() as endpoint:
-                await deliver_all(
-                    endpoint,
-                    sending.letters(),
-                    connections=1,
-                    letters_per_connection=self._post.smtp.letters_per_connection,
-                    claim=sending.claim,
-                    on_result=sending.take,
-                    stop=stop,
-                )
-        finally:
-            if sending.states:
-                log.info("service_letters", **{state.value: count for state, count in sending.states.items()})
+        async with self._post.endpoint() as endpoint:
+            await deliver_all(
+                endpoint,
+                sending.letters(),
+                connections=1,
+                letters_per_connection=self._post.smtp.letters_per_connection,
+                claim=sending.claim,
+                on_result=sending.take,
+                stop=stop,
+            )
         return sending.states
 
     async def _again_and_again(self, woken: asyncio.Event, stop: asyncio.Event) -> None:
@@ -96,7 +92,9 @@ class MailRoom:
             woken.clear()
             pause = POLL_S
             try:
-                await self.work_off(stop)
+                states = await self.work_off(stop)
+                if states:
+                    log.info("service_letters", **{state.value: count for state, count in states.items()})
             except (PublisherError, OSError) as error:
                 log.error("service_letters.failed", problem=str(error))  # noqa: TRY400  one line, no traceback
                 pause = FAILED_POLL_S

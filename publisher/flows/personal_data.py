@@ -6,13 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from publisher.errors import NotFound
+from publisher.flows.export_readers import consent_record
+from publisher.model import SuppressionReason
+from publisher.readers.address import address_key, checked_address
 from publisher.store import Store, Transaction
+from publisher.tokens import ADDRESS, Signer
 
 
 def personal_data(tx: Transaction, subscriber_id: int, *, now: datetime) -> dict[str, Any]:
     """As plain JSON values; times in UTC (ISO 8601). Raises NotFound."""
     reader = tx.subscribers.get(subscriber_id)
     change = tx.address_changes.of(reader.id)
+    wordings = tx.consents.wordings()
     names = {issue.id: issue.name for issue in tx.issues.numbered()}
     return {
         "made": now.isoformat(),
@@ -33,17 +38,7 @@ def personal_data(tx: Transaction, subscriber_id: int, *, now: datetime) -> dict
             {"at": event.at.isoformat(), "event": event.event, "detail": event.detail}
             for event in tx.subscribers.events(reader.id)
         ],
-        "consents": [
-            {
-                "at": consent.at.isoformat(),
-                "act": str(consent.act),
-                "method": str(consent.method),
-                "wording": consent.wording,
-                "network": consent.network,
-                "detail": consent.detail,
-            }
-            for consent in tx.consents.of(reader.id)
-        ],
+        "consents": [consent_record(consent, wordings) for consent in tx.consents.of(reader.id)],
         "deliveries": [
             {
                 "issue": names.get(delivery.issue_id, ""),
@@ -68,15 +63,36 @@ def personal_data(tx: Transaction, subscriber_id: int, *, now: datetime) -> dict
     }
 
 
-def forget(store: Store, subscriber_id: int, *, now: datetime) -> bool:
+def forget(store: Store, signer: Signer, subscriber_id: int, *, now: datetime) -> bool:
     """Erase the reader. Their number stays in the ledger and leads to nobody, so that the sum of each issue stays
-    right; a letter of theirs that waits is not sent. Safe to repeat: False when nobody was there."""
+    right; a letter of theirs that waits is not sent. Of the address a keyed hash stays, from which nobody can read it:
+    an import shall not bring them back. Safe to repeat: False when nobody was there."""
     with store.write() as tx:
         try:
-            tx.subscribers.remove(subscriber_id, now)
+            reader = tx.subscribers.get(subscriber_id)
         except NotFound:
             return False
+        _erase(tx, signer, reader.email, subscriber_id, now)
     return True
+
+
+def forget_address(store: Store, signer: Signer, email: str, *, now: datetime) -> bool:
+    """The same by the address, whether its owner is a reader, or only somebody who signed up, or nobody. False when
+    nobody was there; the address is remembered as forgotten all the same. Raises UsageError for what is no address."""
+    address = checked_address(email)
+    with store.write() as tx:
+        reader = tx.subscribers.find(address)
+        return _erase(tx, signer, address, reader.id if reader else None, now)
+
+
+def _erase(tx: Transaction, signer: Signer, email: str, subscriber_id: int | None, now: datetime) -> bool:
+    addresses = signer.digests(ADDRESS, address_key(email))
+    wishes = tx.sign_ups.forget(addresses, subscriber_id)
+    tx.service_letters.forget(addresses)
+    tx.gate.suppress(addresses[0], SuppressionReason.FORGOTTEN, now)
+    if subscriber_id is not None:
+        tx.subscribers.remove(subscriber_id, now)
+    return subscriber_id is not None or wishes > 0
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -40,6 +40,9 @@ CHANGE_LETTER = "change-address"
 ADDRESS_CHANGED_LETTER = "address-changed"
 """Kinds of service letters, and the names of their templates below ``email/``."""
 
+STRANGERS = frozenset({SignUpMethod.FORM, SignUpMethod.API})
+"""Doors at which anybody may stand: all limits and the policy for addresses hold there."""
+
 BATCH = 100
 
 
@@ -123,31 +126,55 @@ def request_sign_up(parts: SignUpParts, wish: Wish) -> Asked:
 
     The letter goes out when the mail room works: wake it, or call it, after this.
     """
+    return request_sign_ups(parts, [wish])[0]
+
+
+def request_sign_ups(parts: SignUpParts, wishes: Sequence[Wish]) -> list[Asked]:
+    """The same for several, in one transaction."""
+    checked = [_checked(parts, wish) for wish in wishes]
+    now = parts.clock()
+    with parts.store.write() as tx:
+        tx.consents.keep_wording(parts.terms.wording, parts.terms.consent, now)
+        return [_take(tx, parts, wish, now) for wish in checked]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A wish that can be, in its one spelling."""
+
+    wish: Wish
+    email: str = field(repr=False)
+    topics: tuple[str, ...]
+    language: str
+
+
+def _checked(parts: SignUpParts, wish: Wish) -> _Checked:
     terms = parts.terms
     email = checked_address(wish.email)
     topics, language = _checked_choice(terms, wish)
-    stranger = wish.method in {SignUpMethod.FORM, SignUpMethod.API}
-    if stranger:
+    if wish.method in STRANGERS:
         terms.policy.check(email)
-    addresses, network = parts.addresses(email), parts.network(wish.host)
-    now = parts.clock()
-    with parts.store.write() as tx:
-        judgement = pass_gate(tx, parts, email, host=wish.host, now=now, stranger=stranger)
-        if judgement.granted:
-            tx.consents.keep_wording(terms.wording, terms.consent, now)
-            tx.sign_ups.add(
-                email=email,
-                address=addresses[0],
-                topics=topics,
-                frequency=wish.frequency,
-                language=language,
-                method=wish.method,
-                network=network,
-                wording=terms.wording,
-                asked=now,
-                expires=now + terms.confirm_within,
-            )
-    return Asked(judgement.ruling, judgement.wait, addresses[0])
+    return _Checked(wish, email, topics, language)
+
+
+def _take(tx: Transaction, parts: SignUpParts, checked: _Checked, now: datetime) -> Asked:
+    wish, address = checked.wish, parts.addresses(checked.email)[0]
+    stranger = wish.method in STRANGERS
+    judgement = pass_gate(tx, parts, checked.email, host=wish.host, now=now, stranger=stranger)
+    if judgement.granted:
+        tx.sign_ups.add(
+            email=checked.email,
+            address=address,
+            topics=checked.topics,
+            frequency=wish.frequency,
+            language=checked.language,
+            method=wish.method,
+            network=parts.network(wish.host),
+            wording=parts.terms.wording,
+            asked=now,
+            expires=now + parts.terms.confirm_within,
+        )
+    return Asked(judgement.ruling, judgement.wait, address)
 
 
 def settle_asked(parts: SignUpParts) -> int:
@@ -173,14 +200,16 @@ def is_under_pressure(parts: SignUpParts) -> bool:
 
 
 def _checked_choice(terms: SignUpTerms, wish: Wish) -> tuple[tuple[str, ...], str]:
+    """Topics and language. Strangers choose among what the form offers; the operator knows better."""
     topics = order_topics(wish.topics, terms.topic_order) if wish.topics else (ALL,)
     if not topics or set(wish.topics) - set(topics):
         raise UsageError("Please choose topics from the list.")
-    if wish.frequency not in terms.frequencies:
-        raise UsageError("Please choose how often the digest comes.")
     language = wish.language or terms.languages[0]
-    if language not in terms.languages:
-        raise UsageError("Please choose a language from the list.")
+    if wish.method in STRANGERS:
+        if wish.frequency not in terms.frequencies:
+            raise UsageError("Please choose how often the digest comes.")
+        if language not in terms.languages:
+            raise UsageError("Please choose a language from the list.")
     return topics, language
 
 

@@ -118,6 +118,15 @@ class Subscribers:
         found = self._found(sa.select(*_FIELDS).where(subscribers.c.email_key == address_key(email)))
         return found[0] if found else None
 
+    def known(self, keys: Collection[str]) -> dict[str, tuple[int, SubscriberState]]:
+        """Number and state of the readers among those mailboxes, by their `address_key`."""
+        found: dict[str, tuple[int, SubscriberState]] = {}
+        for batch in batches(keys):
+            query = sa.select(subscribers.c.email_key, subscribers.c.id, subscribers.c.state)
+            for key, number, state in self._connection.execute(query.where(subscribers.c.email_key.in_(batch))):
+                found[key] = number, state
+        return found
+
     def set_state(self, subscriber_id: int, state: SubscriberState, now: datetime, *, reason: str) -> Subscriber:
         """`reason` goes to the events: who or what wanted it, without an address. Raises NotFound."""
         former = self.get(subscriber_id)

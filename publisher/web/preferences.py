@@ -99,7 +99,7 @@ def routes(app: App, pages: WebPages) -> list[Route]:
 
     async def delete(request: Request) -> Response:
         reader_id = _reader(app, request)
-        await run_in_threadpool(forget, app.store, reader_id, now=app.clock())
+        await run_in_threadpool(forget, app.store, app.signer, reader_id, now=app.clock())
         return page(pages.message("You are deleted", _DELETED))
 
     def guarded(answer: Answer) -> Answer:

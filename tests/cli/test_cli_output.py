@@ -37,7 +37,7 @@ LISTINGS = {
 SINGLE = {
     f"articles show {ARTICLE}": names(Article) | {"filings", "url"},
     f"topics explain {ARTICLE}": {"key", "title", "filings", "rules"},
-    f"subscribers show {READER}": names(Subscriber) | {"deliveries", "events"},
+    f"subscribers show {READER}": names(Subscriber) | {"deliveries", "events", "consents"},
     "issues show weekly-1": names(Issue)
     | {"selected", "states", "pending", "balances", "editions", "page", "troubled"},
     "runs show 1": names(Run),
@@ -45,7 +45,7 @@ SINGLE = {
     "issues retry weekly-1": {"issue", "planned"},
     "publish": {"run", "state", "ingest", "site", "issues", "pings", "delivery"},
     "publish --dry-run": {"dry_run", "ingest", "site", "issues", "pings", "delivery"},
-    "deliver": {"states", "problem", "outbox", "waiting"},
+    "deliver": {"states", "service", "problem", "outbox", "waiting"},
     "digest preview monthly": {"subject", "text", "html"},
     "subscribers add bob@port.example --topics environment": names(Subscriber),
 }

@@ -1,0 +1,169 @@
+"""A table of readers (CSV) -> rows, and back. Floor: readers; pure.
+
+The first line names the columns; `email` must be among them, the others may be missing and come in any order:
+
+    email,state,frequency,language,topics,created,consent
+    ann@customs.example,active,weekly,en,environment region-europe,2026-03-02T07:00:00+00:00,confirmed 2026-03-02 ...
+
+Commas, semicolons or tabs part the columns, as the spreadsheet likes it; topics are parted by blanks, commas or
+semicolons. A bad row is told with its line, and kept out; what follows it is read on.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from publisher.errors import SourceError, UsageError
+from publisher.model import ALL, Frequency, SubscriberState
+from publisher.readers.address import checked_address
+
+COLUMNS = ("email", "state", "frequency", "language", "topics", "created", "consent")
+MAX_CONSENT = 300
+_DELIMITERS = ",;\t"
+_PARTED = re.compile(r"[\s,;]+")
+_LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
+_FORMULA = "=+-@\t\r"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderRow:
+    """A good row. `line` is where it begins, from 1; `topics` and the rest are filled in where the row says nothing."""
+
+    line: int
+    email: str = field(repr=False)
+    state: SubscriberState
+    frequency: Frequency
+    language: str
+    topics: tuple[str, ...]
+    consent: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is kept out, and why; the text repeats no address."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a row gets where it says nothing, and the topics that there are: label or slug in lower case -> slug."""
+
+    topics: tuple[str, ...]
+    frequency: Frequency
+    language: str
+    known_topics: Mapping[str, str]
+
+
+def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | BadRow]:
+    """The rows of `lines` (with their line ends), as they come. Raises SourceError without a line that names an
+    `email` column."""
+    source = _Lines(lines)
+    first = next(source, "")
+    head = first.lstrip("\ufeff")
+    delimiter = max(_DELIMITERS, key=head.count)
+    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    if "email" not in names or len(set(names) - {""}) != len([name for name in names if name]):
+        raise SourceError(
+            "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency"
+        )
+    reader = csv.reader(source, delimiter=delimiter)
+    while True:
+        line = source.number + 1
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield BadRow(line, f"cannot be read: {error}")
+            continue
+        if any(value.strip() for value in values):
+            yield _row(line, names, values, defaults)
+
+
+class _Lines:
+    """Lines, counted."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.number = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        return line
+
+
+def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> ReaderRow | BadRow:
+    if len(values) > len(names):
+        return BadRow(line, f"has {len(values)} columns, and the first line names {len(names)}")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for value in values for character in value):
+        return BadRow(line, "is no text in UTF-8")
+    cells = {name: value.strip() for name, value in zip(names, values, strict=False)}
+    try:
+        return ReaderRow(
+            line=line,
+            email=_email(cells.get("email", "")),
+            state=_state(cells.get("state", "")),
+            frequency=_frequency(cells.get("frequency", ""), defaults.frequency),
+            language=_language(cells.get("language", ""), defaults.language),
+            topics=_topics(cells.get("topics", ""), defaults),
+            consent=" ".join(cells.get("consent", "").split())[:MAX_CONSENT],
+        )
+    except UsageError as error:
+        return BadRow(line, str(error))
+
+
+def _email(text: str) -> str:
+    if not text:
+        raise UsageError("no address")
+    return checked_address(text)
+
+
+def _state(text: str) -> SubscriberState:
+    try:
+        return SubscriberState(text.lower()) if text else SubscriberState.ACTIVE
+    except ValueError:
+        raise UsageError(f"state {text[:30]!r} is none of {', '.join(SubscriberState)}") from None
+
+
+def _frequency(text: str, default: Frequency) -> Frequency:
+    try:
+        return Frequency(text.lower()) if text else default
+    except ValueError:
+        raise UsageError(f"frequency {text[:30]!r} is none of {', '.join(Frequency)}") from None
+
+
+def _language(text: str, default: str) -> str:
+    if text and not _LANGUAGE.fullmatch(text):
+        raise UsageError(f"language {text[:30]!r} is no language tag, such as en or pt-BR")
+    return text or default
+
+
+def _topics(text: str, defaults: Defaults) -> tuple[str, ...]:
+    known = {ALL: ALL, **defaults.known_topics}
+    whole = known.get(text.lower())
+    if whole:
+        return (whole,)
+    names = [name for name in _PARTED.split(text.lower()) if name]
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise UsageError(f"no topic {strange[0][:60]!r}; `publisher topics list` shows them")
+    return tuple(dict.fromkeys(known[name] for name in names)) or defaults.topics
+
+
+def known_topics(topics: Collection[tuple[str, str]]) -> dict[str, str]:
+    """From (slug, label) of each topic, for `Defaults`."""
+    return {label.lower(): slug for slug, label in topics} | {slug: slug for slug, _ in topics}
+
+
+def cell(value: str) -> str:
+    """`value` for a spreadsheet: a blank in front of what it would take for a formula; `read_rows` takes it away."""
+    return f" {value}" if value.startswith(tuple(_FORMULA)) else value
