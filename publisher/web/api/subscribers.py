@@ -117,7 +117,7 @@ def change_subscriber(api: TheApi, caller: Writer, subscriber: Number, wanted: C
 
 @router.delete("/subscribers/{subscriber}", summary="Erase a reader", status_code=204)
 def delete_subscriber(api: TheApi, caller: Writer, subscriber: Number) -> None:
-    if not forget(api.app.store, subscriber, now=api.now()):
+    if not forget(api.app.store, api.app.signer, subscriber, now=api.now()):
         raise NotFound("subscriber", str(subscriber))
     api.note(caller, "reader erased", f"reader {subscriber}")
 
