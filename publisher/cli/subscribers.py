@@ -200,7 +200,7 @@ def remove(email: EmailArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def forget(email: EmailArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Erase a reader, as the law gives them the right to.
+    """Erase a reader.
 
     Address, topics and settings go, also a sign-up that waits. The sums of issues stay right. A mark from which nobody
     can read the address keeps an import from bringing them back.
