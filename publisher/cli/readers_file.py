@@ -80,9 +80,9 @@ def export(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write all readers as CSV, or with --json with consents and history.
+    """Write all readers as CSV or JSON.
 
-    `publisher subscribers import` takes the CSV.
+    JSON has what they agreed to and what happened to them, too; `publisher subscribers import` takes the CSV.
 
     Example: publisher subscribers export --to readers.csv
     """
