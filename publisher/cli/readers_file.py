@@ -26,8 +26,8 @@ IncludeLeft = Annotated[
 
 
 def register(group: typer.Typer) -> None:
-    group.command("import")(import_)
     group.command()(export)
+    group.command("import")(import_)
 
 
 def import_(
@@ -47,7 +47,7 @@ def import_(
     `publisher subscribers export` writes them. Bad rows are told with their line and kept out (exit code 1); the good
     ones come in. Who is known stays as they are, and who left stays away.
 
-    Example: publisher subscribers import - --dry-run
+    Example: publisher subscribers import readers.csv --dry-run
     """
     from publisher.flows.import_readers import ImportTerms, RowOutcome, import_readers
     from publisher.readers.table import Defaults, known_topics

@@ -205,7 +205,7 @@ def forget(email: EmailArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     Address, topics and settings go, also a sign-up that waits. The sums of issues stay right. A mark from which nobody
     can read the address keeps an import from bringing them back.
 
-    Example: publisher subscribers forget ann@customs.example
+    Example: publisher subscribers forget bob@customs.example
     """
     from publisher.flows.personal_data import forget_address
 
