@@ -199,8 +199,10 @@ async def running(app: App) -> AsyncIterator[Timetable]:
 
 async def run_timetable(app: App, stop: asyncio.Event) -> None:
     """The timetable alone, without a web server, until `stop` is set."""
-    async with running(app):
+    async with running(app) as timetable:
+        log.info("timetable.running", jobs=list(timetable.next_times()))
         await stop.wait()
+    log.info("stopped")
 
 
 class Timetable:

@@ -32,6 +32,7 @@ from publisher.cli import (
     runs,
     serve,
     site,
+    status,
     subscribers,
     topics,
 )
@@ -61,6 +62,7 @@ for _commands in (
     bounces,
     dkim,
     explain,
+    status,
     runs,
     admin,
     serve,

@@ -22,12 +22,14 @@ from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT
 from publisher.store.operators import Operator, Session
 from publisher.store.overview import TopicMonth, TopicReaders, Trouble
+from publisher.store.schema import HEAD as SCHEMA
 from publisher.store.service_letters import ServiceLetter
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
 
 __all__ = [
     "FIRST",
     "INSTALLED_AT",
+    "SCHEMA",
     "AddressChange",
     "ArchiveRow",
     "AudienceRow",

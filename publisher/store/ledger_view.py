@@ -49,12 +49,14 @@ class LedgerView:
             query = query.where(deliveries.c.issue_id == issue_id)
         return self._connection.execute(query).scalar_one()
 
-    def next_attempt(self, *, include_uncertain: bool = False) -> datetime | None:
-        """When the first of the deferred (and uncertain) letters is due."""
+    def next_attempt(self, issue_id: int | None = None, *, include_uncertain: bool = False) -> datetime | None:
+        """When the first of the deferred (and uncertain) letters is due, of one issue or of all."""
         states = [DeliveryState.DEFERRED, *([DeliveryState.UNCERTAIN] if include_uncertain else [])]
         query = sa.select(sa.func.min(deliveries.c.next_attempt)).where(
             deliveries.c.state.in_(states), deliveries.c.next_attempt.is_not(None)
         )
+        if issue_id is not None:
+            query = query.where(deliveries.c.issue_id == issue_id)
         first: datetime | None = self._connection.execute(query).scalar_one()
         return first
 
