@@ -7,6 +7,7 @@ Begins at a feed of any format: Atom and RSS lead to archives (RFC 5005, 4) or p
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ _ENCODED = "{http://purl.org/rss/1.0/modules/content/}encoded"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An entry as one document has it; `content` is its HTML, or its summary where there is no more."""
+    """An entry as one document has it; `title` is plain, `content` its HTML, or its summary where there is no more."""
 
     updated: datetime
     title: str
@@ -116,10 +117,8 @@ def _atom(url: str, root: etree._Element) -> _Read:
     said: list[_Said] = []
     for entry in root.findall(f"{{{ATOM}}}entry"):
         moment = _moment(entry.findtext(f"{{{ATOM}}}updated"), url)
-        title, content, summary = (
-            entry.findtext(f"{{{ATOM}}}{name}") or "" for name in ("title", "content", "summary")
-        )
-        version = Version(moment, title, content or summary)
+        content, summary = (entry.findtext(f"{{{ATOM}}}{name}") or "" for name in ("content", "summary"))
+        version = Version(moment, _title(entry.find(f"{{{ATOM}}}title")), content or summary)
         said.append(((entry.findtext(f"{{{ATOM}}}id") or "").strip(), moment, version))
     return _with_neighbours(said, root, url)
 
@@ -129,7 +128,7 @@ def _rss(url: str, channel: etree._Element) -> _Read:
     for item in channel.findall("item"):
         moment = _moment(item.findtext(f"{{{ATOM}}}updated") or item.findtext("pubDate"), url)
         content = item.findtext(_ENCODED) or item.findtext("description") or ""
-        version = Version(moment, item.findtext("title") or "", content)
+        version = Version(moment, html.unescape(item.findtext("title") or ""), content)
         said.append(((item.findtext("guid") or "").strip(), moment, version))
     return _with_neighbours(said, channel, url)
 
@@ -162,6 +161,11 @@ def _json(url: str, content: bytes) -> _Read:
     gone: Any = feed.get("_tombstones", {})
     said += [(deleted["ref"], _moment(deleted["when"], url), None) for deleted in gone.get("deleted", ())]
     return _Read(said, next_page=None if older is None else urljoin(url, older))
+
+
+def _title(element: etree._Element | None) -> str:
+    text = "" if element is None else element.text or ""
+    return html.unescape(text) if element is not None and element.get("type") == "html" else text
 
 
 def _tombstones(parent: etree._Element, url: str) -> Iterator[tuple[str, datetime, None]]:
