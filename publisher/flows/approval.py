@@ -17,7 +17,7 @@ from email.utils import parseaddr
 from publisher.clock import Clock
 from publisher.config import Settings
 from publisher.digest.render import SLOTS
-from publisher.errors import PublisherError, UsageError
+from publisher.errors import Conflict, PublisherError
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post
 from publisher.links import issue_path
@@ -59,11 +59,11 @@ def find_waiting(store: Store, issue_id: int) -> Waiting | None:
 def approve(store: Store, name: str, now: datetime) -> Issue:
     """Let the waiting issue `name` be sent, by the next run or `publisher deliver`. Its letters get today's date.
 
-    Raises NotFound, and UsageError when it does not wait."""
+    Raises NotFound, and Conflict when it does not wait."""
     with store.write() as tx:
         issue = tx.issues.by_name(name)
         if not tx.deliveries.approve(issue.id, now):
-            raise UsageError(f"{name} does not wait for approval, it is {issue.state}")
+            raise Conflict(f"{name} does not wait for approval, it is {issue.state}")
         return tx.issues.get(issue.id)
 
 
@@ -72,7 +72,7 @@ def refuse(store: Store, name: str, now: datetime, *, reason: str = "refused by 
     with store.write() as tx:
         issue = tx.issues.by_name(name)
         if not tx.deliveries.refuse(issue.id, now):
-            raise UsageError(f"{name} does not wait for approval, it is {issue.state}")
+            raise Conflict(f"{name} does not wait for approval, it is {issue.state}")
         tx.issues.set_state(issue.id, IssueState.REFUSED, now=now, reason=reason)
         return tx.issues.get(issue.id)
 

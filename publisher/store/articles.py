@@ -192,11 +192,20 @@ class Articles:
         return self._filed(query.order_by(filings.c.stamp.desc()).limit(limit))
 
     def list(
-        self, *, topic: str | None = None, limit: int = 100, offset: int = 0, query: str | None = None
+        self,
+        *,
+        topic: str | None = None,
+        limit: int = 100,
+        offset: int = 0,
+        query: str | None = None,
+        withdrawn: bool = False,
     ) -> FiledArticles:
-        """By falling date. Each word of `query` must stand in the title or summary, in whatever case."""
+        """By falling date. Each word of `query` must stand in the title or summary, in whatever case. `withdrawn`:
+        those that the operator took out, which are filed under no topic, instead of the others."""
         select = sa.select(*_COLUMNS)
-        if topic is None or topic == ALL:
+        if withdrawn:
+            select = select.where(~_LIVE).order_by(articles.c.withdrawn.desc(), articles.c.key.desc())
+        elif topic is None or topic == ALL:
             select = select.where(_LIVE).order_by(articles.c.published.desc(), articles.c.key.desc())
         else:
             select = (

@@ -241,6 +241,11 @@ class Subscribers:
         query = sa.select(*_FIELDS).where(subscribers.c.id > after_id, *_conditions(state, frequency, topic))
         return self._found(query.order_by(subscribers.c.id).limit(limit))
 
+    def search(self, text: str, limit: int) -> SubscriberList:
+        """Those with `text` in their address, in whatever case, by rising id."""
+        query = sa.select(*_FIELDS).where(subscribers.c.email.icontains(text, autoescape=True))
+        return self._found(query.order_by(subscribers.c.id).limit(limit))
+
     def count(
         self,
         *,

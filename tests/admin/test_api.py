@@ -19,7 +19,7 @@ from publisher.app import App
 from publisher.cli import run as command
 from publisher.flows.api_tokens import add_token, allows, checked_token, revoke_token
 from publisher.flows.run import Order, publish
-from publisher.model import Frequency, Scope
+from publisher.model import Frequency, IssueState, Scope
 from publisher.web.server import make_asgi
 
 PATIENCE_S = 60
@@ -251,7 +251,7 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(robot: TestClient) -> No
 
 
 def test_readers_are_added_changed_and_erased(robot: TestClient, visitor: TestClient, app: App) -> None:
-    new = {"email": "bob@customs.example", "topics": ["environment"], "frequency": "daily"}
+    new = {"email": "bob@customs.example", "topics": ["environment"], "frequency": "daily", "vouched": True}
     added = robot.post("/api/v1/subscribers", json=new)
     assert added.status_code == 201
     number = added.json()["id"]
@@ -281,12 +281,34 @@ def test_what_cannot_be_a_reader_is_refused_without_repeating_the_address(robot:
     assert "eve@" not in answer.text
 
 
+def test_without_vouching_a_letter_asks_and_the_answer_is_the_same_for_all(robot: TestClient, app: App) -> None:
+    answers = [
+        robot.post("/api/v1/subscribers", json={"email": email})
+        for email in ("alice@customs.example", "new@customs.example")
+    ]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, '{"status":"asked"}')}
+    with app.store.read() as tx:
+        known = tx.subscribers.find("new@customs.example")
+    assert known is None or known.state == "pending"
+
+
+def test_vouching_needs_a_scope_of_its_own(visitor: TestClient, app: App) -> None:
+    header = {"authorization": f"Bearer {token(app, Scope.SUBSCRIBERS_WRITE)}"}
+    new = {"email": "bob@customs.example", "vouched": True}
+    assert problem(visitor.post("/api/v1/subscribers", json=new, headers=header))["status"] == 403
+
+
 def test_an_issue_is_paused_resumed_cancelled_and_sent_to_the_remainder(
     robot: TestClient, app: App, published: None
 ) -> None:
     assert problem(robot.post("/api/v1/issues/weekly-1/pause"))["status"] == 409
     assert robot.post("/api/v1/issues/weekly-1/retry").json() == {"issue": "weekly-1", "planned": 0}
+    assert problem(robot.post("/api/v1/issues/weekly-1/approve"))["status"] == 409
     assert problem(robot.get("/api/v1/issues/weekly-9"))["status"] == 404
+    with app.store.write() as tx:
+        tx.issues.set_state(tx.issues.by_name("weekly-1").id, IssueState.SENDING, now=app.clock())
+    for act, body in (("pause", {"waiting": 0}), ("resume", {"waiting": 0}), ("cancel", {"not_sent": 0})):
+        assert robot.post(f"/api/v1/issues/weekly-1/{act}").json() == {"issue": "weekly-1", **body}
 
 
 def test_answers_have_the_shapes_of_the_command_line(

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from publisher.app import App
 from publisher.errors import NotFound, PublisherError, RunInProgress, UsageError
-from publisher.web.admin import audit, dashboard, publishing, sign_in
+from publisher.web.admin import articles, audit, dashboard, issues, publishing, readers, sign_in, tokens
 from publisher.web.admin.desk import Desk
 from publisher.web.admin.pages import AdminPages
 from publisher.web.bodies import BodyLimit
@@ -41,7 +41,7 @@ _TITLES: Mapping[int, str] = {
 
 def make_admin(app: App, runs: RunDesk) -> ASGIApp:
     desk = Desk(app, runs, AdminPages(app.settings), Throttle(time.monotonic))
-    rooms = (sign_in, dashboard, publishing, audit)
+    rooms = (sign_in, dashboard, publishing, articles, readers, issues, tokens, audit)
     routes = [route for room in rooms for route in room.routes(desk)]
     routes.append(Route("/assets/{name}", desk.pages.asset, methods=["GET", "HEAD"]))
     handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {

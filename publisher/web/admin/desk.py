@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from publisher.app import App
 from publisher.flows.operators import SignedIn, signed_in
 from publisher.web.admin.pages import AdminPages
+from publisher.web.origin import comes_from_here
 from publisher.web.run_desk import RunDesk
 from publisher.web.throttle import Throttle
 
@@ -73,7 +74,7 @@ class Visit:
 
     def field(self, name: str) -> str:
         """A field of the form, "" where it is missing."""
-        return str(self.form.get(name, ""))
+        return str(self.form.get(name, "")).replace("\0", "")
 
     def asked(self, name: str) -> str:
         """A value of the query, "" where it is missing."""
@@ -100,6 +101,21 @@ class Visit:
 
 
 DONE = {
+    "added": "Added.",
+    "asked": "A letter asks them to confirm. They are a reader when they have.",
+    "changed": "Changed.",
+    "corrected": "Corrected. The next run publishes it.",
+    "unchanged": "Nothing was changed: it says what it said.",
+    "withdrawn": "Withdrawn. The next run says so in its place.",
+    "restored": "Brought back. The next run publishes it.",
+    "erased": "Erased. What they got is counted still, and leads to nobody.",
+    "retry": "Its failed letters are planned once more. The next run sends them.",
+    "pause": "Paused: nothing more is handed over.",
+    "resume": "Resumed. The next run sends what waits.",
+    "cancel": "Cancelled: what waited will not be sent.",
+    "approve": "Approved. The next run sends it.",
+    "refuse": "Refused: nobody gets it. Its articles come with the next one.",
+    "revoked": "The token is revoked.",
     "under-way": "A run was under way already, so no second one was started. This is it.",
 }
 """What a page says after the change that led to it, by the word in its address: nobody's text gets in that way."""
@@ -118,7 +134,7 @@ def guarded(desk: Desk, path: str, handler: Handler, *, methods: Sequence[str] =
             return RedirectResponse(desk.href("sign-in", to=_below(request)), 303)
         if request.method != "POST":
             return await handler(Visit(desk, request, session, FormData()))
-        refuse_other_origins(request)
+        refuse_other_origins(request, desk.app.links.base_url)
         async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
             if not hmac.compare_digest(str(form.get(CSRF, "")).encode(), session.csrf.encode()):
                 raise HTTPException(403, _NOT_OURS)
@@ -127,16 +143,11 @@ def guarded(desk: Desk, path: str, handler: Handler, *, methods: Sequence[str] =
     return Route(path, endpoint, methods=[*methods, "HEAD"] if "GET" in methods else [*methods])
 
 
-def refuse_other_origins(request: Request) -> None:
+def refuse_other_origins(request: Request, base_url: str) -> None:
     """403 for a form that another site's page sent. Browsers say so in Sec-Fetch-Site, where the connection is
     encrypted or local, and in Origin; what sends neither is no browser, and has no cookie of ours."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        ours = site in {"same-origin", "none"}
-    else:
-        origin = request.headers.get("origin")
-        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if not ours:
+    told = "sec-fetch-site" in request.headers or "origin" in request.headers
+    if told and not comes_from_here(request, base_url):
         raise HTTPException(403, _NOT_OURS)
 
 

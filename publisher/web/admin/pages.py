@@ -38,6 +38,11 @@ NAVIGATION = (
     ("", "Overview"),
     ("publish", "Publish"),
     ("runs", "Runs"),
+    ("articles", "Articles"),
+    ("readers", "Readers"),
+    ("issues", "Issues"),
+    ("preview", "Preview"),
+    ("tokens", "Tokens"),
     ("audit", "Log"),
 )
 _ASSETS = {"admin.css": "text/css; charset=utf-8", "progress.js": "text/javascript; charset=utf-8"}

@@ -31,7 +31,7 @@ def routes(desk: Desk) -> list[Route]:
         return await _form(desk, to=request.query_params.get("to", ""))
 
     async def sign_in(request: Request) -> Response:
-        refuse_other_origins(request)
+        refuse_other_origins(request, desk.app.links.base_url)
         host = request.client.host if request.client else ""
         async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
             name, password, to = (str(form.get(field, "")) for field in ("name", "password", "to"))

@@ -103,13 +103,14 @@ def list_articles(
     api: TheApi,
     topic: Annotated[Text | None, Query(max_length=100, description="only those filed under it")] = None,
     search: Annotated[Text | None, Query(max_length=200, description="words of title or summary")] = None,
+    withdrawn: Annotated[bool, Query(description="those that were withdrawn, instead of the others")] = False,
     limit: Limit = NUMBER_OF_PAGE,
     offset: Offset = 0,
 ) -> list[ArticleLine]:
     if topic is not None:
         api.app.require_topic(topic)
     with api.app.store.read() as tx:
-        found = tx.articles.list(topic=topic, limit=limit + 1, offset=offset, query=search)
+        found = tx.articles.list(topic=topic, limit=limit + 1, offset=offset, query=search, withdrawn=withdrawn)
     return [_line(filed) for filed in page_of(found, limit, request, response, offset=offset + limit)]
 
 

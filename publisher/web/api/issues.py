@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from publisher.flows import issue_desk
+from publisher.flows import approval, issue_desk
 from publisher.model import (
     ApiToken,
     Delivery,
@@ -152,6 +152,35 @@ def cancel(api: TheApi, caller: Writer, issue: Name) -> NotSent:
     name, left = issue_desk.cancel(api.app.store, issue, now=api.now())
     api.note(caller, "issue cancelled", name, f"{left} letters not sent")
     return NotSent(issue=name, not_sent=left)
+
+
+class Decided(BaseModel):
+    issue: str
+    state: IssueState
+
+
+@router.post(
+    "/issues/{issue}/approve",
+    summary="Let an issue that waits for the editor be sent",
+    response_model=Decided,
+    responses={409: {"description": "it does not wait", "x-problem": True}},
+)
+def approve(api: TheApi, caller: Writer, issue: Name) -> Decided:
+    done = approval.approve(api.app.store, issue, api.now())
+    api.note(caller, "issue approved", done.name)
+    return Decided(issue=done.name, state=done.state)
+
+
+@router.post(
+    "/issues/{issue}/refuse",
+    summary="Send nothing of an issue that waits for the editor",
+    response_model=Decided,
+    responses={409: {"description": "it does not wait", "x-problem": True}},
+)
+def refuse(api: TheApi, caller: Writer, issue: Name) -> Decided:
+    done = approval.refuse(api.app.store, issue, api.now())
+    api.note(caller, "issue refused", done.name)
+    return Decided(issue=done.name, state=done.state)
 
 
 def _facts(issue: Issue, total: IssueSum) -> dict[str, object]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from publisher.errors import NotFound
 from publisher.flows.api_tokens import allows
 from publisher.flows.personal_data import forget, personal_data
 from publisher.flows.reader_desk import ReaderChange, change_reader
+from publisher.flows.sign_up import Wish, request_sign_up
 from publisher.flows.subscribe import add_subscriber, find_subscriber
-from publisher.model import ApiToken, Delivery, Frequency, Scope, Subscriber, SubscriberState
+from publisher.model import ALL, ApiToken, Delivery, Frequency, Scope, SignUpMethod, Subscriber, SubscriberState
+from publisher.readers.gate import Ruling
 from publisher.store import SubscriberEvent
 from publisher.web.api.access import Api, Text, TheApi, needs
 from publisher.web.api.paging import NUMBER_OF_PAGE, After, Limit, Number, page_of
@@ -53,6 +58,13 @@ class NewSubscriber(BaseModel):
     topics: list[Text] = Field(["all"], min_length=1, max_length=50, description="slugs; all means everything")
     frequency: Frequency = Frequency.WEEKLY
     language: Text | None = Field(None, max_length=35, description="BCP 47; the site's, if left out")
+    vouched: bool = Field(False, description="you vouch that they asked for it: no letter asks them to confirm")
+
+
+class Asked(BaseModel):
+    """If this address can be subscribed, a letter is on its way."""
+
+    status: Literal["asked"] = "asked"
 
 
 class Change(BaseModel):
@@ -135,15 +147,46 @@ def export_subscriber(api: TheApi, subscriber: Number) -> dict[str, Any]:
 
 @router.post(
     "/subscribers",
-    summary="Add a reader for whom you vouch",
-    description="They are active at once, without a confirmation letter: only with the scope subscribers:vouch.",
-    status_code=201,
-    response_model=SubscriberFacts,
-    responses={409: {"description": "there is a reader of this address", "x-problem": True}},
+    summary="Ask somebody whether they want the digest, or add a reader for whom you vouch",
+    description="Without `vouched` a letter asks them to confirm (202), whether or not the address is known. With it, "
+    "and with the scope subscribers:vouch, they are active at once (201).",
+    status_code=202,
+    response_model=Asked,
+    responses={
+        201: {"description": "added at once", "model": SubscriberFacts},
+        409: {"description": "there is a reader of this address (with `vouched`)", "x-problem": True},
+    },
 )
-def create_subscriber(api: TheApi, caller: Writer, wanted: NewSubscriber) -> Subscriber:
+async def create_subscriber(api: TheApi, caller: Writer, wanted: NewSubscriber) -> Any:
+    if not wanted.vouched:
+        return await _ask(api, caller, wanted)
     if not allows(caller.scopes, Scope.SUBSCRIBERS_VOUCH):
         raise HTTPException(403, f"The token {caller.name!r} has no scope {Scope.SUBSCRIBERS_VOUCH}.")
+    reader = await run_in_threadpool(_add, api, caller, wanted)
+    headers = {"Location": f"{api.app.links.base_url}api/v1/subscribers/{reader.id}", "Cache-Control": "no-store"}
+    return JSONResponse(SubscriberFacts.model_validate(reader).model_dump(mode="json"), 201, headers)
+
+
+async def _ask(api: Api, caller: ApiToken, wanted: NewSubscriber) -> Asked:
+    """By the gate that everybody goes through; the answer is the same for a known and an unknown address."""
+    topics = () if wanted.topics == [ALL] else wanted.topics
+    wish = Wish(
+        email=wanted.email,
+        topics=topics,
+        frequency=wanted.frequency,
+        language=wanted.language or "",
+        method=SignUpMethod.API,
+    )
+    asked = await run_in_threadpool(request_sign_up, api.app.sign_up, wish)
+    if asked.ruling not in {Ruling.LETTER, Ruling.ADDRESS, Ruling.BLOCKED}:
+        wait = str(max(1, math.ceil(asked.wait.total_seconds())))
+        raise HTTPException(429, "Too many sign-ups at the moment; try again later.", {"Retry-After": wait})
+    api.app.mail_room.wake()
+    await run_in_threadpool(api.note, caller, "reader asked to confirm", "by letter")
+    return Asked()
+
+
+def _add(api: Api, caller: ApiToken, wanted: NewSubscriber) -> Subscriber:
     for topic in wanted.topics:
         api.app.require_topic(topic)
     reader = add_subscriber(
