@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from publisher.config import check_language
-from publisher.errors import UsageError
+from publisher.errors import Conflict, UsageError
 from publisher.flows.compose import order_topics, starting_watermark
 from publisher.flows.sign_up import SignUpParts
 from publisher.model import (
@@ -41,12 +41,13 @@ def vouch(
     frequency: Frequency,
     language: str,
     include_left: bool = False,
+    method: SignUpMethod = SignUpMethod.COMMAND,
 ) -> Subscriber:
     """Add a reader who is active at once; one who had not confirmed yet need not any more. They start where the last
     issue of their frequency ended.
 
-    Raises UsageError for what is no address, an empty choice of topics, a reader who is there already, and, unless
-    `include_left`, for one in LEFT.
+    Raises UsageError for what is no address and an empty choice of topics, Conflict for a reader who is there already
+    and, unless `include_left`, for one in LEFT.
     """
     address = checked_address(email)
     chosen = order_topics(topics, parts.terms.topic_order)
@@ -60,7 +61,7 @@ def vouch(
     with parts.store.write() as tx:
         reader = tx.subscribers.find(address)
         if reader is not None and reader.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
-            raise UsageError(f"this address is subscriber {reader.id} already, {reader.state}")
+            raise Conflict(f"this address is subscriber {reader.id} already, {reader.state}")
         if not include_left:
             check_not_left(tx, parts, address)
         tx.gate.release(parts.addresses(address))
@@ -79,17 +80,17 @@ def vouch(
             tx.subscribers.set_frequency(reader.id, frequency, now)
             tx.subscribers.set_language(reader.id, language, now)
             activate(tx, reader.id, frequency, now)
-        tx.consents.add_many([(reader.id, vouched(now, SignUpMethod.COMMAND))])
+        tx.consents.add_many([(reader.id, vouched(now, method))])
         return tx.subscribers.get(reader.id)
 
 
 def check_not_left(tx: Transaction, parts: SignUpParts, email: str) -> None:
-    """Raises UsageError for an address in LEFT."""
+    """Raises Conflict for an address in LEFT."""
     reader = tx.subscribers.find(email)
     left: list[SubscriberState | SuppressionReason] = [*tx.gate.suppressed(parts.addresses(email)).values()]
     left += [reader.state] if reader is not None and reader.state in LEFT else []
     if left:
-        raise UsageError(f"not added: {LEFT[left[0]]}; --include-left adds them nevertheless")
+        raise Conflict(f"not added: {LEFT[left[0]]}; --include-left adds them nevertheless")
 
 
 def activate(tx: Transaction, subscriber_id: int, frequency: Frequency, now: datetime) -> None:

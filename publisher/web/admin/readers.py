@@ -17,8 +17,9 @@ from publisher.errors import NotFound, UsageError
 from publisher.flows.personal_data import forget, personal_data
 from publisher.flows.reader_desk import SETTABLE, ReaderChange, change_reader
 from publisher.flows.sign_up import Wish, request_sign_up, ruling_words
-from publisher.flows.subscribe import add_subscriber
+from publisher.flows.vouch import check_not_left, vouch
 from publisher.model import ALL, Frequency, SignUpMethod, Subscriber, SubscriberState
+from publisher.readers.address import checked_address
 from publisher.web.admin.desk import Desk, Visit, guarded
 from publisher.web.admin.pages import HEADERS
 from publisher.web.admin.publishing import number_of
@@ -91,7 +92,7 @@ def routes(desk: Desk) -> list[Route]:
     async def erase(visit: Visit) -> Response:
         if visit.field("sure") != "yes":
             return await _page(app, visit, problem="Tick that you are sure: what is erased cannot be brought back.")
-        if not await run_in_threadpool(forget, app.store, _number(visit), now=app.clock()):
+        if not await run_in_threadpool(forget, app.store, app.signer, _number(visit), now=app.clock()):
             raise NotFound("subscriber", str(_number(visit)))
         await visit.note("reader erased", f"reader {_number(visit)}")
         return visit.to("readers", done="erased")
@@ -132,18 +133,18 @@ async def _add(app: App, visit: Visit) -> int | None:
     if visit.field("vouched") == "yes":
         for topic in topics:
             app.require_topic(topic)
+        language = app.settings.site.language
         reader = await run_in_threadpool(
-            add_subscriber,
-            app.store,
-            email,
-            topics=topics,
-            frequency=frequency,
-            language=app.settings.site.language,
-            topic_order=app.topic_order,
-            now=app.clock(),
+            vouch, app.sign_up, email, topics=topics, frequency=frequency, language=language
         )
         await visit.note("reader added", f"reader {reader.id}", "vouched for")
         return reader.id
+
+    def check() -> None:
+        with app.store.read() as tx:
+            check_not_left(tx, app.sign_up, checked_address(email))
+
+    await run_in_threadpool(check)
     wish = Wish(email=email, topics=topics, frequency=frequency, method=SignUpMethod.COMMAND)
     asked = await run_in_threadpool(request_sign_up, app.sign_up, wish)
     if words := ruling_words(asked):
@@ -158,8 +159,10 @@ async def _page(app: App, visit: Visit, *, problem: str = "") -> Response:
         with app.store.read() as tx:
             reader = tx.subscribers.get(_number(visit))
             deliveries = tx.deliveries.of_subscriber(reader.id)
+            wordings = tx.consents.wordings()
             return {
                 "reader": reader,
+                "consents": [(one, wordings.get(one.wording, one.wording)) for one in tx.consents.of(reader.id)],
                 "deliveries": [(_name(tx.issues.find(one.issue_id)), one) for one in deliveries[:SHOWN]],
                 "events": list(reversed(tx.subscribers.events(reader.id)))[:SHOWN],
             }

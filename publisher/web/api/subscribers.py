@@ -17,8 +17,19 @@ from publisher.flows.api_tokens import allows
 from publisher.flows.personal_data import forget, personal_data
 from publisher.flows.reader_desk import ReaderChange, change_reader
 from publisher.flows.sign_up import Wish, request_sign_up
-from publisher.flows.subscribe import add_subscriber, find_subscriber
-from publisher.model import ALL, ApiToken, Delivery, Frequency, Scope, SignUpMethod, Subscriber, SubscriberState
+from publisher.flows.subscribe import find_subscriber
+from publisher.flows.vouch import vouch
+from publisher.model import (
+    ALL,
+    ApiToken,
+    Consent,
+    Delivery,
+    Frequency,
+    Scope,
+    SignUpMethod,
+    Subscriber,
+    SubscriberState,
+)
 from publisher.readers.gate import Ruling
 from publisher.store import SubscriberEvent
 from publisher.web.api.access import Api, Text, TheApi, needs
@@ -47,6 +58,7 @@ class SubscriberFacts(BaseModel):
 class WholeSubscriber(SubscriberFacts):
     deliveries: list[Delivery]
     events: list[SubscriberEvent]
+    consents: list[Consent]
 
 
 class NewSubscriber(BaseModel):
@@ -154,7 +166,7 @@ def export_subscriber(api: TheApi, subscriber: Number) -> dict[str, Any]:
     response_model=Asked,
     responses={
         201: {"description": "added at once", "model": SubscriberFacts},
-        409: {"description": "there is a reader of this address (with `vouched`)", "x-problem": True},
+        409: {"description": "with `vouched`: there is a reader of this address, or one who left", "x-problem": True},
     },
 )
 async def create_subscriber(api: TheApi, caller: Writer, wanted: NewSubscriber) -> Any:
@@ -189,14 +201,13 @@ async def _ask(api: Api, caller: ApiToken, wanted: NewSubscriber) -> Asked:
 def _add(api: Api, caller: ApiToken, wanted: NewSubscriber) -> Subscriber:
     for topic in wanted.topics:
         api.app.require_topic(topic)
-    reader = add_subscriber(
-        api.app.store,
+    reader = vouch(
+        api.app.sign_up,
         wanted.email,
         topics=wanted.topics,
         frequency=wanted.frequency,
         language=wanted.language or api.app.settings.site.language,
-        topic_order=api.app.topic_order,
-        now=api.now(),
+        method=SignUpMethod.API,
     )
     api.note(caller, "reader added", f"reader {reader.id}", f"{reader.frequency}: {', '.join(reader.topics)}")
     return reader
@@ -206,4 +217,5 @@ def _whole(api: Api, subscriber_id: int) -> WholeSubscriber:
     with api.app.store.read() as tx:
         facts = SubscriberFacts.model_validate(tx.subscribers.get(subscriber_id))
         deliveries, events = tx.deliveries.of_subscriber(subscriber_id), tx.subscribers.events(subscriber_id)
-    return WholeSubscriber(**facts.model_dump(), deliveries=deliveries, events=list(events))
+        consents = tx.consents.of(subscriber_id)
+    return WholeSubscriber(**facts.model_dump(), deliveries=deliveries, events=list(events), consents=list(consents))
