@@ -225,9 +225,10 @@ class Issues:
             widest.setdefault(issue_id, edition_id)
         distinct = sa.func.count(sa.distinct(edition_articles.c.article_key))
         counted = sa.select(editions.c.issue_id, distinct).select_from(joined).where(of_these)
-        counts: dict[int, int] = dict(self._connection.execute(counted.group_by(editions.c.issue_id)).tuples().all())
+        rows = self._connection.execute(counted.group_by(editions.c.issue_id))
+        counts: dict[int, int] = {row[0]: row[1] for row in rows}
         named = sa.select(editions.c.issue_id, editions.c.subject).where(editions.c.id.in_(widest.values()))
-        subjects = dict(self._connection.execute(named).tuples().all())
+        subjects: dict[int, str] = {row[0]: row[1] for row in self._connection.execute(named)}
         return {number: Head(subjects.get(number) or "", counts.get(number, 0)) for number in issue_ids}
 
     def holding(self, keys: Collection[str]) -> set[int]:
