@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-LATE = {"aiosmtpd", "alembic", "email_validator", "fastapi", "markdown_it", "uvicorn", "yaml"}
+LATE = {"aiosmtpd", "alembic", "email_validator", "fastapi", "markdown_it", "rich", "structlog", "uvicorn", "yaml"}
 HEAVY = LATE | {"css_inline", "feedgen", "jinja2", "lxml", "nh3", "pydantic", "sqlalchemy"}
 
 

@@ -15,12 +15,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-import structlog
-
 from publisher.clock import Clock
 from publisher.errors import LetterError, PublisherError
 from publisher.flows.crossing import across
 from publisher.flows.deliver import DOUBT, Post
+from publisher.flows.late_log import log
 from publisher.flows.service_press import ServicePress
 from publisher.flows.sign_up import SignUpParts, settle_asked
 from publisher.mail.backoff import next_attempt
@@ -35,8 +34,6 @@ CLAIM = timedelta(minutes=15)
 POLL_S = 5.0
 """How often it looks for work by itself, in seconds."""
 FAILED_POLL_S = 30.0
-
-log = structlog.get_logger("publisher.mail_room")
 
 
 class MailRoom:
@@ -94,9 +91,9 @@ class MailRoom:
             try:
                 states = await self.work_off(stop)
                 if states:
-                    log.info("service_letters", **{state.value: count for state, count in states.items()})
+                    log("mail_room").info("service_letters", **{state.value: count for state, count in states.items()})
             except (PublisherError, OSError) as error:
-                log.error("service_letters.failed", problem=str(error))  # noqa: TRY400  one line, no traceback
+                log("mail_room").error("service_letters.failed", problem=str(error))
                 pause = FAILED_POLL_S
             with suppress(TimeoutError):
                 await asyncio.wait_for((stop if pause > POLL_S else woken).wait(), pause)

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import structlog
-
 from publisher.clock import Clock
 from publisher.config import Settings
 from publisher.errors import PublisherError, RelayUnavailable, StoreBusy
@@ -30,6 +28,7 @@ from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, deliver
 from publisher.flows.due import due, remember_look
 from publisher.flows.ingest import Ingest, MintKey
+from publisher.flows.late_log import log
 from publisher.flows.mail_room import MailRoom
 from publisher.flows.pings import tell_hubs
 from publisher.flows.press import Press
@@ -54,7 +53,6 @@ HEARTBEAT_S = 3.0
 WATCH_S = 20.0
 """A run of which nothing else is known is dead when its heart does not beat for so long."""
 
-log = structlog.get_logger("publisher.run")
 
 Progress = Callable[[str, int, int], None]
 """Told of each step: its name, how much of it is done, and of how much (0: unknown)."""
@@ -282,7 +280,7 @@ async def _dead(parts: Parts) -> Run | None:
     if run is None or seen is Presence.HERE:
         return None
     if seen is Presence.UNKNOWN:
-        log.info("run.watched", run=run.id, host=run.host, seconds=WATCH_S)
+        log("run").info("run.watched", run=run.id, host=run.host, seconds=WATCH_S)
         end = time.monotonic() + WATCH_S
         while time.monotonic() < end:
             await asyncio.sleep(min(1.0, WATCH_S / 10))
@@ -322,10 +320,10 @@ async def _beat(parts: Parts, record: _Record) -> None:
         except StoreBusy:  # whoever keeps the store that busy is most likely this very run; the next beat counts
             continue
         except PublisherError as error:
-            log.warning("run.beat", run=record.run.id, problem=str(error))
+            log("run").warning("run.beat", run=record.run.id, problem=str(error))
             continue
         if not ours:
-            log.error("run.lost", run=record.run.id)
+            log("run").error("run.lost", run=record.run.id)
             record.stop.set()
             return
 
