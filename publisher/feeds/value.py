@@ -31,7 +31,7 @@ EARLIEST_YEAR = 1990
 _TITLE = 80
 
 _URI_CHARACTERS = ";/?:@&=+$-._~!*'()%,#"
-NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: Char
+NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2: all but Char
 _SLUG = re.compile(r"[^+/]+")  # in the name of a combination, as feeds.selection writes it
 _READ_TWICE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]")
 """UTF-8 that was taken for Latin-1, as in "CafÃ©": the W3C validator warns of it wherever it stands plainly."""

@@ -1,4 +1,7 @@
-"""The log, loaded when there is something to say: structlog loads rich, a tenth of a command's start. Floor: `flows`."""
+"""The log, loaded when there is something to say. Floor: `flows`.
+
+structlog brings rich with it, which is a tenth of a command's start; most runs have nothing to say.
+"""
 
 from __future__ import annotations
 
