@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import format_datetime
 from html import escape
+from typing import NamedTuple
 
 from publisher.digest.mime import (
     FOLDED_LINE,
@@ -48,17 +49,31 @@ _VALUES = (
 
 _SLOT = re.compile("(" + "|".join(map(re.escape, SLOTS)) + ")")
 _URL = re.compile(r"https?://[!-;=?-~]+")  # no space, no angle bracket, nothing outside ASCII
-_NEEDS_NO_QUOTING = re.compile(r"[A-Za-z0-9][!-<>-~]*")  # nor a dot in front of it
+_EASY = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$%()*+,./:;?@\[\]^_`{|}~-]*")
+"""A value that stands in a body as it is: neither HTML nor quoted-printable changes a character of it."""
+
+
+class Pieces(NamedTuple):
+    """A whole letter in the pieces to be written one behind the other; `size` is the octets of all of them.
+
+    Its lines end with CRLF. All but a reader's own values are the same objects for every reader, and what is known of
+    them need not be found out once more for each: 30 kB that nobody reads or copies.
+    """
+
+    parts: list[bytes]
+    size: int
+    seven_bit: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LetterForm:
     """One edition as byte strings; `for_reader` joins them. `_places` says which of `_parts` is a reader's value, and
-    which one of _VALUES."""
+    which one of _VALUES; `_sizes` are the octets of the other parts, stuffed and not."""
 
     _parts: tuple[bytes, ...]
     _stuffed: tuple[bytes, ...]  # the same with each leading dot doubled (RFC 5321 section 4.5.2)
     _places: tuple[tuple[int, int], ...]
+    _sizes: tuple[int, int]
 
     @classmethod
     def of(cls, site: DigestSite, issue: Issue, edition: Edition, *, subject: str, text: str, html: str) -> LetterForm:
@@ -78,8 +93,8 @@ class LetterForm:
         parts = tuple(piece if isinstance(piece, bytes) else b"" for piece in merged)
         places = tuple((place, _VALUES.index(piece)) for place, piece in enumerate(merged) if isinstance(piece, str))
         after_body_slot = {place + 1 for place, value in places if not _VALUES[value].startswith("header ")}
-        stuffed = (_stuffed(part, opens_a_line=place in after_body_slot) for place, part in enumerate(parts))
-        return cls(parts, tuple(stuffed), places)
+        stuffed = tuple(_stuffed(part, opens_a_line=place in after_body_slot) for place, part in enumerate(parts))
+        return cls(parts, stuffed, places, (sum(map(len, parts)), sum(map(len, stuffed))))
 
     def for_reader(
         self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str, *, stuffed: bool = False
@@ -87,31 +102,26 @@ class LetterForm:
         """The whole letter, with CRLF. 7 bit, but for To where `address(email).smtputf8`. Raises LetterError for a
         value that no header can hold; `message_id` comes from the function of that name. `stuffed`: as the wire takes
         it, with leading dots doubled, which costs a look at the reader's own values alone."""
-        return b"".join(self.pieces(email, message_id, unsubscribe_url, preferences_url, stuffed=stuffed))
+        return b"".join(self.pieces(email, message_id, unsubscribe_url, preferences_url, stuffed=stuffed).parts)
 
     def pieces(
         self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str, *, stuffed: bool = False
-    ) -> list[bytes]:
-        """What `for_reader` joins. All but a reader's own values are the same objects for every reader: 30 kB that
-        nobody need copy."""
-        to, _ = address(email)
+    ) -> Pieces:
+        """What `for_reader` joins."""
+        to, smtputf8 = address(email)
         for header, url in (("List-Unsubscribe", unsubscribe_url), ("List-Help", preferences_url)):
             if len(url) > MAX_LINE - len(header) - len(": <>") or not _URL.fullmatch(url):
                 raise LetterError(header, "not a web address in ASCII that fits one line")
-        values = [
-            to.encode(),
-            header_value("Message-ID", message_id),
-            unsubscribe_url.encode("ascii"),
-            preferences_url.encode("ascii"),
-        ]
+        leave, change = unsubscribe_url.encode("ascii"), preferences_url.encode("ascii")
+        values = [to.encode(), header_value("Message-ID", message_id), leave, change]
         for value in (email, unsubscribe_url, preferences_url):
-            escaped = escape(value)
-            text = _slot_value(value, stuffed)
-            values += (text, text if escaped == value else _slot_value(escaped, stuffed))
-        letter = [*(self._stuffed if stuffed else self._parts)]
+            values += _slot_values(value, stuffed)
+        parts = [*(self._stuffed if stuffed else self._parts)]
+        size = self._sizes[stuffed]
         for place, number in self._places:
-            letter[place] = values[number]
-        return letter
+            parts[place] = values[number]
+            size += len(values[number])
+        return Pieces(parts, size, not smtputf8)
 
 
 # --- headers --------------------------------------------------------------------------------------------------------
@@ -166,10 +176,15 @@ def _body_pieces(body: str, kind: str) -> list[bytes | str]:
     ]
 
 
+def _slot_values(value: str, stuffed: bool) -> tuple[bytes, bytes]:
+    """A reader's value in the text and in the HTML: it opens a line and ends with one."""
+    if len(value) < FOLDED_LINE and _EASY.fullmatch(value):
+        as_it_is = value.encode("ascii") + _SOFT_BREAK
+        return as_it_is, as_it_is
+    return _slot_value(value, stuffed), _slot_value(escape(value), stuffed)
+
+
 def _slot_value(value: str, stuffed: bool) -> bytes:
-    """A reader's value in a body: it opens a line and ends with one."""
-    if len(value) < FOLDED_LINE and _NEEDS_NO_QUOTING.fullmatch(value):
-        return value.encode("ascii") + _SOFT_BREAK
     encoded = _open_ended(quoted_printable(value))
     return _stuffed(encoded, opens_a_line=True) if stuffed else encoded
 

@@ -44,8 +44,8 @@ STALE_S = 1.0
 AGAIN = timedelta(minutes=1)
 """So often deferred letters whose time has come are looked for, while planned ones are sent."""
 REST_S = (0.002, 0.01)
-"""Where one commit follows upon another, they rest as long as the last one took, at least and at most so long: unless
-every line waits already, more lines then share the next one."""
+"""Where one commit follows upon another, they rest as long as the last one took, at least and at most so long: more
+lines then share the next one. Where half of them wait already there is no rest: the relay has the other half."""
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
 
@@ -243,7 +243,7 @@ class LedgerDesk:
         if self._writing is not None or self._soon:
             return
         rest = self._rest_until - time.monotonic()
-        if len(self._tray.claims) == self._lines or rest <= 0:
+        if 2 * len(self._tray.claims) >= self._lines or rest <= 0:
             self._soon = True
             if self._later is not None:
                 self._later.cancel()
@@ -285,8 +285,15 @@ class LedgerDesk:
 
     def _write(self, store: Transactions | HeldStore, tray: _Tray) -> set[Key]:
         now = self._clock()
+        until = now + CLAIM
+        if isinstance(store, HeldStore) and not (tray.late or tray.unfit or tray.given_back or tray.bounced):
+            jobs = [job for job, _ in tray.claims]
+            ours = store.exchange(tray.outcomes, jobs, now, until)
+            if len(ours) < len(jobs):
+                with store.write() as tx:
+                    tx.deliveries.dismiss([job for job in jobs if job.key not in ours], now)
+            return ours
         with store.write() as tx:
-            until = now + CLAIM
             if tray.late or tray.unfit:
                 tx.deliveries.hand_over([*tray.late, *tray.unfit], now, until)
             tx.deliveries.record(tray.outcomes, now)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from publisher.digest.letter import LetterForm
+from publisher.digest.letter import LetterForm, Pieces
 from publisher.digest.mime import message_id
 from publisher.digest.render import DigestSite, RenderedEdition, render_edition
 from publisher.mail.dkim import DkimSigner
@@ -70,11 +70,12 @@ class Letters:
         letter = form.for_reader(*self._values(issue, subscriber_id, email), stuffed=stuffed)
         return letter if self._dkim is None else self._dkim.sign(letter, issue.composed, stuffed=stuffed)
 
-    def pieces(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str) -> list[bytes]:
+    def pieces(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str) -> Pieces:
         """The letter as the wire takes it, in pieces to be written one behind the other."""
-        if self._dkim is not None:
-            return [self.letter(form, issue, subscriber_id, email, stuffed=True)]
-        return form.pieces(*self._values(issue, subscriber_id, email), stuffed=True)
+        if self._dkim is None:
+            return form.pieces(*self._values(issue, subscriber_id, email), stuffed=True)
+        letter = self.letter(form, issue, subscriber_id, email, stuffed=True)
+        return Pieces([letter], len(letter), letter.isascii())
 
     def envelope_sender(self, issue_id: int, subscriber_id: int) -> str:
         """Where that letter comes back to: an address of its own, or the sender's."""

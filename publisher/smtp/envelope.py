@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from aiosmtplib.email import parse_address
 
+from publisher.digest.letter import Pieces
 from publisher.errors import Refused
 from publisher.mail.replies import Stage
 
@@ -21,16 +22,14 @@ _LEADING_DOT = re.compile(rb"(?m)^\.")
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 
 
-Content = bytes | list[bytes]
-"""A letter; or the pieces of one, whose maker vouches that its lines end with CRLF and that each leading dot is doubled
-already (RFC 5321 §4.5.2), so that nobody reads and copies 30 kB once more for each reader."""
+Content = bytes | Pieces
+"""A letter; or the pieces of one, whose maker vouches that each leading dot is doubled already (RFC 5321 §4.5.2)."""
 
 
 class Envelope(NamedTuple):
-    """One letter as the wire takes it: its commands, each with CRLF, and its content without the final dot."""
+    """One letter as the wire takes it: MAIL, RCPT and DATA, each with CRLF, and the content without the final dot."""
 
-    mail: bytes
-    rcpt: bytes
+    commands: bytes
     content: list[bytes]
 
 
@@ -58,22 +57,17 @@ class Abilities:
 
     def envelope(self, sender: str, recipient: str, content: Content) -> Envelope:
         """Raises Refused for what this relay, or SMTP, cannot take."""
-        pieces = [content] if isinstance(content, bytes) else content
-        size = sum(map(len, pieces))
+        letter = content if isinstance(content, Pieces) else _as_pieces(content)
         mail_from = _wire_address(sender, Stage.MAIL, "5.1.7")
         plain = _PLAIN_ADDRESS.fullmatch(recipient)
         rcpt_to = recipient if plain else _wire_address(recipient, Stage.RCPT, "5.1.3")
         options = ""
         if self.size:
-            if 0 < self.max_bytes < size:
-                problem = f"the letter has {size} bytes, the relay takes at most {self.max_bytes}"
+            if 0 < self.max_bytes < letter.size:
+                problem = f"the letter has {letter.size} bytes, the relay takes at most {self.max_bytes}"
                 raise Refused(Stage.MAIL, 552, "5.3.4", problem)
-            options = f" SIZE={size}"
-        if isinstance(content, bytes):
-            if not content.endswith(b"\r\n") or _LONE_LINE_END.search(content):
-                raise Refused(Stage.CONTENT, 554, "5.6.0", "the letter has line ends that SMTP cannot carry")
-            pieces = [_LEADING_DOT.sub(b"..", content)]
-        if not all(map(bytes.isascii, pieces)):
+            options = f" SIZE={letter.size}"
+        if not letter.seven_bit:
             if not self.eight_bit:
                 raise Refused(Stage.CONTENT, 554, "5.6.3", "the relay takes no 8-bit letters (8BITMIME)")
             options += " BODY=8BITMIME"
@@ -83,7 +77,14 @@ class Abilities:
                     Stage.RCPT, 553, "5.6.7", "the relay takes no address with other than ASCII letters (SMTPUTF8)"
                 )
             options += " SMTPUTF8"
-        return Envelope(f"MAIL FROM:<{mail_from}>{options}\r\n".encode(), f"RCPT TO:<{rcpt_to}>\r\n".encode(), pieces)
+        commands = f"MAIL FROM:<{mail_from}>{options}\r\nRCPT TO:<{rcpt_to}>\r\nDATA\r\n"
+        return Envelope(commands.encode(), letter.parts)
+
+
+def _as_pieces(letter: bytes) -> Pieces:
+    if not letter.endswith(b"\r\n") or _LONE_LINE_END.search(letter):
+        raise Refused(Stage.CONTENT, 554, "5.6.0", "the letter has line ends that SMTP cannot carry")
+    return Pieces([_LEADING_DOT.sub(b"..", letter)], len(letter), letter.isascii())
 
 
 @lru_cache(maxsize=64)  # our own sender, again and again

@@ -105,9 +105,9 @@ class Session:
         """Start the next letter. Where answers may be owed, its commands go out at once; else `opened` says them."""
         self._begun = envelope
         if self.pipelining and self._reset_due:
-            self._write(Stage.MAIL, [b"RSET\r\n", _group(envelope)], 4)
+            self._write(Stage.MAIL, [b"RSET\r\n", envelope.commands], 4)
         elif self.pipelining:
-            self._write(Stage.MAIL, [_group(envelope)], 3)
+            self._write(Stage.MAIL, [envelope.commands], 3)
 
     async def opened(self) -> Envelope:
         """Wait until the relay wants the content of the letter begun. Raises as `hand_over`, never in doubt."""
@@ -127,7 +127,7 @@ class Session:
         behind = following is not None and self.pipelining
         self._write(
             Stage.DATA,
-            [*envelope.content, _FINAL_DOT + _group(following) if following and behind else _FINAL_DOT],
+            [*envelope.content, _FINAL_DOT + following.commands if following and behind else _FINAL_DOT],
             4 if behind else 1,
         )
         self._begun = following
@@ -214,10 +214,11 @@ class Session:
         self._reset_due = True
 
     async def _opened_stepwise(self, envelope: Envelope) -> None:
-        await self._ask(Stage.MAIL, envelope.mail)
+        mail, rcpt, data = envelope.commands.splitlines(keepends=True)
+        await self._ask(Stage.MAIL, mail)
         try:
-            await self._ask(Stage.RCPT, envelope.rcpt)
-            await self._ask(Stage.DATA, b"DATA\r\n")
+            await self._ask(Stage.RCPT, rcpt)
+            await self._ask(Stage.DATA, data)
         except Refused:
             await self._reset()
             raise
@@ -268,10 +269,6 @@ class Session:
     def _lost(self, stage: Stage, error: WireBroken) -> RelayUnavailable:
         problem = f"relay {self._endpoint}: {without_addresses(str(error))} (stage {stage})"
         return RelayUnavailable(problem, handed_over=stage is Stage.CONTENT)
-
-
-def _group(envelope: Envelope) -> bytes:
-    return envelope.mail + envelope.rcpt + b"DATA\r\n"
 
 
 async def connect(endpoint: Endpoint, *, local_hostname: str | None = None, pipelining: bool = True) -> Session:

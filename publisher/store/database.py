@@ -26,9 +26,11 @@ from publisher.store.feed_versions import FeedVersions
 from publisher.store.feeds import Feeds
 from publisher.store.filings import Filings
 from publisher.store.gate import Gate
+from publisher.store.hand_over import Job, Outcome
 from publisher.store.hub import Hub
 from publisher.store.issues import Issues
 from publisher.store.jobs import Jobs
+from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT, Meta
 from publisher.store.operators import Operators
 from publisher.store.overview import Overview
@@ -123,6 +125,11 @@ class HeldStore:
         """As `Store.write`, on this connection: by one thread at a time."""
         with engines.translated(), self._connection.begin():
             yield self._transaction
+
+    def exchange(self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, until: datetime) -> set[Key]:
+        """As `Deliveries.exchange`, by one thread at a time."""
+        with engines.translated():
+            return self._transaction.deliveries.exchange(outcomes, jobs, now, until)
 
 
 class Store:

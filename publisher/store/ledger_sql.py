@@ -6,7 +6,7 @@ transaction as arrays, in one statement and one way to the server. Both do the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -19,6 +19,8 @@ from publisher.store.columns import UtcTime
 
 WORDS = {state: state.value for state in DeliveryState}
 """The states as the database keeps them; an enum's own `value` costs more than a look at this."""
+
+_ACCEPTED = WORDS[DeliveryState.ACCEPTED]
 
 ON_THE_WAY = (*sorted(PENDING_STATES), DeliveryState.UNCERTAIN)
 """A letter in one of these reaches its reader, or may have."""
@@ -60,6 +62,18 @@ class LedgerSql(Protocol):
         """Each subscriber with the filing that they have everything up to."""
         ...
 
+    def exchange(
+        self,
+        ended: Sequence[Ended],
+        upto: Mapping[int, int],
+        claims: Sequence[tuple[Key, str]],
+        now: object,
+        until: object,
+    ) -> set[Key]:
+        """`record`, `raise_watermarks` (to `upto` of each issue, for what was accepted), `claim`: in a transaction of
+        its own, and on the shortest way. Only while no other is open on this connection. Gives what was claimed."""
+        ...
+
 
 _MAY_GET_IT = f"""
     EXISTS (SELECT 1 FROM issues, subscribers WHERE issues.id = {{issue}} AND issues.state = '{IssueState.SENDING}'
@@ -79,10 +93,10 @@ class SqliteSql:
         WHERE issue_id = ?3 AND subscriber_id = ?4 AND state = ?5 AND {_MAY_GET_IT.format(issue="?3", reader="?4")}
     """  # noqa: S608
     _RECORD = f"""
-        UPDATE deliveries SET state = ?, reply = ?, reason = ?, next_attempt = ?, changed = ?, {_NOT_HELD}
-        WHERE issue_id = ? AND subscriber_id = ? AND {_HELD}
+        UPDATE deliveries SET state = ?4, reply = ?5, reason = ?6, next_attempt = ?7, changed = ?1, {_NOT_HELD}
+        WHERE issue_id = ?2 AND subscriber_id = ?3 AND {_HELD}
     """  # noqa: S608
-    _RAISE = "UPDATE subscribers SET watermark = ?1 WHERE id = ?2 AND watermark < ?1"
+    _RAISE = "UPDATE subscribers SET watermark = ?2 WHERE id = ?1 AND watermark < ?2"
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -90,23 +104,42 @@ class SqliteSql:
 
     def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
         with _cursor(self._connection) as cursor:
-            return {
-                key
-                for key, state in claims
-                if cursor.execute(self._CLAIM, (until, now, *key, state)).rowcount > 0
-            }  # fmt: skip
+            return self._claim(cursor, claims, now, until)
 
     def record(self, ended: Sequence[Ended], now: object) -> set[Key]:
         with _cursor(self._connection) as cursor:
-            return {
-                key
-                for key, *outcome in ended
-                if cursor.execute(self._RECORD, (*outcome, now, *key)).rowcount > 0
-            }  # fmt: skip
+            return self._record(cursor, ended, now)
 
     def raise_watermarks(self, reached: Sequence[tuple[int, int]]) -> None:
         with _cursor(self._connection) as cursor:
-            cursor.executemany(self._RAISE, [(upto, reader) for reader, upto in reached])
+            cursor.executemany(self._RAISE, reached)
+
+    def exchange(
+        self,
+        ended: Sequence[Ended],
+        upto: Mapping[int, int],
+        claims: Sequence[tuple[Key, str]],
+        now: object,
+        until: object,
+    ) -> set[Key]:
+        with _cursor(self._connection) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                held = self._record(cursor, ended, now)
+                cursor.executemany(self._RAISE, _reached(ended, held, upto))
+                ours = self._claim(cursor, claims, now, until)
+                cursor.execute("COMMIT")
+            except BaseException:
+                if cursor.connection.in_transaction:  # some errors have undone it already
+                    cursor.execute("ROLLBACK")
+                raise
+            return ours
+
+    def _claim(self, cursor: Any, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
+        return {key for key, state in claims if cursor.execute(self._CLAIM, (until, now, *key, state)).rowcount > 0}
+
+    def _record(self, cursor: Any, ended: Sequence[Ended], now: object) -> set[Key]:
+        return {one[0] for one in ended if cursor.execute(self._RECORD, (now, *one[0], *one[1:])).rowcount > 0}
 
 
 class PostgresqlSql:
@@ -150,9 +183,29 @@ class PostgresqlSql:
         with _cursor(self._connection) as cursor:
             cursor.execute(self._RAISE, (list(readers), list(upto)))
 
+    def exchange(
+        self,
+        ended: Sequence[Ended],
+        upto: Mapping[int, int],
+        claims: Sequence[tuple[Key, str]],
+        now: object,
+        until: object,
+    ) -> set[Key]:
+        with self._connection.begin():
+            if ended:
+                held = self.record(ended, now)
+                if reached := _reached(ended, held, upto):
+                    self.raise_watermarks(reached)
+            return self.claim(claims, now, until) if claims else set()
+
     def _changed(self, statement: str, values: tuple[object, ...]) -> set[Key]:
         with _cursor(self._connection) as cursor:
             return set(map(Key._make, cursor.execute(statement, values).fetchall()))
+
+
+def _reached(ended: Sequence[Ended], held: set[Key], upto: Mapping[int, int]) -> list[tuple[int, int]]:
+    """The readers whose letters were accepted, each with the last filing of its issue."""
+    return [(key[1], upto[key[0]]) for key, state, *_ in ended if state == _ACCEPTED and key in held]
 
 
 def ledger_sql(connection: sa.Connection) -> LedgerSql:
