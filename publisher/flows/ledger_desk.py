@@ -37,7 +37,7 @@ CLAIM = timedelta(minutes=15)
 DOUBT = timedelta(minutes=10)
 """A letter whose reply was lost waits so long before it is sent again, byte for byte the same."""
 
-AHEAD = 500
+AHEAD = 1000
 """Letters looked up at once."""
 STALE_S = 1.0
 """What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
@@ -45,7 +45,7 @@ AGAIN = timedelta(minutes=1)
 """So often deferred letters whose time has come are looked for, while planned ones are sent."""
 REST_S = (0.002, 0.01)
 """Where one commit follows upon another, they rest as long as the last one took, at least and at most so long: more
-lines then share the next one. Where half of them wait already there is no rest: the relay has the other half."""
+lines then share the next one. Where two thirds wait already there is no rest: the relay has the others."""
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
 
@@ -116,8 +116,10 @@ class LedgerDesk:
         self._out: set[Key] = set()
         self._claimed: set[Key] = set()
         self._place: dict[DeliveryState, Key] = {}
+        self._none_left: set[DeliveryState] = set()
         self._looked_for_deferred = clock()
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
+        self._done_letters = 0
         self.states: Counter[DeliveryState] = Counter()
 
     # --- out: letters -------------------------------------------------------------------------------------------------
@@ -148,10 +150,12 @@ class LedgerDesk:
         if self._clock() - self._looked_for_deferred >= AGAIN:
             self._looked_for_deferred = self._clock()
             self._place.pop(DeliveryState.DEFERRED, None)
+            self._none_left.clear()
         found = await self._visit(self._look)
         if not found and self._place:  # once more from the beginning, for what was planned or put back meanwhile
             await self._written()
             self._place.clear()
+            self._none_left.clear()
             found = await self._visit(self._look)
         return found
 
@@ -159,9 +163,12 @@ class LedgerDesk:
         now = self._clock()
         states = (DeliveryState.UNCERTAIN, DeliveryState.DEFERRED, DeliveryState.PLANNED)
         for state in states if self._rules.resend else states[1:]:
+            if state in self._none_left:
+                continue
             found = tx.deliveries.upcoming(state, now, AHEAD, after=self._place.get(state, FIRST))
             if any(job.key not in self._out for job in found):
                 return found
+            self._none_left.add(state)
         return []
 
     def _letter(self, job: Job, made: tuple[Issue, LetterForm]) -> Letter[Job]:
@@ -243,7 +250,7 @@ class LedgerDesk:
         if self._writing is not None or self._soon:
             return
         rest = self._rest_until - time.monotonic()
-        if 2 * len(self._tray.claims) >= self._lines or rest <= 0:
+        if 3 * len(self._tray.claims) >= 2 * self._lines or rest <= 0:
             self._soon = True
             if self._later is not None:
                 self._later.cancel()
@@ -306,9 +313,17 @@ class LedgerDesk:
 
     def _done(self, tray: _Tray, ours: set[Key]) -> None:
         if tray.outcomes:
-            self.states.update(outcome.state for outcome in tray.outcomes)
-            done = self.states.total()
-            self._progress("sending letters", done, max(self._total, done))  # who is told may stop what would follow
+            accepted = 0
+            for outcome in tray.outcomes:
+                if outcome.state is DeliveryState.ACCEPTED:
+                    accepted += 1
+                else:
+                    self.states[outcome.state] += 1
+            if accepted:
+                self.states[DeliveryState.ACCEPTED] += accepted
+            self._done_letters += len(tray.outcomes)
+            # who is told may stop what would follow
+            self._progress("sending letters", self._done_letters, max(self._total, self._done_letters))
         for job, future in tray.claims:
             if job.key in ours:
                 self._claimed.add(job.key)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from publisher.errors import Refused, RelayUnavailable
 from publisher.mail.replies import LOST_CONNECTION, LOST_REPLY, Scope, Stage, Verdict, decide
 from publisher.model import DeliveryState
 from publisher.smtp.envelope import Content, Envelope
-from publisher.smtp.session import Session
+from publisher.smtp.session import Reply, Session
 
 if TYPE_CHECKING:
     from publisher.smtp.postman import Postman
@@ -119,12 +120,14 @@ class Line(Generic[R]):
                 session.begin(turn.envelope)
             self._carried += 1
             following, self._ahead = self._ahead or await self._following(session), None
-            await session.opened()
-            if not await self._claim(turn):
+            if not session.opened_already():
+                await session.opened()
+            if not (turn.claimed or await self._claim(turn)):
                 session.drop()  # it waits for a content that it must not get
                 await self._without(session, following)
                 return None
-            await self._all_recorded()
+            if self._recorded is not None:
+                await self._all_recorded()
             session.send(turn.envelope, following.envelope if following else None)
             if following:
                 following.begun = True
@@ -140,7 +143,12 @@ class Line(Generic[R]):
                 self._postman.give_back(following.letter)
             raise
         else:
-            handed = Handed(turn.letter.ref, _taken(reply.code, reply.text), str(reply))
+            verdict, said = _taken(reply)
+            handed = Handed(turn.letter.ref, verdict, said)
+            if verdict is _ACCEPTED and self._recorded is None and session.usable and not self._postman.ended:
+                self._recorded = asyncio.ensure_future(self._postman.on_result(handed))
+                self._postman.went_well()
+                return following
         return await self._after(session, turn, handed, following, worn=worn)
 
     async def _after(
@@ -207,8 +215,7 @@ class Line(Generic[R]):
         return None
 
     async def _claim(self, turn: _Turn[R]) -> bool:
-        if not turn.claimed:
-            turn.claimed = self._postman.claim is None or await self._postman.claim(turn.letter.ref)
+        turn.claimed = self._postman.claim is None or await self._postman.claim(turn.letter.ref)
         return turn.claimed
 
     async def _all_recorded(self) -> None:
@@ -224,5 +231,7 @@ def _envelope(session: Session, letter: Letter[R]) -> Envelope:
 _ACCEPTED = decide(Stage.CONTENT, 250, "", "")
 
 
-def _taken(code: int, text: str) -> Verdict:
-    return _ACCEPTED if code == 250 else decide(Stage.CONTENT, code, "", text)
+@lru_cache(maxsize=256)
+def _taken(reply: Reply) -> tuple[Verdict, str]:
+    """What follows from the relay's word on a content it took, and that word."""
+    return _ACCEPTED if reply.code == 250 else decide(Stage.CONTENT, reply.code, "", reply.text), str(reply)

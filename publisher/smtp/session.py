@@ -40,7 +40,6 @@ _CLOSING = 421
 _OUT_OF_STEP = frozenset({_CLOSING, 500, 502, 503})
 """After one of these the relay is leaving, or does not understand what we say: the connection is not used again."""
 _FINAL_DOT = b".\r\n"
-_without_addresses = lru_cache(maxsize=256)(without_addresses)
 _WANTED = {
     Stage.MAIL: frozenset({250}),
     Stage.RCPT: frozenset({250, 251}),
@@ -57,6 +56,11 @@ class Reply(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}".rstrip()
+
+
+@lru_cache(maxsize=256)  # many relays say the same to every letter
+def _reply(answer: Answer) -> Reply:
+    return Reply(answer.code, without_addresses(answer.text))
 
 
 class Session:
@@ -109,6 +113,13 @@ class Session:
         elif self.pipelining:
             self._write(Stage.MAIL, [envelope.commands], 3)
 
+    def opened_already(self) -> bool:
+        """Whether the relay is known to want the content of the letter begun; else `opened` finds out."""
+        agreed = self.pipelining and not self._reset_due and self._wire.agreed(250, 250, 354)
+        if agreed:
+            self._begun = None
+        return agreed
+
     async def opened(self) -> Envelope:
         """Wait until the relay wants the content of the letter begun. Raises as `hand_over`, never in doubt."""
         envelope, self._begun = self._begun, None
@@ -124,20 +135,19 @@ class Session:
     def send(self, envelope: Envelope, following: Envelope | None = None) -> None:
         """Write the content that `opened` asked for, and `following`'s commands behind it. Raises RelayUnavailable if
         the connection broke meanwhile: nothing of the content is out then."""
-        behind = following is not None and self.pipelining
-        self._write(
-            Stage.DATA,
-            [*envelope.content, _FINAL_DOT + following.commands if following and behind else _FINAL_DOT],
-            4 if behind else 1,
-        )
+        if following is not None and self.pipelining:
+            self._write(Stage.DATA, [*envelope.content, _FINAL_DOT + following.commands], 4)
+        else:
+            self._write(Stage.DATA, [*envelope.content, _FINAL_DOT], 1)
         self._begun = following
 
     async def taken(self) -> Reply:
         """The relay's final answer to the content sent; from `send` on, no answer is doubt. Raises as `hand_over`."""
         answer = await self._hear(Stage.CONTENT, self._endpoint.final_timeout_s)
         self._letters += 1
-        self._check(Stage.CONTENT, answer)
-        return Reply(answer.code, _without_addresses(answer.text))
+        if answer.code != 250:
+            self._check(Stage.CONTENT, answer)
+        return _reply(answer)
 
     async def stands(self) -> bool:
         """Whether the connection still stands; asks the relay (NOOP) where it has been idle for long."""

@@ -82,35 +82,33 @@ class Wire(asyncio.Protocol):
         while not self._answers:
             if self._broken is not None:
                 raise self._broken
-            await self._wait(timeout_s)
+            self._waiter = self._loop.create_future()
+            self._deadline = self._loop.time() + timeout_s
+            if self._timer is None or self._deadline < self._timer.when():
+                self._watch(timeout_s)
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         self.last_used = self._loop.time()
         return self._answers.popleft()
 
     def agreed(self, *codes: int) -> bool:
         """Take the next answers if they are all here and say just these `codes`; else they stay where they are."""
-        if len(self._answers) < len(codes):
+        answers = self._answers
+        if len(answers) < len(codes):
             return False
         for place, code in enumerate(codes):
-            if self._answers[place].code != code:
+            if answers[place].code != code:
                 return False
         for _ in codes:
-            self._answers.popleft()
+            answers.popleft()
         return True
 
     def abort(self) -> None:
         """Close at once; what is still unsent stays unsent."""
         self._break(WireBroken("we closed the connection"))
         self._transport.abort()
-
-    async def _wait(self, timeout_s: float) -> None:
-        self._waiter = self._loop.create_future()
-        self._deadline = self._loop.time() + timeout_s
-        if self._timer is None or self._deadline < self._timer.when():
-            self._watch(timeout_s)
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
 
     def _watch(self, seconds: float) -> None:
         """One timer runs on from answer to answer, for setting one up for each would cost more than reading it."""

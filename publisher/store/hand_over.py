@@ -103,8 +103,10 @@ class HandOver(LedgerView):
             .order_by(deliveries.c.issue_id, deliveries.c.subscriber_id)
             .limit(limit)
         )
-        rows = self._connection.execute(query).all()
-        return [Job(Key(row[0], row[1]), row[2], state, row[3] + 1, row[4] or "", bool(row[5])) for row in rows]
+        return [
+            Job(Key(issue_id, reader), edition_id, state, attempts + 1, email or "", bool(is_fit))
+            for issue_id, reader, edition_id, attempts, email, is_fit in map(tuple, self._connection.execute(query))
+        ]
 
     def hand_over(self, jobs: Sequence[Job], now: datetime, claim_until: datetime) -> set[Key]:
         """Claim these letters, `handing over` from here on until `claim_until`; gives the keys of those that are ours.
