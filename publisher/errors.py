@@ -13,6 +13,7 @@
     │   ├── StoreBusy               somebody else holds the lock; the same call may succeed later
     │   └── StoreOutdated           the schema is older or newer than this program
     ├── RunInProgress               another run holds the lock; `holder` says who
+    ├── PlanOutdated                what a plan was made of has changed since; `changed` says which parts
     ├── SiteError                   a document could not be written
     ├── WebError                    the web server cannot listen
     ├── HubError                    a request to the WebSub hub that is refused; `status` is the HTTP code
@@ -103,6 +104,15 @@ class RunInProgress(PublisherError):
     def __init__(self, holder: str) -> None:
         self.holder = holder
         super().__init__(f"another run is under way: {holder}")
+
+
+class PlanOutdated(PublisherError):
+    """A run was to keep to a plan that does not hold any more. `changed`: what is different, in words."""
+
+    def __init__(self, changed: list[str]) -> None:
+        self.changed = changed
+        what = " and ".join(changed)
+        super().__init__(f"the plan does not hold any more: {what} changed; make a new one and look at it again")
 
 
 class SiteError(PublisherError, OSError):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -71,18 +74,26 @@ def publish(
     ] = None,
     no_digest: Annotated[bool, typer.Option("--no-digest", help="Feeds and pages only.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Render every document, changed or not.")] = False,
+    keep_to: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Keep to this plan or do nothing."),
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Publish feeds and pages now, and send what is due.
+
+    With --dry-run --json it prints a plan; --plan does what that says, unless sources, articles, readers or settings
+    changed since: then nothing is done.
 
     A refused article is told on standard error and does not fail the run; letters that could not be sent do.
 
     Example: publisher publish --dry-run --digest weekly
     """
     from publisher.errors import UsageError
+    from publisher.flows import plan as plans
     from publisher.flows.records import as_json as record
-    from publisher.flows.run import Order, plan
+    from publisher.flows.run import Order
     from publisher.flows.run import publish as run
 
     if digest and no_digest:
@@ -92,13 +103,20 @@ def publish(
         digests=not no_digest,
         rebuild=rebuild,
     )
+    expected = None
+    if keep_to is not None:
+        if dry_run or digest or no_digest or rebuild:
+            raise UsageError("--plan says itself what to do; leave the other options out")
+        order, expected = plans.read_plan(_read(keep_to))
     with opened(config) as app:
         if dry_run:
-            report = plan(app.parts, order)
-            shown = {"dry_run": True, **record(report)}
+            made = plans.make_plan(app.parts, order)
+            report = made.report
+            shown = {"dry_run": True, **record(report), **plans.as_values(made)}
         else:
+            check = partial(plans.keep_to, app.parts, order, expected) if expected else None
             with progress_shown(quiet=as_json) as progress:
-                done, report = _stoppable(lambda stop: run(app.parts, order, progress=progress, stop=stop))
+                done, report = _stoppable(lambda stop: run(app.parts, order, progress=progress, stop=stop, check=check))
             shown = {"run": done.id, "state": str(done.state), **record(report)}
     if as_json:
         echo_json(shown)
@@ -107,6 +125,10 @@ def publish(
         tell_run(shown, plan=dry_run)
     if report.delivery.problem:
         raise typer.Exit(1)
+
+
+def _read(path: Path) -> str:
+    return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8", errors="replace")
 
 
 def deliver(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -99,15 +99,19 @@ class Order:
 
 async def publish(
     parts: Parts, order: Order, *, progress: Progress = silent, stop: asyncio.Event | None = None,
-    begun: Begun = unasked,
+    begun: Begun = unasked, check: Callable[[], None] | None = None,
 ) -> tuple[Run, RunReport]:  # fmt: skip
     """Do one publish run and record it. Raises RunInProgress when another one is under way.
 
-    `begun` hears its number at once. `stop` ends it politely: the letters in hand are finished and recorded. What fails
+    `begun` hears its number at once. `check` is called under the lock before anything is done, and refuses by raising.
+    `stop` ends it politely: the letters in hand are finished and recorded. What fails
     is recorded with the run, then raised.
     """
     async with _recorded(parts, order.trigger, progress, stop) as record:
         begun(record.run)
+        if check is not None:
+            record.progress("comparing with the plan", 0, 0)
+            await across(check)
         now = parts.clock()
         record.progress("reading the sources", 0, 0)
         ingested = await across(read_sources, parts, parts.store, now)
@@ -119,9 +123,9 @@ async def publish(
             record.progress("publishing the issues' pages", 0, 0)
             site = _joined(site, await across(_publish_site, parts, now, False))
         pings = await tell_hubs(parts.store, parts.hubs, parts.press, clock=parts.clock)
-        unasked = await ask_editor(parts.store, parts.post, parts.settings, clock=parts.clock)
+        not_asked = await ask_editor(parts.store, parts.post, parts.settings, clock=parts.clock)
         delivery = await _deliver(parts, record)
-        delivery = replace(delivery, problem="\n".join(filter(None, (delivery.problem, unasked))))
+        delivery = replace(delivery, problem="\n".join(filter(None, (delivery.problem, not_asked))))
         report = RunReport(ingest=ingested, site=site, pings=pings, issues=tuple(issues), delivery=delivery)
         record.report = report
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
