@@ -27,6 +27,7 @@ from publisher.flows.hub_topics import HubTopics
 from publisher.flows.ingest import MintKey
 from publisher.flows.letters import Letters
 from publisher.flows.mail_room import MailRoom
+from publisher.flows.pictures import own_pictures, paths_of, site_pictures
 from publisher.flows.press import Press
 from publisher.flows.run import Parts
 from publisher.flows.service_press import ServicePress
@@ -96,7 +97,13 @@ class App:
         websub = self.settings.websub
         own_hub = self.links.hub() if websub.builtin else None
         names = self.settings.first_names
-        return FeedSite.of(self.settings.site, hubs=websub.hubs, own_hub=own_hub, first_names=names)
+        return FeedSite.of(
+            self.settings.site,
+            hubs=websub.hubs,
+            own_hub=own_hub,
+            first_names=names,
+            pictures=paths_of(self.settings),
+        )
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -131,6 +138,7 @@ class App:
             offline_links=site.offline_links,
             author=site.author,
             rights=site.rights,
+            license=site.license,
         )
 
     @cached_property
@@ -216,6 +224,7 @@ class App:
             fingerprint=_press_fingerprint(self.settings),
             notice=timedelta(days=self.settings.feeds.withdrawn_notice_days),
             tombstone=timedelta(days=self.settings.feeds.tombstone_days),
+            pictures=lambda: site_pictures(self.settings),
         )
 
     @cached_property
@@ -314,6 +323,8 @@ def _press_fingerprint(settings: Settings) -> str:
     for folder in (templating.shipped("templates"), settings.path(settings.site.templates)):
         for path in _templates(folder / "site"):
             shown.update(path.name.encode() + b"\0" + path.read_bytes())
+    for content in own_pictures(settings).values():
+        shown.update(content)
     return shown.hexdigest()
 
 

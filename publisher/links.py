@@ -25,6 +25,25 @@ _ISSUE_FEED = re.compile(r"(issues/[a-z]+)\.(?:atom|rss|json)")
 _ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]*)\.atom")
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Paths of the site's pictures: a square one, the same not wider than 144 pixels, and one twice as wide as high
+    ("" for none)."""
+
+    icon: str
+    small: str
+    logo: str
+
+    @classmethod
+    def named(cls, own_icon: str, own_logo: str) -> Pictures:
+        """By the extensions of the operator's own pictures, "" where there is none; a logo is not drawn beside an
+        icon of another hand."""
+        logo = f"assets/logo{own_logo.lower() or '.png'}" if own_logo or not own_icon else ""
+        if own_icon:
+            return cls(f"assets/icon{own_icon.lower()}", f"assets/icon{own_icon.lower()}", logo)
+        return cls("assets/icon-256.png", "assets/icon-144.png", logo)
+
+
 def article_path(slug: str) -> str:
     return f"articles/{slug}/{INDEX}"
 

@@ -89,7 +89,8 @@ def test_an_unknown_key_is_refused_by_its_path(name: str) -> None:
 IMPOSSIBLE = {
     "site.timezone": ("Europe/Bruxelles", "not a time zone"),
     "site.base_url": ("news.customs.example", "not a web address"),
-    "site.language": ("e", "not a language tag"),
+    "site.language": ("zz", "not a language tag"),
+    "site.license": ("CC BY", "not a web address"),
     "site.accent": ("blue", "not a colour"),
     "site.tag_authority": ("Customs Example", "not a domain name"),
     "site.tag_year": (1889, "must be greater than or equal to 1990"),
@@ -200,6 +201,7 @@ def test_every_variable_overrides_its_setting(variable: str, key: tuple[str, ...
     default = value_of(Settings(), key)
     other: dict[str, str] = {
         "PUBLISHER_SITE_BASE_URL": "https://customs.example/",
+        "PUBLISHER_SITE_LICENSE": "https://licence.example/by",
         "PUBLISHER_SITE_LANGUAGE": "fr",
         "PUBLISHER_SITE_TIMEZONE": "Europe/Brussels",
         "PUBLISHER_SITE_ACCENT": "#102030",

@@ -27,6 +27,7 @@ from publisher.config.kinds import (
     Selector,
     SourceFormat,
     StoreUrl,
+    WebAddress,
     Zone,
 )
 from publisher.model import ALL, Frequency, Topic, TopicGroup
@@ -50,6 +51,11 @@ class SiteSettings(Section):
     timezone: Zone = Field("UTC", description="zone of the timetable and of the dates people read")
     author: str = Field("", max_length=100, description="author of articles that name none; empty: the title")
     rights: str = Field("", max_length=300, description="rights line of feeds and pages")
+    license: WebAddress = Field("", description="address of the licence that all may be used by; empty: none is named")
+    icon: Path | None = Field(
+        None, description="your square PNG, GIF or JPEG for feed readers, at most 144 pixels wide"
+    )
+    logo: Path | None = Field(None, description="the same, twice as wide as high; default: drawn, if the icon is too")
     tag_authority: Hostname = Field("publisher.example", description="domain in the ids of feeds and entries")
     tag_year: int = Field(2026, ge=1990, le=9999, description="a year in which that domain was yours (RFC 4151)")
     output: Path = Field(Path("data/site"), description="folder of the published files")

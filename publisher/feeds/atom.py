@@ -47,6 +47,12 @@ def render(feed: Feed) -> bytes:
     generator.link({"href": feed.home_url, "rel": "alternate", "type": "text/html", "hreflang": feed.language})
     for hub in feed.hubs:
         generator.link({"href": hub, "rel": "hub"})  # WebSub, 4
+    if feed.license:
+        generator.link({"href": feed.license, "rel": "license"})  # RFC 4946
+    if feed.icon:
+        generator.icon(feed.icon)
+    if feed.logo:
+        generator.logo(feed.logo)
     for rel, href in _neighbours(feed):
         generator.link({"href": href, "rel": rel, "type": MEDIA_TYPE})
     generator.generator(GENERATOR)

@@ -25,6 +25,8 @@ def render(feed: Feed) -> bytes:
         "feed_url": feed.json_url,
         "description": feed.subtitle,
         "next_url": feed.older.get("json"),
+        "icon": feed.icon,
+        "favicon": feed.small_icon,
         "authors": [{"name": feed.author}],
         "language": feed.language,
         "hubs": [{"type": "WebSub", "url": hub} for hub in feed.hubs],

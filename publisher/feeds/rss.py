@@ -43,6 +43,8 @@ def render(feed: Feed, *, ttl_minutes: int | None = None) -> bytes:
     generator.generator(GENERATOR)
     if feed.rights:
         generator.copyright(name_of(feed.rights))
+    if feed.small_icon:  # title and link as those of the channel, says the profile
+        generator.image(feed.small_icon, text_or_html(feed.title)[1], feed.home_url)
     if ttl_minutes is not None:
         generator.ttl(ttl_minutes)
     for entry in feed.entries:
@@ -85,6 +87,8 @@ class _ChannelFacts(BaseExtension):  # type: ignore[misc]
     def _borrowed(self) -> list[etree._Element]:
         feed = self.feed
         found = [etree.Element(f"{{{_ATOM}}}link", rel="hub", href=hub) for hub in feed.hubs]
+        if feed.license:
+            found.append(etree.Element(f"{{{_ATOM}}}link", rel="license", href=feed.license))
         if feed.prev_archive:  # archives are Atom documents (RFC 5005, 4)
             link = {"rel": "prev-archive", "href": feed.prev_archive, "type": "application/atom+xml"}
             found.append(etree.Element(f"{{{_ATOM}}}link", link))

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from publisher.clock import whole_seconds
 from publisher.feeds import notes
 from publisher.htmltext import clean_line, excerpt, to_text
-from publisher.links import Links
+from publisher.links import Links, Pictures
 from publisher.model import ALL, Article, FiledArticle, Topic, TopicGroup
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class FeedSite:
 
     `hubs` are the WebSub hubs that are told when a published feed changes; `own_hub` knows that by itself, also of
     feeds that are made when they are asked for. Dates that people read are days in `zone`. `first_names` has the first
-    slug of each topic that was renamed."""
+    slug of each topic that was renamed. Of `pictures` feeds have the addresses; `license` is one too."""
 
     links: Links
     title: str
@@ -61,6 +61,8 @@ class FeedSite:
     own_hub: str | None = None
     zone: tzinfo = UTC
     first_names: Mapping[str, str] = field(default_factory=dict)
+    pictures: Pictures | None = None
+    license: str = ""
 
     @classmethod
     def of(
@@ -70,6 +72,7 @@ class FeedSite:
         hubs: tuple[str, ...] = (),
         own_hub: str | None = None,
         first_names: Mapping[str, str] | None = None,
+        pictures: Pictures | None = None,
     ) -> FeedSite:
         """From the section [site] of config.toml; an empty author becomes the site's title."""
         return cls(
@@ -85,7 +88,12 @@ class FeedSite:
             own_hub=own_hub,
             zone=ZoneInfo(site.timezone),
             first_names=first_names or {},
+            pictures=pictures,
+            license=site.license,
         )
+
+    def picture(self, path: str) -> str | None:
+        return self.links.to(path) if path else None
 
     @property
     def own_hubs(self) -> tuple[str, ...]:
@@ -166,6 +174,10 @@ class Feed:
     next_archive: str | None = None
     judged: bool = field(default=False, compare=False)
     older: Mapping[str, str] = field(default_factory=dict)
+    icon: str | None = None
+    small_icon: str | None = None
+    logo: str | None = None
+    license: str = ""
 
 
 def mint_entry_id(authority: str, year: int, key: str) -> str:
@@ -194,6 +206,7 @@ def build_feed(
     language = site.language
     entries = in_order(_entry(filed, topics, site) for filed in articles)
     label = clean_line(topic.label)
+    pictures = site.pictures or Pictures("", "", "")
     return Feed(
         slug=topic.slug,
         feed_id=site.feed_id(topic.slug),
@@ -210,6 +223,10 @@ def build_feed(
         entries=entries,
         tombstones=tuple(tombstones),
         hubs=(*site.hubs, *site.own_hubs),
+        icon=site.picture(pictures.icon),
+        small_icon=site.picture(pictures.small),
+        logo=site.picture(pictures.logo),
+        license=site.license,
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from publisher.feeds.value import FeedSite
-from publisher.model import Topic
+from publisher.model import Document, Topic
 from publisher.pages import Pages
 
 
@@ -15,7 +16,8 @@ class Press:
     """What turns values into documents: settings made into values, and compiled templates.
 
     `fingerprint` changes when a template, a setting that shows, or the program changes. Of a withdrawn article the
-    feeds show a notice for the time `notice`, then a tombstone for the time `tombstone`.
+    feeds show a notice for the time `notice`, then a tombstone for the time `tombstone`. `pictures` are made when a
+    whole site is.
     """
 
     site: FeedSite
@@ -26,6 +28,7 @@ class Press:
     fingerprint: str
     notice: timedelta
     tombstone: timedelta
+    pictures: Callable[[], Sequence[Document]] = tuple
 
     @property
     def feeds(self) -> tuple[Topic, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -131,6 +131,7 @@ def _shared(press: Press, issues: Sequence[Issue]) -> list[str]:
     """Every path whose document is looked after in each run, because somebody may have taken it away: all but the
     pages of articles and the archives, of which there may be a million."""
     paths = [INDEX, STYLE, ICON, NOT_FOUND, OPML]
+    paths += [path for path in astuple(press.site.pictures) if path] if press.site.pictures else []
     paths += past_issues.paths(issues, FORMATS)
     for topic in press.feeds:
         paths += [topic_path(topic.slug), *(feed_path(topic.slug, extension) for extension, _ in FORMATS)]
@@ -159,6 +160,7 @@ class _Sheet:
         if self.everything:
             yield pages.style()
             yield pages.icon()
+            yield from self.press.pictures()
             yield pages.not_found()
         withdrawn: set[str] = set()
         for filed in tx.articles.touched_since(before.touched):

@@ -50,6 +50,7 @@ class PageSite:
     offline_links: bool = False
     author: str = ""
     rights: str = ""
+    license: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ TYPES = {
     "/feeds.opml": "text/x-opml; charset=utf-8",
     "/assets/style.css": "text/css; charset=utf-8",
     "/assets/icon.svg": "image/svg+xml",
+    "/assets/icon-144.png": "image/png",
 }
 
 
