@@ -82,6 +82,7 @@ def import_readers(parts: SignUpParts, lines: Iterable[str], defaults: Defaults,
     work = _Import(parts, terms)
     for batch in _batches(read_rows(lines, defaults)):
         work.take(batch)
+    work.report.notes.sort(key=lambda note: note.line)
     return work.report
 
 

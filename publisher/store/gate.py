@@ -70,7 +70,8 @@ class Gate:
         found: dict[str, SuppressionReason] = {}
         for batch in batches(addresses):
             query = sa.select(suppressions.c.address, suppressions.c.reason)
-            found.update(self._connection.execute(query.where(suppressions.c.address.in_(batch))).tuples().all())
+            rows = self._connection.execute(query.where(suppressions.c.address.in_(batch)))
+            found |= {row.address: row.reason for row in rows}
         return found
 
     def suppress(self, address: str, reason: SuppressionReason, now: datetime) -> None:

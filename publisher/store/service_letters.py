@@ -137,4 +137,4 @@ class ServiceLetters:
     def counts(self) -> dict[DeliveryState, int]:
         """How many are in each state that occurs."""
         query = sa.select(service_letters.c.state, sa.func.count()).group_by(service_letters.c.state)
-        return dict(self._connection.execute(query).tuples().all())
+        return dict(self._connection.execute(query).all())

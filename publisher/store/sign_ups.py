@@ -198,6 +198,4 @@ class Consents:
 
     def wordings(self) -> dict[str, str]:
         """What each version said."""
-        return dict(
-            self._connection.execute(sa.select(consent_wordings.c.version, consent_wordings.c.text)).tuples().all()
-        )
+        return dict(self._connection.execute(sa.select(consent_wordings.c.version, consent_wordings.c.text)).all())

@@ -1,0 +1,56 @@
+"""`subscribers add --confirm`, `import`, `export`, `forget`: what an operator sees."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+TABLE = "email,topics\ncarl@port.example,environment\nnobody,\ndora@port.example,nope\n"
+
+
+def test_bad_rows_are_told_by_line_and_the_good_ones_come_in(new_site: Path, publisher: Any) -> None:
+    (new_site / "readers.csv").write_text(TABLE, encoding="utf-8")
+    preview = publisher("subscribers", "import", "readers.csv", "--dry-run")
+    assert preview.code == 1
+    assert preview.out == "would be: 1 added, 2 refused\n"
+    assert "line 3: refused: not an e-mail address" in preview.err
+    assert "line 4: refused: no topic 'nope'" in preview.err
+    assert publisher("subscribers", "list", "--json").json == []
+    assert publisher("subscribers", "import", "-", "--json", stdin=TABLE.encode()).json["added"] == 1
+    assert [reader["email"] for reader in publisher("subscribers", "list", "--json").json] == ["carl@port.example"]
+
+
+def test_what_goes_out_is_for_the_operator_alone(new_site: Path, publisher: Any) -> None:
+    publisher("subscribers", "add", "ann@customs.example")
+    assert publisher("subscribers", "export", "--to", "out.csv").code == 0
+    assert stat.S_IMODE((new_site / "out.csv").stat().st_mode) == 0o600
+    assert publisher("subscribers", "import", "out.csv").out == "1 known\n"
+    assert publisher("subscribers", "export", "--json").json[0]["consents"][0]["act"] == "vouched"
+
+
+def test_asking_by_a_letter_says_what_happens_next(new_site: Path, publisher: Any) -> None:
+    asked = publisher("subscribers", "add", "ann@customs.example", "--confirm")
+    assert (asked.code, asked.out) == (0, "confirmation letter sent: they are active when they have confirmed\n")
+    assert len(list((new_site / "data" / "outbox").glob("*.eml"))) == 1
+    assert publisher("subscribers", "show", "ann@customs.example", "--json").json["state"] == "pending"
+    again = publisher("subscribers", "add", "ann@customs.example", "--confirm")
+    assert again.code == 2
+    assert "had its confirmation letter; the next one may go in 24 hours" in again.err
+
+
+def test_a_forgotten_reader_is_gone_and_stays_away(new_site: Path, publisher: Any) -> None:
+    publisher("subscribers", "add", "ann@customs.example")
+    assert publisher("subscribers", "forget", "Ann@Customs.example").out == "forgotten\n"
+    assert publisher("subscribers", "show", "ann@customs.example").code == 1
+    refused = publisher("subscribers", "add", "ann@customs.example")
+    assert (refused.code, "asked to be forgotten; --include-left" in refused.err) == (2, True)
+    assert publisher("subscribers", "add", "ann@customs.example", "--include-left").code == 0
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_line(new_site: Path, publisher: Any) -> None:
+    (new_site / "names.csv").write_text("name\nAnn\n", encoding="utf-8")
+    assert "names.csv: line 1: no column 'email'" in publisher("subscribers", "import", "names.csv").err
+    assert publisher("subscribers", "import", "gone.csv").err == "publisher: gone.csv: No such file or directory\n"
+    away = publisher("subscribers", "export", "--to", "nowhere/out.csv")
+    assert away.err == "publisher: nowhere/out.csv: No such file or directory\n"

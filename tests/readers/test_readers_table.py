@@ -1,0 +1,108 @@
+"""Tables of readers: good rows come in, bad ones are told by their line, whatever stands in them."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.errors import SourceError
+from publisher.model import Frequency, SubscriberState
+from publisher.readers.table import BadRow, Defaults, ReaderRow, cell, known_topics, read_rows
+
+DEFAULTS = Defaults(
+    topics=("all",),
+    frequency=Frequency.WEEKLY,
+    language="en",
+    known_topics=known_topics([("environment", "Environment"), ("region-europe", "Europe and Central Asia")]),
+)
+
+
+def rows(text: str) -> list[ReaderRow | BadRow]:
+    return list(read_rows(io.StringIO(text, newline=""), DEFAULTS))
+
+
+def test_a_row_says_what_it_says_and_gets_the_rest() -> None:
+    full, short = rows(
+        "\ufeffTopics;EMAIL;frequency;language;state;consent\r\n"
+        "environment region-europe;ann@customs.example;daily;pt-BR;paused;signed on paper\r\n"
+        ";bob@customs.example\r\n"
+    )
+    assert full == ReaderRow(
+        line=2,
+        email="ann@customs.example",
+        state=SubscriberState.PAUSED,
+        frequency=Frequency.DAILY,
+        language="pt-BR",
+        topics=("environment", "region-europe"),
+        consent="signed on paper",
+    )
+    assert isinstance(short, ReaderRow)
+    assert (short.topics, short.frequency, short.state) == (("all",), Frequency.WEEKLY, SubscriberState.ACTIVE)
+
+
+def test_topics_may_be_named_by_their_label() -> None:
+    (row,) = rows('email,topics\nann@customs.example,"Europe and Central Asia"\n')
+    assert isinstance(row, ReaderRow)
+    assert row.topics == ("region-europe",)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("nobody", "not an e-mail address"),
+        (",daily", "no address"),
+        ("ann@customs.example,hourly", "frequency 'hourly'"),
+        ("ann@customs.example,daily,nope", "no topic 'nope'"),
+        ("ann@customs.example,daily,all,gone", "state 'gone'"),
+        ("ann@customs.example,daily,all,active,x,y", "has 6 columns"),
+        ("ann@customs.example,daily,all,active,not a language", "no language tag"),
+        ("ann@customs.example\0,daily", "no text in UTF-8"),
+        ("\udce4nn@customs.example,daily", "no text in UTF-8"),
+        ("x" * 200_000, "cannot be read"),
+    ],
+)
+def test_a_bad_row_is_told_by_its_line_and_those_around_it_come_in(line: str, reason: str) -> None:
+    found = rows(f'email,frequency,topics,state,language\n"eve@x.example"\n{line}\n\nfay@x.example\n')
+    assert [type(row) for row in found] == [ReaderRow, BadRow, ReaderRow]
+    assert [row.line for row in found] == [2, 3, 5]
+    bad = found[1]
+    assert isinstance(bad, BadRow)
+    assert reason in bad.reason
+    assert "@customs" not in bad.reason
+
+
+@pytest.mark.parametrize("text", ["", "name,topics\n", "email,email\n", "\n\n"])
+def test_a_table_without_addresses_is_refused_with_the_form(text: str) -> None:
+    with pytest.raises(SourceError, match="email,topics,frequency"):
+        rows(text)
+
+
+@given(st.lists(st.lists(st.text(max_size=20), max_size=6), max_size=12))
+def test_whatever_stands_in_a_table_each_row_is_read_or_told(cells: list[list[str]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([["email", "topics", "frequency"], *cells])
+    found = rows(text.getvalue())
+    assert len(found) <= len(cells)
+    assert [row.line for row in found] == sorted({row.line for row in found})
+
+
+@given(st.text(max_size=60))
+def test_any_text_at_all_ends_in_rows_or_in_one_clear_error(text: str) -> None:
+    try:
+        rows("email\n" + text)
+    except SourceError:
+        pytest.fail("the first line was good")
+
+
+@pytest.mark.parametrize("address", ["=cmd|'/c'!A0@evil.example", "+ann@x.example", "-ann@x.example"])
+def test_an_address_that_a_spreadsheet_would_run_is_written_so_that_it_does_not(address: str) -> None:
+    assert cell(address)[0] == " "
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([["email"], [cell(address)]])
+    (row,) = rows(text.getvalue())
+    assert isinstance(row, ReaderRow)
+    assert row.email == address
