@@ -97,23 +97,38 @@ class LetterForm:
         return cls(parts, stuffed, places, (sum(map(len, parts)), sum(map(len, stuffed))))
 
     def for_reader(
-        self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str, *, stuffed: bool = False
+        self,
+        email: str,
+        message_id: str,
+        unsubscribe_url: str,
+        preferences_url: str,
+        unsubscribe_address: str = "",
+        *,
+        stuffed: bool = False,
     ) -> bytes:
         """The whole letter, with CRLF. 7 bit, but for To where `address(email).smtputf8`. Raises LetterError for a
         value that no header can hold; `message_id` comes from the function of that name. `stuffed`: as the wire takes
         it, with leading dots doubled, which costs a look at the reader's own values alone."""
-        return b"".join(self.pieces(email, message_id, unsubscribe_url, preferences_url, stuffed=stuffed).parts)
+        values = (email, message_id, unsubscribe_url, preferences_url, unsubscribe_address)
+        return b"".join(self.pieces(*values, stuffed=stuffed).parts)
 
     def pieces(
-        self, email: str, message_id: str, unsubscribe_url: str, preferences_url: str, *, stuffed: bool = False
+        self,
+        email: str,
+        message_id: str,
+        unsubscribe_url: str,
+        preferences_url: str,
+        unsubscribe_address: str = "",
+        *,
+        stuffed: bool = False,
     ) -> Pieces:
         """What `for_reader` joins."""
         to, smtputf8 = address(email)
         for header, url in (("List-Unsubscribe", unsubscribe_url), ("List-Help", preferences_url)):
             if len(url) > MAX_LINE - len(header) - len(": <>") or not _URL.fullmatch(url):
                 raise LetterError(header, "not a web address in ASCII that fits one line")
-        leave, change = unsubscribe_url.encode("ascii"), preferences_url.encode("ascii")
-        values = [to.encode(), header_value("Message-ID", message_id), leave, change]
+        leave = unsubscribe_url.encode("ascii") + _mailto(unsubscribe_address)
+        values = [to.encode(), header_value("Message-ID", message_id), leave, preferences_url.encode("ascii")]
         for value in (email, unsubscribe_url, preferences_url):
             values += _slot_values(value, stuffed)
         parts = [*(self._stuffed if stuffed else self._parts)]
@@ -122,6 +137,13 @@ class LetterForm:
             parts[place] = values[number]
             size += len(values[number])
         return Pieces(parts, size, not smtputf8)
+
+
+def _mailto(unsubscribe_address: str) -> bytes:
+    """What follows the web address in List-Unsubscribe: a second way, for programs without the first (RFC 2369)."""
+    if not unsubscribe_address:
+        return b""
+    return f">, <mailto:{address(unsubscribe_address).text}?subject=unsubscribe".encode("ascii")
 
 
 # --- headers --------------------------------------------------------------------------------------------------------

@@ -60,8 +60,12 @@ def read_bounces(
             event = tx.bounces.find(sha256)
             if event is None:
                 bounce = read_bounce(mail.content)
-                letter = _letter(tx, bounce.clues, signer, return_path)
-                event = _event(bounce, letter, sha256=sha256, now=now)
+                leaving = _leaves(bounce, return_path)
+                if leaving is None:
+                    letter = _letter(tx, bounce.clues, signer, return_path)
+                    event = _event(bounce, letter, sha256=sha256, now=now)
+                else:
+                    event = BounceEvent(sha256=sha256, at=now, kind=BounceKind.UNSUBSCRIBE, subscriber_id=leaving)
                 tx.bounces.add(event)
                 kinds[event.kind] += 1
                 changes.update(_consequences(tx, event, now))
@@ -87,6 +91,13 @@ def _event(bounce: Bounce, letter: LetterName | None, *, sha256: str, now: datet
         status=bounce.status,
         detail=bounce.detail,
     )
+
+
+def _leaves(bounce: Bounce, return_path: ReturnPath | None) -> int | None:
+    """The reader who wrote to their address to leave. What is about a letter of ours only quotes it."""
+    if return_path is None or bounce.kind in ABOUT_A_LETTER or bounce.kind is BounceKind.DELAYED:
+        return None
+    return return_path.find_leaving(bounce.clues.return_paths)
 
 
 # --- which letter ---------------------------------------------------------------------------------------------------
@@ -139,10 +150,11 @@ def _consequences(tx: Transaction, event: BounceEvent, now: datetime) -> list[Su
     except NotFound:  # forgotten meanwhile
         return []
     said = " ".join(filter(None, [_issue_name(tx, event.issue_id), f"came back: {event.kind}", event.status]))
-    if event.kind is BounceKind.COMPLAINT:
+    if event.kind in {BounceKind.COMPLAINT, BounceKind.UNSUBSCRIBE}:
         if reader.state is SubscriberState.UNSUBSCRIBED:
             return []
-        reason = f"the reader complained of a letter ({event.detail})"
+        complained = f"the reader complained of a letter ({event.detail})"
+        reason = complained if event.kind is BounceKind.COMPLAINT else "by a letter to the address for leaving"
         tx.subscribers.set_state(reader.id, SubscriberState.UNSUBSCRIBED, now, reason=reason)
         return [SubscriberState.UNSUBSCRIBED]
     if reader.state not in _REACHED:

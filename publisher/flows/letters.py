@@ -98,7 +98,7 @@ class Letters:
     def size(self, issue: Issue, edition: Edition, rendered: Rendering) -> int:
         return len(self.letter(self.form(issue, edition, rendered), issue, 1, _SAMPLE))
 
-    def _values(self, issue: Issue, subscriber_id: int, email: str) -> tuple[str, str, str, str]:
+    def _values(self, issue: Issue, subscriber_id: int, email: str) -> tuple[str, str, str, str, str]:
         """What differs from reader to reader, as `LetterForm.for_reader` takes it."""
         links = self._site.links
         return (
@@ -106,4 +106,5 @@ class Letters:
             message_id(self._domain, self._signer.digest(MESSAGE_ID, issue.id, subscriber_id)),
             links.unsubscribe(self._signer.token(UNSUBSCRIBE, subscriber_id)),
             links.preferences(self._signer.token(PREFERENCES, subscriber_id)),
+            self._return_path.leaving(subscriber_id) if self._return_path else "",
         )

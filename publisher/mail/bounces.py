@@ -36,6 +36,7 @@ class BounceKind(StrEnum):
     COMPLAINT = "complaint"  # the reader called it spam
     DELAYED = "delayed"  # the relay goes on trying, or delivered it
     AUTO_REPLY = "auto-reply"
+    UNSUBSCRIBE = "unsubscribe"  # the reader wrote to the address that ends the digest
     UNPARSED = "unparsed"  # no program understands it
     UNMATCHED = "unmatched"  # understood, but nothing proves which letter of ours it is about
 

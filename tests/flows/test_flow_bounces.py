@@ -219,3 +219,47 @@ def test_letters_come_back_to_their_sender_unless_an_address_is_set(posting: Hou
     assert [taken.sender for taken in relay.taken] == ["digest@publisher.example"]
     report, _ = read(posting, notice(relay.taken[0], "5.1.1"))
     assert report.bounced == 1
+
+
+def mailto(relay: Relay, name: str) -> str:
+    header = message_from_bytes(letter_to(relay, name).content)["List-Unsubscribe"]
+    web, _, mail = header.partition(", ")
+    assert web.startswith("<https://news.example/unsubscribe/")
+    assert mail.startswith("<mailto:bounces+u.")
+    return str(mail.removeprefix("<mailto:").removesuffix("?subject=unsubscribe>"))
+
+
+def wish(to: str, more: str = "") -> bytes:
+    return f"From: Alice <alice@readers.example>\r\nTo: {to}\r\n{more}Subject: unsubscribe\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("change", [str, str.upper, "Leave <{}>".format])
+def test_a_letter_to_the_address_for_leaving_ends_the_digest(returning: House, relay: Relay, change: Any) -> None:
+    leaving = mailto(relay, "alice")
+    assert len(leaving.partition("@")[0]) <= 64
+    for _ in range(2):
+        report, _ = read(returning, wish(change(leaving)))
+    assert report.known == 1
+    assert state_of(returning, "alice") is SubscriberState.UNSUBSCRIBED
+    assert state_of(returning, "bob") is SubscriberState.ACTIVE
+    with returning.app.store.read() as tx:
+        (event,) = tx.bounces.latest(10)
+        assert (event.kind, event.issue_id) == (BounceKind.UNSUBSCRIBE, None)
+
+
+def test_a_forged_address_and_a_bounce_that_quotes_one_end_nothing(returning: House, relay: Relay) -> None:
+    leaving, of_bob = mailto(relay, "alice"), mailto(relay, "bob")
+    forged = leaving.replace(".1.", ".2.") if ".1." in leaving else leaving.replace(".2.", ".1.")
+    assert forged != of_bob
+    read(returning, wish(forged))
+    read(returning, notice(letter_to(relay, "alice"), "4.2.2", action="delayed", to=leaving))
+    assert state_of(returning, "alice") is SubscriberState.ACTIVE
+    assert state_of(returning, "bob") is SubscriberState.ACTIVE
+
+
+def test_without_a_mailbox_for_it_the_header_has_the_web_address_alone(posting: House, relay: Relay) -> None:
+    posting.article("Waste")
+    posting.reader("alice")
+    posting.publish()
+    header = message_from_bytes(letter_to(relay, "alice").content)["List-Unsubscribe"]
+    assert "mailto" not in header
