@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -35,4 +36,6 @@ def mounted(name: str, make: Callable[[], ASGIApp], *, prefix: str) -> list[Base
     async def lead(_: Request) -> Response:
         return RedirectResponse(f"{prefix}/{name}/", 308)
 
-    return [Route(f"/{name}", lead, methods=["GET", "HEAD"]), Mount(f"/{name}", Late(make))]
+    below = Mount(f"/{name}", Late(make))
+    below.path_regex = re.compile(f"^/{name}/(?P<path>.*)$", re.DOTALL)  # an address may hold a line break
+    return [Route(f"/{name}", lead, methods=["GET", "HEAD"]), below]

@@ -137,9 +137,9 @@ def test_a_form_of_another_site_does_nothing(operator: TestClient, headers: dict
     assert "No run yet" in operator.get("/admin/runs").text
 
 
-@pytest.mark.parametrize("token", ["", "0" * 64, "é"])
-def test_a_form_without_the_sessions_own_token_does_nothing(operator: TestClient, token: str) -> None:
-    assert operator.post("/admin/publish", data={"csrf": token, "act": "publish"}).status_code == 403
+def test_a_form_without_the_sessions_own_token_does_nothing(operator: TestClient) -> None:
+    for token in ("", "0" * 64, "é"):
+        assert operator.post("/admin/publish", data={"csrf": token, "act": "publish"}).status_code == 403
     assert "No run yet" in operator.get("/admin/runs").text
 
 
@@ -149,8 +149,12 @@ def test_our_own_form_is_taken_from_browsers_old_and_new(operator: TestClient) -
         assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "../x", "a:b", "\r\nx"])
-def test_signing_in_leads_nowhere_else(visitor: TestClient, to: str) -> None:
+def test_signing_in_leads_nowhere_else(visitor: TestClient) -> None:
+    for to in ("//evil.example", "https://evil.example", "/\\evil.example", "../x", "a:b", "\r\nx"):
+        check_target(visitor, to)
+
+
+def check_target(visitor: TestClient, to: str) -> None:
     answer = visitor.post("/admin/sign-in", data={"name": "admin", "password": PASSWORD, "to": to})
     assert answer.headers["location"].startswith("/admin/")
     assert "evil.example" not in answer.headers["location"].partition("/admin/")[0]

@@ -79,15 +79,17 @@ OPERATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "scope"), OPERATIONS)
-def test_an_operation_asks_for_a_token_and_for_its_scope(
-    visitor: TestClient, app: App, method: str, path: str, scope: Scope
-) -> None:
+def test_an_operation_asks_for_a_token_and_for_its_scope(visitor: TestClient, app: App) -> None:
+    for method, path, scope in OPERATIONS:
+        check_access(visitor, app, method, path, scope)
+
+
+def check_access(visitor: TestClient, app: App, method: str, path: str, scope: Scope) -> None:
     without = visitor.request(method, f"/api/v1/{path}", json={})
     assert problem(without)["status"] == 401
     assert without.headers["www-authenticate"] == "Bearer"
     others = [one for one in Scope if not allows([one], scope)]
-    header = {"authorization": f"Bearer {token(app, *others)}"}
+    header = {"authorization": f"Bearer {token(app, *others, name=f'{method} {path}')}"}
     denied = visitor.request(method, f"/api/v1/{path}", json={}, headers=header)
     assert problem(denied)["status"] == 403
     assert str(scope) in denied.json()["detail"]
@@ -209,23 +211,23 @@ def test_an_article_is_written_corrected_withdrawn_and_brought_back(robot: TestC
     assert actions[:4] == ["article restored", "article withdrawn", "article corrected", "article added"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"title": "x"},
-        {"title": "x", "body": "y", "topics": ["nothing"]},
-        {"title": "x", "body": "y", "date": "tomorrow"},
-        {"title": "x", "body": "y", "source": "javascript:alert(1)"},
-        {"title": "x\0", "body": "y"},
-        {"title": "x" * 301, "body": "y"},
-        {"title": "x", "body": "y", "headline": "z"},
-        [],
-    ],
-)
-def test_what_cannot_be_an_article_is_422_and_says_why(robot: TestClient, body: Any) -> None:
-    told = problem(robot.post("/api/v1/articles", json=body))
-    assert told["status"] == 422
-    assert len(told["detail"]) > 10
+BAD_ARTICLES: list[Any] = [
+    {"title": "x"},
+    {"title": "x", "body": "y", "topics": ["nothing"]},
+    {"title": "x", "body": "y", "date": "tomorrow"},
+    {"title": "x", "body": "y", "source": "javascript:alert(1)"},
+    {"title": "x\0", "body": "y"},
+    {"title": "x" * 301, "body": "y"},
+    {"title": "x", "body": "y", "headline": "z"},
+    [],
+]
+
+
+def test_what_cannot_be_an_article_is_422_and_says_why(robot: TestClient) -> None:
+    for body in BAD_ARTICLES:
+        told = problem(robot.post("/api/v1/articles", json=body))
+        assert told["status"] == 422
+        assert len(told["detail"]) > 10
 
 
 def test_half_a_surrogate_pair_is_refused_wherever_it_stands(robot: TestClient) -> None:
@@ -247,7 +249,8 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(robot: TestClient) -> No
         answer = robot.post("/api/v1/articles", content=content, headers={"content-type": "application/json"})
         assert problem(answer)["status"] == 422
     assert problem(robot.put("/api/v1/articles", json={}))["status"] == 405
-    assert problem(robot.get("/api/v2"))["status"] == 404
+    for path in ("v2", "v1/articles/a%0Ab", "v1/runs/0", "v1/issues/%00"):
+        assert problem(robot.get(f"/api/{path}"))["status"] in {404, 422}, path
 
 
 def test_readers_are_added_changed_and_erased(robot: TestClient, visitor: TestClient, app: App) -> None:

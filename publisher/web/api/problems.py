@@ -39,10 +39,10 @@ _SCHEMA = {
     },
 }
 _ALWAYS = {
+    400: "the body cannot be read",
     401: "no token, or one that is unknown, revoked or expired",
     403: "the token lacks the scope",
     413: "the body is too large",
-    415: "the body is not JSON",
     422: "a value cannot be",
     429: "too many wrong tokens",
     503: "the database is busy or out of order",
