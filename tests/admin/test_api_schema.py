@@ -24,7 +24,6 @@ from publisher.config import load
 from publisher.flows.api_tokens import add_token
 from publisher.model import Scope
 
-
 OURS = [ignored_auth, negative_data_rejection, positive_data_acceptance]
 """What other tests look at, or what is otherwise on purpose: a query may hold further names, a topic must be there."""
 
