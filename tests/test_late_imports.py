@@ -12,7 +12,12 @@ HEAVY = LATE | {"css_inline", "feedgen", "jinja2", "lxml", "nh3", "pydantic", "s
 
 
 @pytest.mark.parametrize(
-    ("modules", "unwanted"), [("publisher.cli", HEAVY), ("publisher.app, publisher.flows.run", LATE)]
+    ("modules", "unwanted"),
+    [
+        ("publisher.cli", HEAVY),
+        ("publisher.app, publisher.flows.run", LATE),
+        ("publisher.web.server", {"argon2", "publisher.web.admin", "publisher.web.api"}),
+    ],
 )
 def test_what_a_command_may_not_need_is_not_loaded_with_it(modules: str, unwanted: set[str]) -> None:
     loaded = subprocess.run(
