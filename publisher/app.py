@@ -177,7 +177,9 @@ class App:
 
     @cached_property
     def post(self) -> Post:
-        return Post(self.letters, self.settings.smtp, self.settings.path(self.settings.outbox.path))
+        settings = self.settings
+        outbox = settings.path(settings.outbox.path)
+        return Post(self.letters, settings.smtp, outbox, settings.relays, settings.domain)
 
     @cached_property
     def sign_up(self) -> SignUpParts:

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from publisher.config import Settings, SourceSettings, TopicSettings, from_values, load, variables
+from publisher.config import (
+    DomainSettings,
+    RelaySettings,
+    Settings,
+    SourceSettings,
+    TopicSettings,
+    from_values,
+    load,
+    variables,
+)
 from publisher.errors import ConfigError
 from publisher.templating import shipped
 
@@ -45,6 +54,10 @@ def test_the_shipped_file_shows_every_setting() -> None:
         if len(key) > 2:
             assert key[2] in values[key[0]][key[1]], ".".join(key)
     assert set(values["source"][0]) == set(SourceSettings.model_fields)
+    for block, model in (("relay", RelaySettings), ("domain", DomainSettings)):
+        shown = re.findall(r"(?m)^# (\w+) =", text.partition(f"\n# [[{block}]]")[2].partition("\n\n")[0])
+        assert set(shown) == set(model.model_fields) - {"password"}
+        assert tomllib.loads(re.sub(r"(?m)^# ?", "", text.partition("# [[relay]]")[2].partition("\n\n")[0]))
 
 
 def test_every_setting_has_a_description() -> None:
@@ -59,6 +72,8 @@ def test_every_setting_has_a_description() -> None:
     check(Settings, "")
     check(SourceSettings, "source.")
     check(TopicSettings, "topics.")
+    check(RelaySettings, "relay.")
+    check(DomainSettings, "domain.")
 
 
 def test_an_empty_file_is_a_good_one(tmp_path: Path) -> None:

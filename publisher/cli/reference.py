@@ -10,6 +10,7 @@ import inspect
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -21,7 +22,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from publisher.cli import NAME, app
-from publisher.config import Settings, SourceSettings, TopicSettings, variables
+from publisher.config import (
+    BLOCKS,
+    DomainSettings,
+    RelaySettings,
+    Settings,
+    SourceSettings,
+    TopicSettings,
+    variables,
+)
 
 COMMANDS_INTRO = """\
 # Commands
@@ -55,10 +64,12 @@ Everything is set in `config.toml`; `publisher init` writes one that shows every
 that is left out has its default. An unknown key or an impossible value stops the program before it does anything, with
 the key, what is wrong with it, and what is allowed.
 
-- **Variables**: each setting but the sources and the topics can be overridden by the variable named beside it, e.g.
-  `PUBLISHER_SITE_BASE_URL=https://news.customs.example/`. An unknown `PUBLISHER_` variable is refused, too.
+- **Variables**: each setting but those of sources, relays, domains and topics can be overridden by the variable named
+  beside it, e.g. `PUBLISHER_SITE_BASE_URL=https://news.customs.example/`. An unknown `PUBLISHER_` variable is refused,
+  too.
 - **Secrets**: do not write the password of the relay into the file; set `PUBLISHER_SMTP_PASSWORD`, or let
-  `PUBLISHER_SMTP_PASSWORD_FILE` name a file that holds it. Errors never show it.
+  `PUBLISHER_SMTP_PASSWORD_FILE` name a file that holds it. A `[[relay]]` called `main` has
+  `PUBLISHER_RELAY_MAIN_PASSWORD` and `..._FILE`. Errors never show it.
 - **Paths** are meant from the folder of `config.toml`.
 - `PUBLISHER_CONFIG` is no setting: it names the config file, as `--config` does.
 """
@@ -77,6 +88,10 @@ SECTIONS = {
     "websub": "Feeds that are pushed to readers instead of polled by them.",
 }
 SOURCE = "The places that every run reads. One `[[source]]` block each; the variable list does not cover them."
+RELAY = """\
+Several relays, or one with limits: one `[[relay]]` block each, instead of `smtp.host`; the waits of `[smtp]` and
+`smtp.on_uncertain` go for them too. [relays.md](relays.md) says how they share the letters."""
+DOMAIN = "What readers at one domain get at most, over all relays and processes: one `[[domain]]` block each."
 TOPICS = """\
 One `[topics.<slug>]` block each, in the order in which pages and letters show them. [topics.md](topics.md) says how the
 rules are read. There are no topics unless the file has some; the shipped one has sixteen."""
@@ -95,7 +110,7 @@ def settings() -> str:
     parts = [SETTINGS_INTRO]
     names = {key: name for name, key, _ in variables()}
     for section, field in Settings.model_fields.items():
-        if field.exclude or section in {"source", "topics"}:
+        if field.exclude or section in BLOCKS:
             continue
         rows = [
             (f"`{'.'.join(key)}`", _type(leaf), _default(leaf), f"`{names[key]}`", leaf.description or "")
@@ -104,6 +119,8 @@ def settings() -> str:
         parts += [f"## [{section}]\n", f"{SECTIONS.get(section, '')}\n", _table(_HEAD, rows)]
     blocks: tuple[tuple[str, str, type[BaseModel]], ...] = (
         ("[[source]]", SOURCE, SourceSettings),
+        ("[[relay]]", RELAY, RelaySettings),
+        ("[[domain]]", DOMAIN, DomainSettings),
         ("[topics.…]", TOPICS, TopicSettings),
     )
     for title, about, model in blocks:
@@ -171,14 +188,19 @@ def _type_name(annotation: Any) -> str:
     if get_origin(annotation) in {Union, UnionType}:
         return " or ".join(_type_name(part) for part in get_args(annotation) if part is not type(None))
     if get_origin(annotation) is tuple:
-        return "list of texts"
+        return "list of whole numbers" if int in get_args(annotation) else "list of texts"
     if hasattr(annotation, "__metadata__"):
         return _type_name(get_args(annotation)[0])
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return " or ".join(f"`{value}`" for value in annotation)
-    return {int: "whole number", float: "number", bool: "true or false", Path: "path", SecretStr: "secret"}.get(
-        annotation, "text"
-    )
+    return {
+        int: "whole number",
+        float: "number",
+        bool: "true or false",
+        date: "date",
+        Path: "path",
+        SecretStr: "secret",
+    }.get(annotation, "text")
 
 
 def _default(field: FieldInfo) -> str:

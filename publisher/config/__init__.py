@@ -7,7 +7,8 @@ Relative paths are meant from the folder of config.toml.
 """
 
 from publisher.config.kinds import Language, check_language
-from publisher.config.loading import from_values, load, variables
+from publisher.config.loading import BLOCKS, from_values, load, variables
+from publisher.config.relays import ANY_DOMAIN, DomainSettings, RelaySettings, SmtpSettings
 from publisher.config.settings import (
     BounceSettings,
     DigestSettings,
@@ -15,18 +16,21 @@ from publisher.config.settings import (
     FeedSettings,
     Settings,
     SiteSettings,
-    SmtpSettings,
     SourceSettings,
     TopicSettings,
     WebSubSettings,
 )
 
 __all__ = [
+    "ANY_DOMAIN",
+    "BLOCKS",
     "BounceSettings",
     "DigestSettings",
     "DkimSettings",
+    "DomainSettings",
     "FeedSettings",
     "Language",
+    "RelaySettings",
     "Settings",
     "SiteSettings",
     "SmtpSettings",

@@ -12,11 +12,14 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from publisher.config.relays import relay_variable
 from publisher.config.settings import Settings
 from publisher.errors import ConfigError
 
 PREFIX = "PUBLISHER_"
 NOT_SETTINGS = frozenset({"PUBLISHER_CONFIG"})
+BLOCKS = frozenset({"source", "relay", "domain", "topics"})
+"""Settings that come in any number; no variable names one of them."""
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -60,7 +63,7 @@ def variables() -> Iterator[tuple[str, tuple[str, ...], bool]]:
 
 def _variables(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...], bool]]:
     for name, field in model.model_fields.items():
-        if field.exclude or name in {"topics", "source"}:
+        if field.exclude or (not path and name in BLOCKS):
             continue
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
@@ -77,6 +80,7 @@ def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
         known[name] = (key, False)
         if secret:
             known[name + "_FILE"] = (key, True)
+    known.update(_of_relays(values))
     overridden: dict[str, str] = {}
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
@@ -100,7 +104,21 @@ def _cause(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
+def _of_relays(values: dict[str, Any]) -> Iterator[tuple[str, tuple[tuple[str, ...], bool]]]:
+    """The variables of the relays that `values` names, as `_overridden` knows others."""
+    relays = values.get("relay")
+    for place, relay in enumerate(relays if isinstance(relays, list) else []):
+        if isinstance(relay, Mapping) and isinstance(relay.get("name"), str):
+            variable, key = relay_variable(relay["name"]), ("relay", str(place), "password")
+            yield variable, (key, False)
+            yield variable + "_FILE", (key, True)
+
+
 def _put(values: dict[str, Any], key: tuple[str, ...], value: str) -> None:
+    if key[0] == "relay":
+        place, relays = int(key[1]), list(values["relay"])
+        values["relay"] = [*relays[:place], {**relays[place], key[2]: value}, *relays[place + 1 :]]
+        return
     for part in key[:-1]:
         inner = values.get(part)
         values[part] = dict(inner) if isinstance(inner, Mapping) else {}

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from publisher.config.kinds import (
     Accent,
@@ -30,13 +30,11 @@ from publisher.config.kinds import (
     WebAddress,
     Zone,
 )
+from publisher.config.relays import DomainSettings, RelaySettings, SmtpSettings
+from publisher.config.section import Section
 from publisher.model import ALL, Frequency, Topic, TopicGroup
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class SiteSettings(Section):
@@ -147,27 +145,6 @@ class SignUpSettings(Section):
         return self
 
 
-class SmtpSettings(Section):
-    host: str = Field("", description="the relay; empty: letters go to the local outbox")
-    port: int = Field(587, ge=1, le=65535, description="587 for starttls, 465 for tls")
-    security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
-    username: str = Field("", description="login, empty for none")
-    password: SecretStr = Field(SecretStr(""), description="better: PUBLISHER_SMTP_PASSWORD or ..._FILE")
-    connections: int = Field(4, ge=1, le=100, description="connections at the same time")
-    letters_per_connection: int = Field(100, ge=1, le=100_000, description="then the connection is made anew")
-    timeout_seconds: int = Field(60, ge=1, le=3600, description="wait for a reply; after the letter ten minutes")
-    retry_minutes: int = Field(15, ge=1, le=1440, description="first wait after a temporary refusal; then doubled")
-    give_up_hours: int = Field(48, ge=1, le=24 * 14, description="a letter deferred longer expires")
-    on_uncertain: Literal["resend", "hold"] = Field("resend", description="a letter whose reply was lost")
-
-    @model_validator(mode="after")
-    def _no_login_in_clear_text(self) -> Self:
-        local = self.host in {"", "localhost", "127.0.0.1", "::1"}
-        if self.username and self.security == "none" and not local:
-            raise ValueError("a login over security = 'none' would show the password; use 'starttls' or 'tls'")
-        return self
-
-
 class DkimSettings(Section):
     """Signatures on letters; docs/dkim.md says how to set them up and how to change keys."""
 
@@ -253,12 +230,14 @@ class Settings(Section):
     digest: DigestSettings = DigestSettings()
     signup: SignUpSettings = SignUpSettings()
     smtp: SmtpSettings = SmtpSettings()
+    relay: tuple[RelaySettings, ...] = ()
+    domain: tuple[DomainSettings, ...] = ()
     dkim: DkimSettings = DkimSettings()
     bounces: BounceSettings = BounceSettings()
     outbox: OutboxSettings = OutboxSettings()
     web: WebSettings = WebSettings()
     websub: WebSubSettings = WebSubSettings()
-    topics: dict[str, TopicSettings] = {}
+    topics: dict[str, TopicSettings] = Field({})
     root: Path = Field(Path(), exclude=True)
     place: str = Field("config.toml", exclude=True)
 
@@ -274,6 +253,27 @@ class Settings(Section):
                     raise ValueError(f"topics.{slug}.formerly: '{former}' is a name of topic '{taken[former]}' already")
                 taken[former] = slug
         return self
+
+    @model_validator(mode="after")
+    def _relays(self) -> Self:
+        if self.relay and self.smtp.host:
+            raise ValueError("smtp.host and [[relay]] name relays both; move that of [smtp] to a [[relay]] of its own")
+        variables: dict[str, int] = {}
+        for place, relay in enumerate(self.relay):
+            first = variables.setdefault(relay.variable, place)
+            if first != place:
+                raise ValueError(f"relay.{place}.name: '{relay.name}' is the name of relay.{first} already")
+        domains: dict[str, int] = {}
+        for place, cap in enumerate(self.domain):
+            first = domains.setdefault(cap.domain, place)
+            if first != place:
+                raise ValueError(f"domain.{place}.domain: '{cap.domain}' is in domain.{first} already")
+        return self
+
+    @cached_property
+    def relays(self) -> tuple[RelaySettings, ...]:
+        """Where letters go out, in the order of config.toml; none: to the local outbox."""
+        return self.relay or ((RelaySettings.of_smtp(self.smtp),) if self.smtp.host else ())
 
     def path(self, path: Path) -> Path:
         """`path` of a setting, made absolute from the folder of config.toml."""

@@ -7,10 +7,14 @@ one after the other in one thread, and the event loop stays free for the wire an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
+
+from publisher.errors import StoreBusy
+from publisher.store import HeldStore, Store, Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,3 +32,27 @@ async def across(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
         if not future.done():
             await asyncio.wait([future])
         raise
+
+
+class Write(Protocol):
+    """Does something in one transaction of the store, where that costs least."""
+
+    def __call__(self, work: Callable[[Transaction], T]) -> Awaitable[T]: ...
+
+
+def write_of(store: Store, held: HeldStore) -> Write:
+    """Transactions on the connection that is held, right here, where that takes no way to a server; else, and while
+    somebody else writes, in the store's thread."""
+
+    async def write(work: Callable[[Transaction], T]) -> T:
+        if held.at_hand:
+            with suppress(StoreBusy), held.write() as tx:
+                return work(tx)
+
+        def there() -> T:
+            with store.write() as tx:
+                return work(tx)
+
+        return await across(there)
+
+    return write

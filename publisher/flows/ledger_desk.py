@@ -15,7 +15,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,17 +25,17 @@ from publisher.clock import Clock
 from publisher.digest.letter import LetterForm
 from publisher.errors import LetterError, NotFound, StoreBusy
 from publisher.flows.crossing import across
+from publisher.flows.gate import Gate
 from publisher.flows.letters import Letters
-from publisher.mail.backoff import next_attempt
+from publisher.mail.backoff import next_attempt, resend_at
+from publisher.mail.circuit import Circuit
+from publisher.mail.replies import Scope, Verdict
 from publisher.model import DeliveryState, Issue, SubscriberState
 from publisher.smtp.postman import Handed, Letter
-from publisher.store import FIRST, HeldStore, Job, Key, Outcome, Store, Transaction, Transactions
+from publisher.store import FIRST, HeldStore, Job, Key, Kind, Outcome, Store, Transaction, Transactions
 
 CLAIM = timedelta(minutes=15)
 """How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
-
-DOUBT = timedelta(minutes=10)
-"""A letter whose reply was lost waits so long before it is sent again, byte for byte the same."""
 
 AHEAD = 1000
 """Letters looked up at once."""
@@ -69,6 +69,8 @@ class _Tray:
     outcomes: list[Outcome] = field(default_factory=list)
     bounced: list[tuple[int, str]] = field(default_factory=list)
     given_back: list[Job] = field(default_factory=list)
+    put_off: list[tuple[Job, datetime, str, str]] = field(default_factory=list)
+    circuits: dict[str, Circuit] = field(default_factory=dict)
     recorded: list[asyncio.Future[None]] = field(default_factory=list)
     unfit: list[Job] = field(default_factory=list)
     claims: list[tuple[Job, asyncio.Future[bool]]] = field(default_factory=list)
@@ -82,6 +84,8 @@ class _Tray:
         self.outcomes[:0] = other.outcomes
         self.bounced[:0] = other.bounced
         self.given_back[:0] = other.given_back
+        self.put_off[:0] = other.put_off
+        self.circuits = other.circuits | self.circuits
 
 
 class LedgerDesk:
@@ -93,6 +97,7 @@ class LedgerDesk:
         held: HeldStore,
         *,
         letters: Letters,
+        gate: Gate,
         rules: Rules,
         clock: Clock,
         progress: Progress,
@@ -102,6 +107,7 @@ class LedgerDesk:
         self._store = store
         self._held = held
         self._letters = letters
+        self._gate = gate
         self._rules = rules
         self._clock = clock
         self._progress = progress
@@ -124,7 +130,7 @@ class LedgerDesk:
 
     # --- out: letters -------------------------------------------------------------------------------------------------
 
-    async def letters(self) -> AsyncIterator[Letter[Job]]:
+    async def letters(self) -> AsyncGenerator[Letter[Job], None]:
         """Every letter that is due, uncertain and deferred ones first, then as planned."""
         while jobs := await self._ahead():
             looked = self._loop.time()
@@ -137,27 +143,48 @@ class LedgerDesk:
                 if not job.fit:
                     self._put_aside(job)
                     continue
+                if not self._gate.passes(job):
+                    continue
                 self._out.add(job.key)
                 try:
                     letter = self._letter(job, self._forms.get(job.edition_id or 0) or await self._form(job))
                 except LetterError as error:
+                    self._let_go(job)
                     self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
                     await self._on_tray()
                 else:
                     yield letter
 
     async def _ahead(self) -> list[Job]:
-        if self._clock() - self._looked_for_deferred >= AGAIN:
-            self._looked_for_deferred = self._clock()
-            self._place.pop(DeliveryState.DEFERRED, None)
-            self._none_left.clear()
-        found = await self._visit(self._look)
-        if not found and self._place:  # once more from the beginning, for what was planned or put back meanwhile
-            await self._written()
-            self._place.clear()
-            self._none_left.clear()
+        while True:
+            if self._gate.holding and (found := await self._left_behind()):
+                return found
+            if self._clock() - self._looked_for_deferred >= AGAIN:
+                self._looked_for_deferred = self._clock()
+                self._place.pop(DeliveryState.DEFERRED, None)
+                self._none_left.clear()
             found = await self._visit(self._look)
+            if not found and self._place and not self._gate.holding:
+                await self._written()  # once more from the beginning, for what was planned or put back meanwhile
+                self._place.clear()
+                self._none_left.clear()
+                found = await self._visit(self._look)
+            if found or not (self._gate.holding and await self._gate.wait()):
+                return found
+
+    async def _left_behind(self) -> list[Job]:
+        """Letters to domains that had to wait and may have some now."""
+        found: list[Job] = []
+        for domain, room in await self._gate.opened():
+            for state, after in self._gate.lift(domain).items():
+                some = await self._visit(self._look_at, domain, state, after, room)
+                if len(some) == room:
+                    self._gate.mark(domain, state, some[-1].key)
+                found += some
         return found
+
+    def _look_at(self, tx: Transaction, domain: str, state: DeliveryState, after: Key, limit: int) -> list[Job]:
+        return tx.deliveries.upcoming(state, self._clock(), limit, after=after, domain=domain)
 
     def _look(self, tx: Transaction) -> list[Job]:
         now = self._clock()
@@ -207,12 +234,15 @@ class LedgerDesk:
         """Done when the result is durable."""
         job, verdict = handed.ref, handed.verdict
         state, when = verdict.state, None
+        self._let_go(job)
         if state is DeliveryState.PLANNED:
-            self._out.discard(job.key)
+            self._place.pop(job.state, None)  # it lies behind us: look for it again
+            self._none_left.discard(job.state)
             if job.key in self._claimed:
                 self._claimed.discard(job.key)
                 self._tray.given_back.append(job)
             return self._on_tray()
+        self._tray.circuits.update(self._gate.heard(job, verdict))
         if state is DeliveryState.DEFERRED:
             when = next_attempt(
                 job.attempts,
@@ -221,21 +251,31 @@ class LedgerDesk:
                 spread=random.random(),  # noqa: S311  (spreads load, guards nothing)
                 greylisted=verdict.greylisted,
             )
+            if _is_no_fault_of_the_letter(verdict, handed.reply):
+                self._late_unless_claimed(job)
+                self._tray.put_off.append((job, when, handed.reply, verdict.reason))
+                return self._on_tray()
         elif state is DeliveryState.UNCERTAIN:
-            when = self._clock() + DOUBT
+            when = resend_at(job.attempts, self._clock(), doubted=job.state is DeliveryState.UNCERTAIN)
         if verdict.bounced:
             self._tray.bounced.append((job.subscriber_id, verdict.reason))
         self._note(job, state, reply=handed.reply, reason=verdict.reason, again=when)
         return self._on_tray()
 
     def _note(self, job: Job, state: DeliveryState, *, reply: str, reason: str, again: datetime | None = None) -> None:
+        self._late_unless_claimed(job)
+        reason = "" if state is DeliveryState.ACCEPTED else reason
+        self._tray.outcomes.append(Outcome(job.issue_id, job.subscriber_id, state, reply, reason, again))
+
+    def _late_unless_claimed(self, job: Job) -> None:
         if job.key in self._claimed:
             self._claimed.discard(job.key)
         else:
             self._tray.late.append(job)
+
+    def _let_go(self, job: Job) -> None:
         self._out.discard(job.key)
-        reason = "" if state is DeliveryState.ACCEPTED else reason
-        self._tray.outcomes.append(Outcome(job.issue_id, job.subscriber_id, state, reply, reason, again))
+        self._gate.left(job)
 
     def _on_tray(self) -> asyncio.Future[None]:
         future: asyncio.Future[None] = self._loop.create_future()
@@ -305,6 +345,10 @@ class LedgerDesk:
                 tx.deliveries.hand_over([*tray.late, *tray.unfit], now, until)
             tx.deliveries.record(tray.outcomes, now)
             tx.deliveries.release(tray.given_back, now)
+            for job, until_then, reply, reason in tray.put_off:
+                tx.deliveries.put_off([job], until_then, now, reply=reply, reason=reason)
+            for domain, circuit in tray.circuits.items():
+                tx.circuits.keep(Kind.DOMAIN, domain, circuit, now)
             for subscriber_id, reason in tray.bounced:
                 with suppress(NotFound):  # removed meanwhile
                     if tx.subscribers.get(subscriber_id).state is SubscriberState.ACTIVE:
@@ -312,7 +356,7 @@ class LedgerDesk:
             return tx.deliveries.hand_over([job for job, _ in tray.claims], now, until)
 
     def _done(self, tray: _Tray, ours: set[Key]) -> None:
-        if tray.outcomes:
+        if tray.outcomes or tray.put_off:
             accepted = 0
             for outcome in tray.outcomes:
                 if outcome.state is DeliveryState.ACCEPTED:
@@ -321,14 +365,16 @@ class LedgerDesk:
                     self.states[outcome.state] += 1
             if accepted:
                 self.states[DeliveryState.ACCEPTED] += accepted
-            self._done_letters += len(tray.outcomes)
+            if tray.put_off:
+                self.states[DeliveryState.DEFERRED] += len(tray.put_off)
+            self._done_letters += len(tray.outcomes) + len(tray.put_off)
             # who is told may stop what would follow
             self._progress("sending letters", self._done_letters, max(self._total, self._done_letters))
         for job, future in tray.claims:
             if job.key in ours:
                 self._claimed.add(job.key)
             else:
-                self._out.discard(job.key)
+                self._let_go(job)
             if not future.done():
                 future.set_result(job.key in ours)
         for recorded in tray.recorded:
@@ -368,3 +414,8 @@ class LedgerDesk:
         if tray:
             await across(self._write, self._store, tray)
             self._done(tray, set())
+
+
+def _is_no_fault_of_the_letter(verdict: Verdict, reply: str) -> bool:
+    """Whether the relay spoke of itself or of us. One that only hung up may have done so for the letter's sake."""
+    return verdict.scope is Scope.RELAY or (verdict.scope is Scope.CONNECTION and bool(reply))

@@ -78,5 +78,7 @@ def _delivery(report: DeliverReport) -> dict[str, Any]:
         "service": dict(sorted((str(state), count) for state, count in report.service.items())),
         "problem": report.problem,
         "outbox": report.outbox,
+        "relays": dict(report.relays),
         "waiting": report.waiting,
+        "outlook": report.outlook.as_json() if report.outlook else None,
     }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from publisher.model import DeliveryState, Frequency, ImportOutcome, Origin, Refusal
+
+if TYPE_CHECKING:
+    from publisher.flows.outlook import Outlook
 
 MAX_UNREAD = 100
 """Unknown keys that a report names."""
@@ -79,13 +83,19 @@ class IssueReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverReport:
-    """How many letters reached which state in this call, and what stopped it, if anything did."""
+    """How many letters reached which state in this call, what stopped it if anything did, and what is ahead."""
 
     states: Mapping[DeliveryState, int] = field(default_factory=dict)
     problem: str = ""
     outbox: str = ""  # the folder the letters are in, when no relay is configured
-    waiting: int = 0  # deferred: a later `publisher deliver` tries them again
     service: Mapping[DeliveryState, int] = field(default_factory=dict)  # the same of letters that are no digest
+    relays: Mapping[str, int] = field(default_factory=dict)  # letters accepted by each, where there are several
+    outlook: Outlook | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Letters that a later `publisher deliver` sends."""
+        return self.outlook.waiting if self.outlook else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""When a deferred letter is tried again. Floor: `mail`; pure: time and chance are arguments."""
+"""When a letter is tried again that was deferred, or whose reply was lost. Floor: `mail`; pure.
+
+Time and chance are arguments.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ from math import ceil
 CEILING = timedelta(hours=4)
 GREYLIST_WAIT = timedelta(seconds=300)
 """Five minutes is what greylisting relays commonly ask for (RFC 6647)."""
+DOUBT = timedelta(minutes=10)
+"""A letter whose reply was lost waits so long before it is sent again, byte for byte the same; then twice as long."""
+DOUBTS = 5
+"""Attempts after which a letter is not sent again once more, if the last two of them ended in doubt."""
 _JITTER = 0.2
 
 
@@ -37,3 +44,11 @@ def next_attempt(
             break
     wait = timedelta(seconds=ceil((wait * (1 - _JITTER + 2 * _JITTER * spread)).total_seconds()))
     return now + (max(wait, GREYLIST_WAIT) if greylisted else wait)
+
+
+def resend_at(attempts: int, now: datetime, *, doubted: bool) -> datetime | None:
+    """When a letter whose reply was lost is sent again; None: never. `doubted`: it was in doubt before this attempt."""
+    if doubted and attempts >= DOUBTS:
+        return None
+    wait: timedelta = DOUBT * 2 ** min(attempts - 1, 10)
+    return now + min(wait, CEILING)

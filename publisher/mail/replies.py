@@ -35,6 +35,7 @@ class Scope(StrEnum):
     """What an answer speaks of, and so who has to act."""
 
     READER = "reader"  # this address; the next letter goes on as before
+    DOMAIN = "domain"  # this address, and perhaps all of its domain; letters to others go on as before
     LETTER = "letter"  # these bytes; the next letter goes on as before
     CONNECTION = "connection"  # it is over, or we are too fast: a new one, after a pause
     RELAY = "relay"  # our set-up: nobody gets anything until the operator acts
@@ -144,13 +145,16 @@ _TABLE = (
     _Row(_LETTER, "4..", r"4\.7\.\d+", "", _DEFERRED, Scope.CONNECTION, "the relay asks us to slow down"),
     _Row(_LETTER, "4..", r"4\.3\.\d+", "", _DEFERRED, Scope.CONNECTION, "the relay has trouble of its own"),
     _Row(_MAIL | _DATA, "4..", r"4\.4\.\d+", "", _DEFERRED, Scope.CONNECTION, "the relay has trouble of its own"),
+    _Row(_RCPT, "4..", r"4\.4\.\d+", "", _DEFERRED, Scope.DOMAIN, "the reader's domain cannot be reached now"),
     _Row(_LETTER, "45[24]", "", "", _DEFERRED, Scope.CONNECTION, "the relay has trouble of its own"),
     _Row(_MAIL, "4..", "", "", _DEFERRED, Scope.CONNECTION, "the relay takes nothing for now"),
-    _Row(_RCPT, "4..", "", "", _DEFERRED, Scope.READER, "the relay cannot take letters for this reader now"),
+    _Row(_RCPT, "4..", r"4\.[12]\.\d+", "", _DEFERRED, Scope.READER, "the address cannot take letters now"),
+    _Row(_RCPT, "4..", "", "", _DEFERRED, Scope.DOMAIN, "the relay cannot take letters for this reader now"),
     _Row(_DATA, "4..", "", "", _DEFERRED, Scope.LETTER, "the relay cannot take this letter now"),
     # --- no: RFC 3463 §3.6 (protocol), §3.7 (content), §3.8 (policy: our reputation, never the reader's fault) ----
     _Row(_READER, "5..", r"5\.[56]\.\d+", "", _REJECTED, Scope.LETTER, "the relay cannot handle this letter"),
-    _Row(_READER, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.LETTER, "refused by policy: our reputation or content"),
+    _Row(_RCPT, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.DOMAIN, "refused by the domain's policy: our reputation"),
+    _Row(_DATA, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.LETTER, "refused by policy: our reputation or content"),
     _Row(_DATA, "5..", "", "", _REJECTED, Scope.LETTER, "the relay refuses this letter"),
     _Row(_RCPT, "5..", "", "", _REJECTED, Scope.READER, "the relay refuses this address without saying it is dead"),
     _Row(_ANY, ".*", "", "", _DEFERRED, Scope.CONNECTION, "the relay's answer makes no sense here"),

@@ -34,3 +34,9 @@ def address_key(email: str) -> str:
         checked_address(email)
         domain = validate_email(f"x@{domain}", check_deliverability=False).ascii_domain
     return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).casefold())}@{domain.lower()}"
+
+
+def mail_domain(email: str) -> str:
+    """What follows the @ of a checked address, as the DNS and `address_key` have it: ASCII, lower case."""
+    domain = email.rpartition("@")[2].lower()
+    return domain if domain.isascii() else address_key(email).rpartition("@")[2]

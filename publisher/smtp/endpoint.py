@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
-from publisher.config import SmtpSettings
+from publisher.config import RelaySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +23,19 @@ class Endpoint:
     timeout_s: float = 60
     final_timeout_s: float = 600
     ca_file: Path | None = None
+    place: str = "smtp"
+    """The settings of this relay, as errors name them."""
 
     @classmethod
-    def from_settings(cls, smtp: SmtpSettings) -> Self:
-        """The relay of [smtp]; its `host` must not be empty (that means the local outbox)."""
-        if not smtp.host:
-            raise ValueError("no smtp.host: use the outbox")
+    def from_settings(cls, relay: RelaySettings, *, timeout_s: float = 60) -> Self:
         return cls(
-            host=smtp.host,
-            port=smtp.port,
-            security=smtp.security,
-            username=smtp.username,
-            password=smtp.password.get_secret_value(),
-            timeout_s=smtp.timeout_seconds,
+            host=relay.host,
+            port=relay.port,
+            security=relay.security,
+            username=relay.username,
+            password=relay.password.get_secret_value(),
+            timeout_s=timeout_s,
+            place="smtp" if relay.name == "smtp" else f"relay.{relay.name}",
         )
 
     @property

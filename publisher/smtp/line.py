@@ -170,7 +170,7 @@ class Line(Generic[R]):
         else:
             try:
                 await self._all_recorded()
-                await self._postman.take_note(handed)
+                await self._postman.take_note(handed, turn.letter.recipient)
             except BaseException:
                 await self._without(session, following)
                 raise
@@ -206,7 +206,7 @@ class Line(Generic[R]):
         """The next letter for this session, which has taken on `begun` letters beside those counted as carried."""
         if not session.pipelining or self._carried + begun >= self._postman.letters_per_connection:
             return None
-        while (letter := await self._postman.next()) is not None:
+        while (letter := await self._postman.next(wait=False)) is not None:
             try:
                 return _Turn(letter, _envelope(session, letter))
             except Refused as no:

@@ -26,8 +26,14 @@ __all__ = ["IN_A_ROW", "LEAVE_S", "PAUSES_S", "Handed", "Letter", "deliver_all"]
 
 PAUSES_S = (1.0, 4.0, 15.0)
 """Waits between attempts to reach the relay; after the last one it counts as unavailable."""
-IN_A_ROW = {Scope.CONNECTION: 5, Scope.LETTER: 20}
-"""So many failures of one kind without a success between them are no accident: the relay, or our letters."""
+IN_A_ROW = {Scope.CONNECTION: 5, Scope.LETTER: 20, Scope.DOMAIN: 10}
+"""So many failures of one kind without a success between them are no accident: the relay, or our letters. Of domains
+each counts once: one that refuses all its letters is its own affair, ten of them are the relay's."""
+_FAILED = {
+    Scope.CONNECTION: "letters failed",
+    Scope.LETTER: "letters failed",
+    Scope.DOMAIN: "domains refused their letters",
+}
 LEAVE_S = 8.0
 """Asked to stop, letters in hand get so many seconds; then their connections are closed, and they are in doubt."""
 _LETTERS_PER_LIE = 1000
@@ -46,6 +52,8 @@ async def deliver_all(
     local_hostname: str | None = None,
     pauses_s: Sequence[float] = PAUSES_S,
     pipelining: bool = True,
+    at_once: Callable[[], Letter[R] | None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Hand over all `letters`, with at most `connections` at a time, each renewed after `letters_per_connection`.
 
@@ -56,6 +64,9 @@ async def deliver_all(
     Several workers may wait for `claim` and `on_result` at the same time, so that what comes can be gathered and
     recorded together, in this order. When `stop` is set, letters in hand are finished and nothing
     more is read.
+
+    Where `letters` may make a reader wait long, `at_once` gives a letter that is there already, or None: a connection
+    with a letter in hand asks that instead. `tell` is told in words of each wait for a relay that does not let us in.
 
     Raises RelayUnavailable after the letters in hand are finished and the others given back; an error of `letters`,
     `claim` or `on_result` likewise. Cancelled, it closes all connections: letters in hand then have no result and are
@@ -70,6 +81,8 @@ async def deliver_all(
         local_hostname=local_hostname,
         pauses_s=pauses_s,
         pipelining=pipelining,
+        at_once=at_once,
+        tell=tell,
     )
     await postman.run(connections, stop)
 
@@ -88,6 +101,8 @@ class Postman(Generic[R]):
         local_hostname: str | None,
         pauses_s: Sequence[float],
         pipelining: bool,
+        at_once: Callable[[], Letter[R] | None] | None,
+        tell: Callable[[str], None] | None,
     ) -> None:
         self._endpoint = endpoint
         self._letters = aiter(letters)
@@ -97,6 +112,8 @@ class Postman(Generic[R]):
         self._local_hostname = local_hostname
         self._pauses_s = pauses_s
         self._pipelining = pipelining
+        self._at_once = at_once
+        self._tell = tell
         self._reading = asyncio.Lock()
         self._connecting = asyncio.Lock()  # one at a time: relays count logins, and one knock tells all
         self._knock: asyncio.Task[Session] | None = None
@@ -107,6 +124,7 @@ class Postman(Generic[R]):
         self._lines: set[Line[R]] = set()
         self._open = 0
         self._in_a_row: Counter[Scope] = Counter()
+        self._refusing: set[str] = set()  # domains, in a row
         self._carried = 0
         self._lies = 0
 
@@ -160,10 +178,13 @@ class Postman(Generic[R]):
 
     # --- what a line asks for -----------------------------------------------------------------------------------------
 
-    async def next(self) -> Letter[R] | None:
-        """The next letter; None when there are no more, or the postman is stopped."""
+    async def next(self, *, wait: bool = True) -> Letter[R] | None:
+        """The next letter; None when there are no more, or the postman is stopped. Unless `wait`: also when none is
+        there yet."""
         if self._given_back and not self._ended.is_set():
             return self._given_back.popleft()
+        if not wait and self._at_once is not None:
+            return None if self._ended.is_set() else self._at_once()
         async with self._reading:
             if self._ended.is_set():
                 return None
@@ -172,14 +193,29 @@ class Postman(Generic[R]):
             if self._exhausted.is_set():
                 return None
             try:
-                letter = await anext(self._letters)
+                letter = await (anext(self._letters) if self._at_once is None else self._read_or_ended())
             except StopAsyncIteration:
                 self._exhausted.set()
+                return None
+            if letter is None:
                 return None
             if self._ended.is_set():  # while we waited
                 self._given_back.append(letter)
                 return None
             return letter
+
+    async def _read_or_ended(self) -> Letter[R] | None:
+        """A letter that may be long in coming: None if the end comes first."""
+        reading = asyncio.ensure_future(anext(self._letters))
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait({reading, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return reading.result() if reading.done() else None
+        finally:
+            ended.cancel()
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait({reading})
 
     def give_back(self, letter: Letter[R]) -> None:
         """Somebody else, or nobody, is to carry `letter`: nothing of its content is out."""
@@ -193,18 +229,25 @@ class Postman(Generic[R]):
         """The relay took a letter, or spoke of its reader alone."""
         self._carried += 1
         self._in_a_row.clear()
+        self._refusing.clear()
 
-    async def take_note(self, handed: Handed[R]) -> None:
+    async def take_note(self, handed: Handed[R], recipient: str) -> None:
         """Something went wrong that is no reader's affair: stop when the relay is to blame, or seems to be after too
         many failures in a row; slow down before that."""
         scope = handed.verdict.scope
         answer = f"{handed.verdict.reason} ({handed.reply or 'no answer'})"
         if scope is Scope.RELAY:
-            raise RelayUnavailable(f"relay {self._endpoint}: {answer}; check the settings of smtp", transient=False)
-        self._in_a_row[scope] += 1
+            advice = f"check the settings of {self._endpoint.place}"
+            raise RelayUnavailable(f"relay {self._endpoint}: {answer}; {advice}", transient=False)
+        if scope is Scope.DOMAIN:
+            self._carried += 1  # it is at work nevertheless
+            self._refusing.add(recipient.rpartition("@")[2].lower())
+            self._in_a_row[scope] = len(self._refusing)
+        else:
+            self._in_a_row[scope] += 1
         if self._in_a_row[scope] >= IN_A_ROW[scope]:
             raise RelayUnavailable(
-                f"relay {self._endpoint}: {IN_A_ROW[scope]} letters in a row failed, the last one: {answer}"
+                f"relay {self._endpoint}: {IN_A_ROW[scope]} {_FAILED[scope]} in a row, the last one: {answer}"
             )
         if scope is Scope.CONNECTION:
             await _pause(self._ended, self._pauses_s[0])
@@ -222,6 +265,8 @@ class Postman(Generic[R]):
                         return None
                     if pause is None or not error.transient:
                         raise
+                    if self._tell is not None:
+                        self._tell(f"{error}; trying again in {pause:g} s")
                     await _pause(self._ended, pause)
                 else:
                     if session is not None:

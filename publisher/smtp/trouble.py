@@ -39,6 +39,7 @@ def unavailable(endpoint: Endpoint, stage: Stage, error: Exception) -> RelayUnav
         problem = _NOT_OFFERED[stage]
     else:
         problem = f"{_what(cause)}; check smtp.host and smtp.port, and that the relay runs"
+    problem = problem.replace("smtp.", f"{endpoint.place}.")  # where this relay's settings are
     return RelayUnavailable(f"relay {endpoint}: {problem} (stage {stage})", transient=transient)
 
 

@@ -12,6 +12,7 @@ from publisher.store.api_tokens import KeptRequest
 from publisher.store.archives import ArchiveRow, FeedLine
 from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.bounces import BounceEvent
+from publisher.store.circuits import Kind
 from publisher.store.database import HeldStore, Store, Transaction, Transactions, Trial
 from publisher.store.feed_versions import FeedVersion
 from publisher.store.filings import NewFiling, WindowRow
@@ -22,6 +23,7 @@ from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT
 from publisher.store.operators import Operator, Session
 from publisher.store.overview import TopicMonth, TopicReaders, Trouble
+from publisher.store.rates import Grant
 from publisher.store.schema import HEAD as SCHEMA
 from publisher.store.service_letters import ServiceLetter
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
@@ -36,11 +38,13 @@ __all__ = [
     "BounceEvent",
     "FeedLine",
     "FeedVersion",
+    "Grant",
     "HeldStore",
     "HubRequest",
     "Job",
     "KeptRequest",
     "Key",
+    "Kind",
     "KnownArticle",
     "NewArticle",
     "NewFiling",

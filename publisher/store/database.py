@@ -19,6 +19,7 @@ from publisher.store.archives import Archives
 from publisher.store.articles import Articles
 from publisher.store.audit import Audit
 from publisher.store.bounces import Bounces
+from publisher.store.circuits import Circuits
 from publisher.store.deliveries import Deliveries
 from publisher.store.departures import Departures
 from publisher.store.documents import Documents
@@ -34,6 +35,7 @@ from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT, Meta
 from publisher.store.operators import Operators
 from publisher.store.overview import Overview
+from publisher.store.rates import Rates
 from publisher.store.renames import Renames
 from publisher.store.runs import Runs
 from publisher.store.schema import HEAD
@@ -68,6 +70,8 @@ class Transaction:
     issues: Issues
     deliveries: Deliveries
     bounces: Bounces
+    rates: Rates
+    circuits: Circuits
     runs: Runs
     jobs: Jobs
     timetables: Timetables
@@ -226,6 +230,8 @@ class Store:
             issues=Issues(connection),
             deliveries=Deliveries(connection),
             bounces=Bounces(connection),
+            rates=Rates(connection),
+            circuits=Circuits(connection),
             runs=Runs(connection),
             jobs=Jobs(connection),
             timetables=Timetables(connection),

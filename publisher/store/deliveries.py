@@ -29,10 +29,17 @@ import sqlalchemy as sa
 
 from publisher.model import PENDING_STATES, DeliveryState, IssueState, SubscriberState
 from publisher.store.columns import batches
-from publisher.store.hand_over import TAKEN_OVER, WAITING, HandOver
+from publisher.store.hand_over import HANDING_OVER, TAKEN_OVER, WAITING, HandOver, Job
 from publisher.store.schema import deliveries, issues, subscribers
 
 _SENDING = IssueState.SENDING
+_IN_DOUBT = deliveries.c.state == DeliveryState.UNCERTAIN
+_reader = subscribers.alias("reader")
+_SENT_AGAIN = (_IN_DOUBT & deliveries.c.next_attempt.is_not(None)) & sa.exists().where(
+    _reader.c.id == deliveries.c.subscriber_id, _reader.c.state == SubscriberState.ACTIVE
+)
+"""A letter in doubt that is going to be sent again, unless a later letter took it over (TAKEN_OVER). One without a
+time is in doubt for good: its reader gets the articles with the next issue."""
 
 PlannedRow = tuple[int, int | None, DeliveryState, str]
 """subscriber_id, edition_id, state (planned or suppressed), reason."""
@@ -90,11 +97,52 @@ class Deliveries(HandOver):
 
     def due(self, now: datetime, *, include_uncertain: bool) -> int:
         """How many letters could be handed over now, about: readers who left meanwhile are counted too."""
-        later = deliveries.c.next_attempt.is_(None) | (deliveries.c.next_attempt <= now)
-        retried = [DeliveryState.DEFERRED, *([DeliveryState.UNCERTAIN] if include_uncertain else [])]
-        ready = (deliveries.c.state == DeliveryState.PLANNED) | (deliveries.c.state.in_(retried) & later)
-        being_sent = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == _SENDING))
-        return self._connection.execute(sa.select(sa.func.count()).select_from(being_sent).where(ready)).scalar_one()
+        never = deliveries.c.next_attempt.is_(None)
+        later = deliveries.c.next_attempt <= now
+        ready = (deliveries.c.state == DeliveryState.PLANNED) | (
+            (deliveries.c.state == DeliveryState.DEFERRED) & (never | later)
+        )
+        if include_uncertain:
+            ready |= _IN_DOUBT & later
+        return self._being_sent(ready)
+
+    def waiting(self, *, include_uncertain: bool) -> int:
+        """Letters of issues being sent that are still to go out, now or later; those in doubt where they are to be
+        sent again."""
+        still: sa.ColumnElement[bool] = deliveries.c.state.in_(PENDING_STATES)
+        if include_uncertain:
+            still |= _SENT_AGAIN
+        return self._being_sent(still)
+
+    def next_due(self, *, include_uncertain: bool) -> datetime | None:
+        """When the first letter that waits for its time may go out; None: none waits for a time."""
+        waits: sa.ColumnElement[bool] = deliveries.c.state == DeliveryState.DEFERRED
+        if include_uncertain:
+            waits |= _SENT_AGAIN
+        query = (
+            sa.select(sa.func.min(deliveries.c.next_attempt))
+            .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
+            .where(issues.c.state == _SENDING, waits)
+        )
+        first: datetime | None = self._connection.execute(query).scalar_one()
+        return first
+
+    def waiting_at(self, domain: str) -> int:
+        """Letters still to go out to readers at `domain`."""
+        there = subscribers.c.email_key.endswith(f"@{domain}", autoescape=True)
+        readers = sa.exists().where(subscribers.c.id == deliveries.c.subscriber_id, there)
+        return self._being_sent(deliveries.c.state.in_(WAITING) & readers)
+
+    def put_off(self, jobs: Sequence[Job], until: datetime, now: datetime, *, reply: str, reason: str) -> int:
+        """Defer claimed letters that the relay turned away for a fault that is not theirs: no attempt is counted.
+        Returns how many."""
+        values = {"reply": reply, "attempts": deliveries.c.attempts - 1}
+        moved = 0
+        for job in jobs:
+            mine = (deliveries.c.issue_id == job.issue_id, deliveries.c.subscriber_id == job.subscriber_id)
+            self._connection.execute(sa.update(deliveries).where(*mine, HANDING_OVER).values(values))
+            moved += self._move(DeliveryState.DEFERRED, now, *mine, HANDING_OVER, reason=reason, next_attempt=until)
+        return moved
 
     def pause(self, issue_id: int) -> bool:
         """Hand nothing of this issue over until it is resumed. False if it is not being sent."""
@@ -132,20 +180,11 @@ class Deliveries(HandOver):
         doubt is going to be sent again, unless a later letter took it over. What came back to wait of a cancelled
         issue is suppressed."""
         self._settle_cancelled(now)
-        ours = deliveries.c.issue_id == issues.c.id
-        pending: sa.ColumnElement[bool] = sa.exists().where(ours, deliveries.c.state.in_(PENDING_STATES))
+        of_it = deliveries.c.issue_id == issues.c.id
+        pending: sa.ColumnElement[bool] = sa.exists().where(of_it, deliveries.c.state.in_(PENDING_STATES))
         if include_uncertain:
             doubtful = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-            pending |= (
-                sa.exists()
-                .select_from(doubtful)
-                .where(
-                    ours,
-                    deliveries.c.state == DeliveryState.UNCERTAIN,
-                    subscribers.c.state == SubscriberState.ACTIVE,
-                    sa.not_(TAKEN_OVER),
-                )
-            )
+            pending |= sa.exists().select_from(doubtful).where(of_it, _SENT_AGAIN, sa.not_(TAKEN_OVER))
         return self._connection.execute(
             sa.update(issues)
             .where(issues.c.state == _SENDING, ~pending)
@@ -157,6 +196,12 @@ class Deliveries(HandOver):
         old = sa.select(issues.c.id).where(issues.c.composed < before)
         deferred = deliveries.c.state == DeliveryState.DEFERRED
         return self._move(DeliveryState.EXPIRED, now, deferred, deliveries.c.issue_id.in_(old), reason="given up")
+
+    def hold(self, before: datetime, now: datetime) -> int:
+        """Send no letter again that is still in doubt of issues composed before `before`. Returns how many."""
+        old = sa.select(issues.c.id).where(issues.c.composed < before)
+        doubtful = (_IN_DOUBT, deliveries.c.next_attempt.is_not(None), deliveries.c.issue_id.in_(old))
+        return self._move(DeliveryState.UNCERTAIN, now, *doubtful, reason="in doubt for good: given up")
 
     def retry(self, issue_id: int, now: datetime) -> int:
         """Plan the letters again that did not arrive (rejected, expired, uncertain), for active readers whom no
@@ -183,6 +228,11 @@ class Deliveries(HandOver):
             again = {"state": _SENDING, "finished": None}
             self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(again))
         return planned
+
+    def _being_sent(self, condition: sa.ColumnElement[bool]) -> int:
+        """How many deliveries of issues being sent are so."""
+        joined = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == _SENDING))
+        return self._connection.execute(sa.select(sa.func.count()).select_from(joined).where(condition)).scalar_one()
 
     def _turn(self, issue_id: int, states: Sequence[IssueState], values: Mapping[str, object]) -> bool:
         found = sa.update(issues).where(issues.c.id == issue_id, issues.c.state.in_(states)).values(values)

@@ -19,7 +19,7 @@ from publisher.store.ledger_view import LedgerView
 from publisher.store.schema import deliveries, issues, subscribers
 
 WAITING = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
-_HANDING_OVER = deliveries.c.state == DeliveryState.HANDING_OVER
+HANDING_OVER = deliveries.c.state == DeliveryState.HANDING_OVER
 _OUTCOMES = frozenset(DeliveryState) - {DeliveryState.PLANNED, DeliveryState.HANDING_OVER}
 _newer = deliveries.alias("newer")
 TAKEN_OVER = (subscribers.c.watermark >= issues.c.upto_seq) | sa.exists().where(
@@ -82,19 +82,24 @@ class HandOver(LedgerView):
         self._sql = ledger_sql(connection)
         self._last_filings: dict[int, int] = {}
 
-    def upcoming(self, state: DeliveryState, now: datetime, limit: int, *, after: Key = FIRST) -> list[Job]:
-        """Up to `limit` letters of issues being sent that wait in `state` and are due, in the order of their keys.
+    def upcoming(
+        self, state: DeliveryState, now: datetime, limit: int, *, after: Key = FIRST, domain: str = ""
+    ) -> list[Job]:
+        """Up to `limit` letters of issues being sent that wait in `state` and are due, in the order of their keys;
+        with `domain` only those to readers there.
 
         Nothing is claimed yet: `hand_over` decides. Of uncertain letters only those that may be sent again.
         """
         key = sa.tuple_(deliveries.c.issue_id, deliveries.c.subscriber_id)
         conditions = [deliveries.c.state == state, key > sa.tuple_(*map(sa.literal, after))]
-        if state is not DeliveryState.PLANNED:
+        if state is DeliveryState.DEFERRED:
             never = deliveries.c.next_attempt.is_(None)
             conditions.append(never | (deliveries.c.next_attempt <= now))
         fit = (subscribers.c.state == SubscriberState.ACTIVE) & (subscribers.c.watermark < issues.c.upto_seq)
         if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
-            conditions += [fit, sa.not_(TAKEN_OVER)]
+            conditions += [deliveries.c.next_attempt <= now, fit, sa.not_(TAKEN_OVER)]
+        if domain:
+            conditions.append(subscribers.c.email_key.endswith(f"@{domain}", autoescape=True))
         query = (
             sa.select(*deliveries.c["issue_id", "subscriber_id", "edition_id", "attempts"], subscribers.c.email, fit)
             .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
@@ -171,7 +176,7 @@ class HandOver(LedgerView):
                 .where(
                     deliveries.c.issue_id == issue_id,
                     deliveries.c.subscriber_id.in_([job.subscriber_id for job in some]),
-                    _HANDING_OVER,
+                    HANDING_OVER,
                 )
                 .values(
                     state=deliveries.c.claimed_from,
@@ -183,11 +188,12 @@ class HandOver(LedgerView):
             ).rowcount
         return released
 
-    def recover(self, now: datetime, *, force: bool = False) -> int:
-        """Letters whose claim ran out become uncertain: nobody knows whether the relay took them. `force`: all
-        claims, when the run lock is ours and nobody else can be sending. Returns how many."""
-        conditions = [_HANDING_OVER] if force else [_HANDING_OVER, deliveries.c.claim_until <= now]
-        return self._move(DeliveryState.UNCERTAIN, now, *conditions, reason="interrupted while it was handed over")
+    def recover(self, now: datetime, again: datetime, *, force: bool = False) -> int:
+        """Letters whose claim ran out become uncertain, to be sent `again` then: nobody knows whether the relay took
+        them. `force`: all claims, when the run lock is ours and nobody else can be sending. Returns how many."""
+        conditions = [HANDING_OVER] if force else [HANDING_OVER, deliveries.c.claim_until <= now]
+        reason = "interrupted while it was handed over"
+        return self._move(DeliveryState.UNCERTAIN, now, *conditions, reason=reason, next_attempt=again)
 
     # --- within -------------------------------------------------------------------------------------------------
 
@@ -218,11 +224,18 @@ class HandOver(LedgerView):
                 of_these = (deliveries.c.issue_id == issue_id, deliveries.c.subscriber_id.in_(readers))
                 self._move(state, now, deliveries.c.state.in_(WAITING), *of_these, reason=reason)
 
-    def _move(self, state: DeliveryState, now: datetime, *conditions: sa.ColumnElement[bool], reason: str) -> int:
+    def _move(
+        self,
+        state: DeliveryState,
+        now: datetime,
+        *conditions: sa.ColumnElement[bool],
+        reason: str,
+        next_attempt: datetime | None = None,
+    ) -> int:
         values = {
             "state": state,
             "reason": reason,
-            "next_attempt": None,
+            "next_attempt": next_attempt,
             "claimed_from": None,
             "claim_until": None,
             "changed": now,

@@ -17,8 +17,6 @@ from publisher.store.schema import deliveries, edition_articles, issues
 FIELDS = [deliveries.c[name] for name in Delivery.__dataclass_fields__]
 """The columns that `delivery` takes, in its order."""
 
-_REACHED = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN, DeliveryState.HANDING_OVER)
-
 
 def delivery(values: Iterable[Any]) -> Delivery:
     return Delivery(**dict(zip(Delivery.__dataclass_fields__, values, strict=True)))
@@ -73,7 +71,8 @@ class LedgerView:
         return self._found(query.order_by(deliveries.c.issue_id.desc()))
 
     def received(self, subscriber_ids: Collection[int], keys: Collection[str]) -> set[tuple[int, str]]:
-        """The pairs (subscriber, article) where a letter with the article was accepted or may have been."""
+        """The pairs (subscriber, article) where a letter with the article was accepted. One in doubt may be lost: then
+        its articles come once more, for a second copy is better than none."""
         holding: defaultdict[int, list[str]] = defaultdict(list)  # edition -> those of `keys` that it holds
         for some_keys in batches(keys):
             held = sa.select(edition_articles.c.edition_id, edition_articles.c.article_key)
@@ -85,7 +84,7 @@ class LedgerView:
                 pairs = sa.select(deliveries.c.subscriber_id, deliveries.c.edition_id).where(
                     deliveries.c.subscriber_id.in_(some_readers),
                     deliveries.c.edition_id.in_(some_editions),
-                    deliveries.c.state.in_(_REACHED),
+                    deliveries.c.state == DeliveryState.ACCEPTED,
                 )
                 for reader, edition_id in self._connection.execute(pairs):
                     found.update((reader, key) for key in holding[edition_id])

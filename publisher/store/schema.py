@@ -20,7 +20,7 @@ from publisher.mail.bounces import BounceKind
 from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
@@ -324,6 +324,27 @@ bounce_events = Table(
     Column("detail", Text, nullable=False),
     Index("ix_bounce_events_subscriber", "subscriber_id", "at"),
     sqlite_autoincrement=True,
+)
+
+rate_slots = Table(
+    "rate_slots",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("interval_ms", Number, primary_key=True, autoincrement=False),
+    Column("slot_ms", Number, primary_key=True, autoincrement=False),
+    Column("taken", Number, nullable=False),
+)
+
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("kind", Name, primary_key=True),
+    Column("name", Name, primary_key=True),
+    Column("failures", Number, nullable=False),
+    Column("openings", Number, nullable=False),
+    Column("until", UtcTime),
+    Column("reason", Text, nullable=False),
+    Column("changed", UtcTime, nullable=False),
 )
 
 runs = Table(

@@ -45,7 +45,7 @@ SINGLE = {
     "issues retry weekly-1": {"issue", "planned"},
     "publish": {"run", "state", "ingest", "site", "issues", "pings", "delivery"},
     "publish --dry-run": {"dry_run", "ingest", "site", "issues", "pings", "delivery", "order", "fingerprint"},
-    "deliver": {"states", "service", "problem", "outbox", "waiting"},
+    "deliver": {"states", "service", "problem", "outbox", "relays", "waiting", "outlook"},
     "digest preview monthly": {"subject", "text", "html"},
     "subscribers add bob@port.example --topics environment": names(Subscriber),
 }

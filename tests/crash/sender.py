@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import uvloop
 
 from publisher.app import build
 from publisher.config import load
+from publisher.flows import deliver
 from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.run import deliver_only
 from publisher.smtp.session import Session
@@ -60,6 +62,7 @@ def _send(root: Path, point: str, nth: int) -> None:
     if point in POINTS:
         owner, name, before = POINTS[point]
         setattr(owner, name, _deadly(getattr(owner, name), nth, before=before))
+    deliver.DOUBT = timedelta(0)  # who is killed a hundred times cannot wait ten minutes each time
     app = build(load(root / "config.toml"))
 
     async def send() -> None:

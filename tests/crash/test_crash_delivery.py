@@ -19,10 +19,11 @@ from pathlib import Path
 
 import pytest
 from crash.sender import POINTS
-from flows.house import House
+from flows.house import House, Time
 from flows.test_flow_processes import write_config
 from wire.hostile import HostileRelay, hostile_relay
 
+from publisher.clock import system_clock
 from publisher.flows.compose import compose
 from publisher.flows.run import read_sources
 from publisher.model import DeliveryState, Frequency, IssueState, SubscriberState
@@ -141,7 +142,7 @@ def sending(root: Path, store_url: str, count: int) -> Iterator[Sending]:
         endpoint = relay.endpoint
         smtp = {"host": endpoint.host, "port": endpoint.port, "security": "none", "connections": CONNECTIONS,
                 "letters_per_connection": 50}  # fmt: skip
-        house = House(root, store_url)
+        house = House(root, store_url, clock=Time(system_clock()))
         house.article("Waste")
         readers = [
             NewSubscriber(

@@ -21,8 +21,10 @@ from flows.house import FEEDS_ONLY, WEEKLY, House, relay_settings
 from flows.writing import write_config
 from wire.servers import Relay
 
+from publisher.clock import system_clock
 from publisher.errors import RunInProgress, StoreBusy
 from publisher.flows import run as run_flow
+from publisher.flows.deliver import DOUBT
 from publisher.flows.process import Presence, name_of, presence, this_process
 from publisher.flows.reports import SiteReport
 from publisher.model import DeliveryState, Run, RunState, RunTrigger
@@ -92,6 +94,10 @@ def test_a_killed_run_is_followed_by_a_good_one_at_once(site: House, relay: Rela
     with site.app.store.read() as tx:
         assert [run.state for run in tx.runs.list()] == [RunState.DONE, RunState.INTERRUPTED]
     (issue,) = site.issues()
+    (row,) = site.deliveries(issue).values()
+    assert (row.state, row.attempts, relay.taken) == ("uncertain", 1, []), "the relay may have it, and still be at work"
+    site.clock.now = system_clock() + DOUBT
+    site.deliver()
     (row,) = site.deliveries(issue).values()
     assert (row.state, row.attempts) == ("accepted", 2), "nobody knew whether the relay had it: it was sent again"
     assert len(relay.taken) == 1

@@ -101,7 +101,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(force=st.booleans())
     def recover(self, force: bool) -> None:
-        self.tx.deliveries.recover(self.now, force=force)
+        self.tx.deliveries.recover(self.now, self.now, force=force)
         self.jobs = {name: job for name, job in self.jobs.items() if self.held(*name)}
 
     @rule(minutes=st.integers(1, 6))

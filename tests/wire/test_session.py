@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wire.servers import DROP, SENDER, Relay, letter_bytes, relay_server, scripted_server
 
-from publisher.config import SmtpSettings
+from publisher.config import RelaySettings
 from publisher.errors import Refused, RelayUnavailable
 from publisher.smtp.endpoint import Endpoint
 from publisher.smtp.session import connect, open_session
@@ -461,8 +461,8 @@ async def test_a_refused_ehlo_names_its_stage():
 
 
 def test_an_endpoint_shows_no_login():
-    settings = SmtpSettings(host="relay.example", username="me@b.example", password="secret", timeout_seconds=7)
-    endpoint = Endpoint.from_settings(settings)
+    settings = RelaySettings(name="main", host="relay.example", username="me@b.example", password="secret")
+    endpoint = Endpoint.from_settings(settings, timeout_s=7)
     assert (endpoint.password, endpoint.timeout_s, endpoint.security) == ("secret", 7, "starttls")
     assert "secret" not in repr(endpoint)
     assert "me@" not in repr(endpoint)
