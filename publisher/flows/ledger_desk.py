@@ -78,6 +78,11 @@ class _Tray:
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.claims or self.given_back or self.unfit or self.recorded)
 
+    @property
+    def needs_more(self) -> bool:
+        """Whether there is more on it than claims, and outcomes of letters that were claimed."""
+        return bool(self.late or self.unfit or self.given_back or self.bounced or self.put_off or self.circuits)
+
     def keep(self, other: _Tray) -> None:
         """Take over what `other` could not write down; who waited for it has been told."""
         self.late[:0] = other.late
@@ -333,7 +338,7 @@ class LedgerDesk:
     def _write(self, store: Transactions | HeldStore, tray: _Tray) -> set[Key]:
         now = self._clock()
         until = now + CLAIM
-        if isinstance(store, HeldStore) and not (tray.late or tray.unfit or tray.given_back or tray.bounced):
+        if isinstance(store, HeldStore) and not tray.needs_more:
             jobs = [job for job, _ in tray.claims]
             ours = store.exchange(tray.outcomes, jobs, now, until)
             if len(ours) < len(jobs):
