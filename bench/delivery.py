@@ -223,7 +223,7 @@ def send_message(port: int, letters: int, text: str, html: str) -> Sent:
         return message
 
     async def work(numbers: Iterator[int]) -> None:
-        async with SMTP("127.0.0.1", port, start_tls=False) as client:
+        async with SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
             for number in numbers:
                 await client.send_message(letter(number))
 

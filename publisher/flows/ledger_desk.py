@@ -37,7 +37,7 @@ from publisher.store import FIRST, HeldStore, Job, Key, Kind, Outcome, Store, Tr
 CLAIM = timedelta(minutes=15)
 """How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
 
-AHEAD = 1000
+AHEAD = 500
 """Letters looked up at once."""
 STALE_S = 1.0
 """What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""

@@ -80,7 +80,6 @@ class HandOver(LedgerView):
     def __init__(self, connection: sa.Connection) -> None:
         super().__init__(connection)
         self._sql = ledger_sql(connection)
-        self._last_filings: dict[int, int] = {}
 
     def upcoming(
         self, state: DeliveryState, now: datetime, limit: int, *, after: Key = FIRST, domain: str = ""
@@ -135,16 +134,7 @@ class HandOver(LedgerView):
         whose letter was accepted has everything up to the issue's last filing. Returns how many rows changed."""
         if not outcomes:
             return 0
-        ended = self._ended(outcomes)
-        held = self._sql.record(ended, self._sql.time(now))
-        reached = [
-            (one.key.subscriber_id, self._upto(one.key.issue_id))
-            for one in ended
-            if one.state == DeliveryState.ACCEPTED and one.key in held
-        ]
-        if reached:
-            self._sql.raise_watermarks(reached)
-        return len(held)
+        return len(self._sql.record(self._ended(outcomes), self._sql.time(now)))
 
     def exchange(
         self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, claim_until: datetime
@@ -152,11 +142,8 @@ class HandOver(LedgerView):
         """`record`, then `hand_over`, in a transaction of its own and on the shortest way: for one who does nothing
         else a thousand times a second. What is not ours is left as it is; `dismiss` settles it."""
         time = self._sql.time
-        for issue_id in {outcome.issue_id for outcome in outcomes} - self._last_filings.keys():
-            with self._connection.begin():
-                self._upto(issue_id)
         claims = [(job.key, WORDS[job.state]) for job in jobs]
-        return self._sql.exchange(self._ended(outcomes), self._last_filings, claims, time(now), time(claim_until))
+        return self._sql.exchange(self._ended(outcomes), claims, time(now), time(claim_until))
 
     def _ended(self, outcomes: Sequence[Outcome]) -> list[Ended]:
         if any(outcome.state not in _OUTCOMES for outcome in outcomes):
@@ -196,13 +183,6 @@ class HandOver(LedgerView):
         return self._move(DeliveryState.UNCERTAIN, now, *conditions, reason=reason, next_attempt=again)
 
     # --- within -------------------------------------------------------------------------------------------------
-
-    def _upto(self, issue_id: int) -> int:
-        """The last filing that an issue covers; it never changes."""
-        if issue_id not in self._last_filings:
-            query = sa.select(issues.c.upto_seq).where(issues.c.id == issue_id)
-            self._last_filings[issue_id] = self._connection.execute(query).scalar_one()
-        return self._last_filings[issue_id]
 
     def dismiss(self, jobs: Collection[Job], now: datetime) -> None:
         """Settle those of these letters that wait, and that nobody is to get any more."""

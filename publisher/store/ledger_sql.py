@@ -6,7 +6,7 @@ transaction as arrays, in one statement and one way to the server. Both do the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -55,23 +55,14 @@ class LedgerSql(Protocol):
         ...
 
     def record(self, ended: Sequence[Ended], now: object) -> set[Key]:
-        """Of those that are `handing over`."""
-        ...
-
-    def raise_watermarks(self, reached: Sequence[tuple[int, int]]) -> None:
-        """Each subscriber with the filing that they have everything up to."""
+        """Of those that are `handing over`. Whose letter was accepted has everything up to its issue's last filing."""
         ...
 
     def exchange(
-        self,
-        ended: Sequence[Ended],
-        upto: Mapping[int, int],
-        claims: Sequence[tuple[Key, str]],
-        now: object,
-        until: object,
+        self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object
     ) -> set[Key]:
-        """`record`, `raise_watermarks` (to `upto` of each issue, for what was accepted), `claim`: in a transaction of
-        its own, and on the shortest way. Only while no other is open on this connection. Gives what was claimed."""
+        """`record`, then `claim`, in a transaction of its own and on the shortest way. Only while no other is open on
+        this connection. Gives what was claimed."""
         ...
 
 
@@ -96,7 +87,10 @@ class SqliteSql:
         UPDATE deliveries SET state = ?4, reply = ?5, reason = ?6, next_attempt = ?7, changed = ?1, {_NOT_HELD}
         WHERE issue_id = ?2 AND subscriber_id = ?3 AND {_HELD}
     """  # noqa: S608
-    _RAISE = "UPDATE subscribers SET watermark = ?2 WHERE id = ?1 AND watermark < ?2"
+    _RAISE = """
+        UPDATE subscribers SET watermark = (SELECT upto_seq FROM issues WHERE id = ?1)
+        WHERE id = ?2 AND watermark < (SELECT upto_seq FROM issues WHERE id = ?1)
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -110,23 +104,13 @@ class SqliteSql:
         with _cursor(self._connection) as cursor:
             return self._record(cursor, ended, now)
 
-    def raise_watermarks(self, reached: Sequence[tuple[int, int]]) -> None:
-        with _cursor(self._connection) as cursor:
-            cursor.executemany(self._RAISE, reached)
-
     def exchange(
-        self,
-        ended: Sequence[Ended],
-        upto: Mapping[int, int],
-        claims: Sequence[tuple[Key, str]],
-        now: object,
-        until: object,
+        self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object
     ) -> set[Key]:
         with _cursor(self._connection) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
-                held = self._record(cursor, ended, now)
-                cursor.executemany(self._RAISE, _reached(ended, held, upto))
+                self._record(cursor, ended, now)
                 ours = self._claim(cursor, claims, now, until)
                 cursor.execute("COMMIT")
             except BaseException:
@@ -139,7 +123,9 @@ class SqliteSql:
         return {key for key, state in claims if cursor.execute(self._CLAIM, (until, now, *key, state)).rowcount > 0}
 
     def _record(self, cursor: Any, ended: Sequence[Ended], now: object) -> set[Key]:
-        return {one[0] for one in ended if cursor.execute(self._RECORD, (now, *one[0], *one[1:])).rowcount > 0}
+        held = {one[0] for one in ended if cursor.execute(self._RECORD, (now, *one[0], *one[1:])).rowcount > 0}
+        cursor.executemany(self._RAISE, [one[0] for one in ended if one[1] == _ACCEPTED and one[0] in held])
+        return held
 
 
 class PostgresqlSql:
@@ -151,61 +137,63 @@ class PostgresqlSql:
         RETURNING deliveries.issue_id, deliveries.subscriber_id
     """  # noqa: S608
     _RECORD = f"""
-        UPDATE deliveries SET state = one.state, reply = one.reply, reason = one.reason,
-            next_attempt = one.next_attempt, changed = %s, {_NOT_HELD}
-        FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
-            AS one (issue_id, subscriber_id, state, reply, reason, next_attempt)
-        WHERE deliveries.issue_id = one.issue_id AND deliveries.subscriber_id = one.subscriber_id
-            AND deliveries.{_HELD}
-        RETURNING deliveries.issue_id, deliveries.subscriber_id
+        WITH held AS (
+            UPDATE deliveries SET state = one.state, reply = one.reply, reason = one.reason,
+                next_attempt = one.next_attempt, changed = %s, {_NOT_HELD}
+            FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[])
+                AS one (issue_id, subscriber_id, state, reply, reason, next_attempt)
+            WHERE deliveries.issue_id = one.issue_id AND deliveries.subscriber_id = one.subscriber_id
+                AND deliveries.{_HELD}
+            RETURNING deliveries.issue_id, deliveries.subscriber_id, deliveries.state
+        ), reached AS (
+            SELECT subscriber_id, max(upto_seq) AS watermark FROM held JOIN issues ON issues.id = held.issue_id
+            WHERE held.state = '{_ACCEPTED}' GROUP BY subscriber_id
+        ), raised AS (
+            UPDATE subscribers SET watermark = reached.watermark FROM reached
+            WHERE subscribers.id = reached.subscriber_id AND subscribers.watermark < reached.watermark
+        )
+        SELECT issue_id, subscriber_id FROM held
     """  # noqa: S608
-    _RAISE = """
-        UPDATE subscribers SET watermark = one.watermark FROM unnest(%s::bigint[], %s::bigint[]) AS one (id, watermark)
-        WHERE subscribers.id = one.id AND subscribers.watermark < one.watermark
-    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self.time = _time_converter(connection.dialect)
 
     def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
-        issues, readers = zip(*(key for key, _ in claims), strict=True)
-        states = [state for _, state in claims]
-        return self._changed(self._CLAIM, (until, now, list(issues), list(readers), states))
+        return self._changed(self._CLAIM, self._claims(claims, now, until))
 
     def record(self, ended: Sequence[Ended], now: object) -> set[Key]:
-        keys, *outcomes = zip(*ended, strict=True)
-        issues, readers = zip(*keys, strict=True)
-        return self._changed(self._RECORD, (now, list(issues), list(readers), *map(list, outcomes)))
-
-    def raise_watermarks(self, reached: Sequence[tuple[int, int]]) -> None:
-        readers, upto = zip(*reached, strict=True)
-        with _cursor(self._connection) as cursor:
-            cursor.execute(self._RAISE, (list(readers), list(upto)))
+        return self._changed(self._RECORD, self._outcomes(ended, now))
 
     def exchange(
-        self,
-        ended: Sequence[Ended],
-        upto: Mapping[int, int],
-        claims: Sequence[tuple[Key, str]],
-        now: object,
-        until: object,
+        self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object
     ) -> set[Key]:
-        with self._connection.begin():
-            if ended:
-                held = self.record(ended, now)
-                if reached := _reached(ended, held, upto):
-                    self.raise_watermarks(reached)
-            return self.claim(claims, now, until) if claims else set()
+        with _cursor(self._connection) as cursor:
+            connection = cursor.connection
+            connection.autocommit = True  # what then goes to the server in one breath is one transaction
+            try:
+                with connection.pipeline():
+                    if ended:
+                        cursor.execute(self._RECORD, self._outcomes(ended, now))
+                    if claims:
+                        cursor.execute(self._CLAIM, self._claims(claims, now, until))
+                return set(map(Key._make, cursor.fetchall())) if claims else set()
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+
+    def _claims(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> tuple[object, ...]:
+        issues, readers = zip(*(key for key, _ in claims), strict=True)
+        return until, now, list(issues), list(readers), [state for _, state in claims]
+
+    def _outcomes(self, ended: Sequence[Ended], now: object) -> tuple[object, ...]:
+        keys, *outcomes = zip(*ended, strict=True)
+        issues, readers = zip(*keys, strict=True)
+        return now, list(issues), list(readers), *map(list, outcomes)
 
     def _changed(self, statement: str, values: tuple[object, ...]) -> set[Key]:
         with _cursor(self._connection) as cursor:
             return set(map(Key._make, cursor.execute(statement, values).fetchall()))
-
-
-def _reached(ended: Sequence[Ended], held: set[Key], upto: Mapping[int, int]) -> list[tuple[int, int]]:
-    """The readers whose letters were accepted, each with the last filing of its issue."""
-    return [(key[1], upto[key[0]]) for key, state, *_ in ended if state == _ACCEPTED and key in held]
 
 
 def ledger_sql(connection: sa.Connection) -> LedgerSql:

@@ -361,3 +361,34 @@ def test_no_letter_is_claimed_twice_by_workers_at_the_same_time(store: Store) ->
     assert sorted(claimed) == list(range(1, 61))
     with store.read() as tx:
         assert states(tx, issue) == [D.ACCEPTED] * 60
+
+
+def test_an_exchange_records_the_last_letters_and_claims_the_next(store: Store) -> None:
+    issue, _, (alice, bob, charlie, dora) = planned(store, "alice", "bob", "charlie", "dora")
+    with store.held() as held:
+        with held.write() as tx:
+            jobs = tx.deliveries.upcoming(D.PLANNED, NOW, 9)
+            tx.subscribers.set_state(dora.id, SubscriberState.UNSUBSCRIBED, NOW, reason="asked")
+        assert held.exchange([], jobs[:2], NOW, LATER) == {job.key for job in jobs[:2]}
+        outcomes = [outcome(jobs[0], D.ACCEPTED, reply="250"), outcome(jobs[1], D.REJECTED, reply="550", reason="no")]
+        assert held.exchange(outcomes, jobs[1:], NOW, LATER) == {jobs[2].key}, "bob's is done, dora left"
+        assert held.exchange([outcome(jobs[2], D.UNCERTAIN, next_attempt=LATER)], [], NOW, LATER) == set()
+    with store.read() as tx:
+        assert states(tx, issue) == [D.ACCEPTED, D.REJECTED, D.UNCERTAIN, D.PLANNED]
+        assert [tx.subscribers.get(reader.id).watermark for reader in (alice, bob, charlie, dora)] == [5, 0, 0, 0]
+
+
+def test_an_exchange_that_fails_has_changed_nothing(store: Store) -> None:
+    issue, _, (alice, _) = planned(store, "alice", "bob")
+    with store.held() as held:
+        with held.write() as tx:
+            jobs = tx.deliveries.upcoming(D.PLANNED, NOW, 9)
+        held.exchange([], jobs[:1], NOW, LATER)
+        with pytest.raises(IntegrityError):  # the claim that comes after it is undone, too
+            held.exchange([outcome(jobs[0], D.ACCEPTED, reply=None)], jobs[1:], NOW, LATER)
+        with held.write() as tx:
+            assert states(tx, issue) == [D.HANDING_OVER, D.PLANNED]
+        held.exchange([outcome(jobs[0], D.ACCEPTED)], jobs[1:], NOW, LATER)
+        with held.write() as tx:
+            assert states(tx, issue) == [D.ACCEPTED, D.HANDING_OVER]
+            assert tx.subscribers.get(alice.id).watermark == 5
