@@ -13,7 +13,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
@@ -28,16 +28,18 @@ from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.run import deliver_only
 from publisher.smtp.session import Session
 from publisher.store.deliveries import Deliveries
+from publisher.store.ledger_sql import PostgresqlSql, SqliteSql
 
-POINTS = {
-    "before write": (LedgerDesk, "_write", True),
-    "before commit": (Deliveries, "hand_over", False),  # the last thing that a transaction of the desk does
-    "after write": (LedgerDesk, "_write", False),
-    "before send": (Session, "send", True),
-    "after send": (Session, "send", False),
-    "before result": (LedgerDesk, "take", True),
-    "while recovering": (Deliveries, "recover", False),
-    "before the end": (Deliveries, "finish_issues", True),
+POINTS: dict[str, tuple[Sequence[tuple[type, str]], bool]] = {  # the methods, and whether it is before them
+    "before write": ([(LedgerDesk, "_write")], True),
+    # the last thing before the commit, with each database
+    "before commit": ([(SqliteSql, "_claim"), (PostgresqlSql, "_claims")], False),
+    "after write": ([(LedgerDesk, "_write")], False),
+    "before send": ([(Session, "send")], True),
+    "after send": ([(Session, "send")], False),
+    "before result": ([(LedgerDesk, "take")], True),
+    "while recovering": ([(Deliveries, "recover")], False),
+    "before the end": ([(Deliveries, "finish_issues")], True),
 }
 
 
@@ -60,8 +62,9 @@ def _deadly(method: Callable[..., Any], nth: int, *, before: bool) -> Callable[.
 
 def _send(root: Path, point: str, nth: int) -> None:
     if point in POINTS:
-        owner, name, before = POINTS[point]
-        setattr(owner, name, _deadly(getattr(owner, name), nth, before=before))
+        methods, before = POINTS[point]
+        for owner, name in methods:
+            setattr(owner, name, _deadly(getattr(owner, name), nth, before=before))
     deliver.DOUBT = timedelta(0)  # who is killed a hundred times cannot wait ten minutes each time
     app = build(load(root / "config.toml"))
 
