@@ -40,7 +40,7 @@ from publisher.pages import Pages, PageSite, SignUpPages, WebPages
 from publisher.pages.languages import named
 from publisher.readers.policy import AddressPolicy
 from publisher.site import SiteFolder
-from publisher.store import Store
+from publisher.store import Step, Store
 from publisher.tokens import Signer, load_or_make_key
 from publisher.topics import Classifier, compile_topics
 
@@ -79,6 +79,8 @@ class App:
     store: Store
     clock: Clock
     mint_key: MintKey
+    upgraded: Sequence[Step] = ()
+    """What was done to the database when the house was built."""
 
     @cached_property
     def links(self) -> Links:
@@ -290,9 +292,8 @@ def build(
     StoreOutdated, unless `upgrade` is asked for."""
     store = Store(_store_url(settings), topic_order=tuple(settings.topics))
     if upgrade or store.is_new():
-        store.upgrade(clock())
-    else:
-        store.check()
+        return App(settings, store, clock, mint_key, upgraded=store.upgrade(clock()))
+    store.check()
     return App(settings, store, clock, mint_key)
 
 

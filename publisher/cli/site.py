@@ -78,10 +78,23 @@ def init(
     typer.echo(f"\nThen: {where}publisher publish && publisher serve")
 
 
-def upgrade(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def upgrade(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Make the database, or bring it up to this version.
+
+    All of it or nothing. Keep a copy of the database first: an older version of this program cannot read a newer one.
 
     Example: publisher db upgrade
     """
     with opened(config, upgrade=True) as app:
-        typer.echo(f"the database is up to date ({app.settings.store.url.split('://')[0]})")
+        kind = app.settings.store.url.split(":")[0].split("+")[0]
+    if as_json:
+        echo_json(app.upgraded)
+        return
+    for step in app.upgraded:
+        typer.echo(f"{step.revision}  {step.what}")
+    if not app.upgraded:
+        typer.echo(f"the database is up to date ({kind}); nothing was changed")
+    elif app.upgraded[0].revision == "0001":
+        typer.echo(f"the database was made ({kind})")
+    else:
+        typer.echo(f"the database is up to date ({kind}); the way back to the older version is your copy from before")

@@ -21,6 +21,7 @@ from publisher.store.hub import HubRequest, Ping, Push
 from publisher.store.issues import Rendering
 from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT
+from publisher.store.migrations import Step
 from publisher.store.operators import Operator, Session
 from publisher.store.overview import TopicMonth, TopicReaders, Trouble
 from publisher.store.rates import Grant
@@ -56,6 +57,7 @@ __all__ = [
     "Rendering",
     "ServiceLetter",
     "Session",
+    "Step",
     "Store",
     "SubscriberEvent",
     "TopicMonth",

@@ -33,6 +33,7 @@ from publisher.store.issues import Issues
 from publisher.store.jobs import Jobs
 from publisher.store.ledger_sql import Key
 from publisher.store.meta import INSTALLED_AT, Meta
+from publisher.store.migrations import Step
 from publisher.store.operators import Operators
 from publisher.store.overview import Overview
 from publisher.store.rates import Rates
@@ -194,17 +195,21 @@ class Store:
         with engines.translated(), self._reader.begin() as connection:
             revision = connection.execute(sa.select(_REVISION.c.version_num)).scalar_one_or_none()
         if revision is None or revision < HEAD:
-            raise StoreOutdated("the database is of an older version of this program; run `publisher db upgrade`")
+            raise StoreOutdated(
+                "the database is of an older version of this program; stop what works on it, keep a copy of it "
+                "(docs/operating.md says how), then run `publisher db upgrade`"
+            )
         if revision > HEAD:
             raise StoreOutdated("the database is of a newer version of this program; install that version")
 
-    def upgrade(self, now: datetime) -> None:
-        """Create the schema or bring it up to date, all of it or nothing. Safe to repeat."""
+    def upgrade(self, now: datetime) -> Sequence[Step]:
+        """Create the schema or bring it up to date, all of it or nothing. Safe to repeat. Gives what was done."""
         with engines.translated(), self._writer.begin() as connection:
-            migrations.upgrade(connection)
+            done = migrations.upgrade(connection)
             facts = Meta(connection)
             if facts.get(INSTALLED_AT) is None:
                 facts.set(INSTALLED_AT, now.isoformat())
+        return done
 
     def close(self) -> None:
         """Give all connections back. The store opens new ones if it is used again."""

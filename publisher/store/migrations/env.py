@@ -11,5 +11,6 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
+    on_version_apply=context.config.attributes["note"],
 )
 context.run_migrations()
