@@ -17,6 +17,8 @@ OPML = "feeds.opml"
 HOME = INDEX
 BUILDER = "feeds/build"
 """The page where people put a feed together; only `publisher serve` has it."""
+TIMES = "feeds/times"
+"""The page that says when the feeds were looked after, and when they will be; the same holds for it."""
 HUB = "websub"
 SUBSCRIBE = "subscribe"
 """The sign-up form; only `publisher serve` has it."""

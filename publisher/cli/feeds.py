@@ -23,6 +23,9 @@ def check(
     places: Annotated[
         list[str] | None, typer.Argument(metavar="PATH|URL", help="Files, folders or addresses; default: the site.")
     ] = None,
+    whole: Annotated[
+        bool, typer.Option("--walk", help="Also read all archives and pages before the feed at each URL.")
+    ] = False,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -30,11 +33,12 @@ def check(
 
     Every run does the same before it publishes. Without PATH or URL the whole published site: every feed and archive,
     the list of feeds, and that what they link to is there. An address, such as https://customs.example/feeds/all.atom,
-    is asked as a reader would: media type, compression, 304. Exit code 1 with findings.
+    is asked as a reader would: media type, compression, 304; with --walk all that is linked before it is read too, and
+    its articles are counted. Exit code 1 with findings.
 
     Example: publisher feeds check
     """
-    checked = [one for place in places for one in _checked(place)] if places else _site(config)
+    checked = [one for place in places for one in _checked(place, whole=whole)] if places else _site(config)
     findings = sum(len(one.findings) for one in checked)
     if as_json:
         echo_json(checked)
@@ -45,13 +49,13 @@ def check(
         raise typer.Exit(1)
 
 
-def _checked(place: str) -> list[Checked]:
+def _checked(place: str, *, whole: bool) -> list[Checked]:
     from publisher.clock import system_clock
 
     if place.startswith(("http://", "https://")):
-        from publisher.flows.check_address import check_address
+        from publisher.flows.check_address import check_address, walk_address
 
-        return [check_address(place, now=system_clock())]
+        return [check_address(place, now=system_clock()), *([walk_address(place)] if whole else [])]
     from publisher.flows.check_feeds import check_files
 
     return check_files(Path(place), now=system_clock())

@@ -15,15 +15,19 @@ from datetime import datetime
 import httpx2 as httpx
 
 from publisher import __version__
+from publisher.errors import FeedError
 from publisher.feeds.check import Kind, check, kind_of
 from publisher.feeds.check_texts import is_web_address
 from publisher.feeds.entry_rules import MAX_BYTES, Problem
 from publisher.feeds.glance import pointers
+from publisher.feeds.walker import walk
 from publisher.flows.check_feeds import Checked
 
 TIMEOUT_S = 10.0
 """For one answer, from the first byte sent to the last one read."""
 MAX_REDIRECTS = 5
+HISTORY = "RFC 5005"
+"""The rule that a chain of documents keeps to, or breaks."""
 
 _WORTH_PACKING = 1400  # bytes; a smaller answer travels in one packet anyway
 _FOR_GOOD = frozenset({301, 308})
@@ -75,6 +79,29 @@ def check_address(url: str, *, now: datetime) -> Checked:
             return Checked(url, "", 0, (Problem("HTTP", str(reason)),))
     entries = 0 if kind is None or kind is Kind.OPML else len(pointers(kind, answer.content))
     return Checked(url, kind or "", entries, tuple(findings))
+
+
+def walk_address(url: str) -> Checked:
+    """The whole feed at `url`: every document before it, as far as its links lead, and how many entries there are."""
+    if not is_web_address(url):
+        return Checked(url, "", 0, (Problem("HTTP", "not a web address"),))
+    with httpx.Client(timeout=TIMEOUT_S, headers=_HEADERS) as client:
+
+        def fetch(address: str) -> bytes:
+            answer = _get(client, address, {})
+            if answer.status != 200:
+                raise _Unanswered(f"{address} answered {answer.status}")
+            return answer.content
+
+        try:
+            walked = walk(url, fetch)
+        except _Unanswered as reason:
+            return Checked(url, "", 0, (Problem("HTTP", str(reason)),))
+        except FeedError as error:
+            return Checked(url, "", 0, (Problem(HISTORY, str(error)),))
+    documents = len(walked.documents)
+    name = f"{url} and {documents - 1} before it" if documents > 1 else url
+    return Checked(name, "", len(walked.entries), tuple(Problem(HISTORY, text) for text in walked.problems))
 
 
 def _get(client: httpx.Client, url: str, headers: dict[str, str]) -> _Answer:

@@ -129,6 +129,7 @@ class Frame:
             "past_issues": to(links.issues_path()),
             "subscribe": server("subscribe"),
             "builder": server(links.BUILDER),
+            "times": server(links.TIMES),
             "how_often": how_often(site.every_minutes),
             "groups": self._groups(),
         }

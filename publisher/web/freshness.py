@@ -34,6 +34,10 @@ class Freshness:
         self._next_run = next_run
         self._until = -math.inf
 
+    def next_run(self) -> datetime | None:
+        """When documents may change next; None when nobody knows."""
+        return self._next_run()
+
     def cache_control(self) -> bytes:
         tick = self._tick()
         if tick >= self._until:

@@ -32,6 +32,7 @@ from publisher.web import (
     preferences,
     private_feeds,
     sign_up,
+    times,
     unsubscribe,
 )
 from publisher.web.guard import Guard, PatientProtocol
@@ -88,6 +89,7 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     site.router.routes.extend(confirm.routes(app))
     site.router.routes.extend(hub.routes(app))
     on_demand = OnDemand(app.store, app.clock, published.freshness, published.limits)
+    site.router.routes.extend(times.routes(app, app.web_pages, published.freshness.next_run))
     site.router.routes.extend(private_feeds.routes(app, app.web_pages, on_demand))
     site.router.routes.extend(json_archives.routes(app, on_demand, published.missing))
     site.router.routes.extend(combined_feeds.routes(app, app.web_pages, on_demand, published.closed))

@@ -12,6 +12,7 @@ from fleet.newsroom import Newsroom, newsroom
 
 from publisher.feeds.glance import relations
 from publisher.feeds.walker import Version, Walked, walk
+from publisher.flows.check_address import walk_address
 from publisher.flows.check_feeds import check_site
 from publisher.model import ALL
 
@@ -87,6 +88,14 @@ def test_the_archives_can_be_walked_from_any_of_them_and_forwards_too(office: Ne
             answer = client.get(following)
             forwards.append(str(answer.url))
             following = relations(answer.content).get("next-archive", "")
+        for kind in ("atom", "rss", "json"):
+            checked = walk_address(office.url(f"feeds/all.{kind}"))
+            assert (checked.entries, checked.findings) == (12, ())
+            assert checked.document.endswith("and 2 before it")
+        (finding,) = walk_address(office.url("feeds/never.atom")).findings
+        assert "answered 404" in finding.text
+        (finding,) = walk_address(office.url("index.html")).findings
+        assert finding.rule == "RFC 5005"
     assert forwards == [first, office.url("feeds/all/archive-2.atom"), current]
 
 
