@@ -16,8 +16,8 @@ from lxml import etree
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, notes, rss
 from publisher.feeds.check import check
-from publisher.feeds.cut import cut, within_room
-from publisher.feeds.entry_rules import ENTRY_ROOM
+from publisher.feeds.cut import cut, stays_open, within_room
+from publisher.feeds.entry_rules import ENTRY_ROOM, entry_size
 from publisher.feeds.grammar import check_atom
 from publisher.feeds.names import ATOM, FH, TOMBSTONES
 from publisher.feeds.value import Tombstone, build_feed
@@ -54,6 +54,17 @@ def test_blocks_are_full_and_what_is_left_open_has_room_in_one_document(
 def test_lines_that_come_later_move_no_cut_that_was_made(sizes: list[int], split: int, entries: int) -> None:
     early = cut(sizes[:split], entries, 100)
     assert cut(sizes, entries, 100)[: len(early)] == early
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 200_000)), st.sampled_from('x&<"é漢'), st.integers(1, 60))
+def test_what_surely_stays_open_is_not_cut_whatever_its_characters(
+    lengths: list[int], character: str, entries: int
+) -> None:
+    if stays_open(len(lengths), sum(lengths), entries):
+        made = feed_of(filed("a")).entries[0]
+        sizes = [entry_size(replace(made, title="", summary="", content=character * length)) for length in lengths]
+        assert cut(sizes, entries) == []
 
 
 def test_only_what_has_no_room_stays_out_of_the_current_feed_the_oldest_change_first() -> None:
