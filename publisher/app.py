@@ -290,11 +290,16 @@ def build(
 ) -> App:
     """The house of `settings`. A database that does not exist yet is made; one of another version is refused with
     StoreOutdated, unless `upgrade` is asked for."""
-    store = Store(_store_url(settings), topic_order=tuple(settings.topics))
+    store = open_store(settings)
     if upgrade or store.is_new():
         return App(settings, store, clock, mint_key, upgraded=store.upgrade(clock()))
     store.check()
     return App(settings, store, clock, mint_key)
+
+
+def open_store(settings: Settings) -> Store:
+    """The database of `settings`, as it is: nobody has looked yet whether it is there, or of our version."""
+    return Store(_store_url(settings), topic_order=tuple(settings.topics))
 
 
 def _store_url(settings: Settings) -> str:

@@ -15,6 +15,7 @@
     ├── RunInProgress               another run holds the lock; `holder` says who
     ├── PlanOutdated                what a plan was made of has changed since; `changed` says which parts
     ├── SiteError                   a document could not be written
+    ├── BackupError                 a backup that cannot be written or read, is damaged, or none of ours
     ├── WebError                    the web server cannot listen
     ├── HubError                    a request to the WebSub hub that is refused; `status` is the HTTP code
     ├── TokenError                  a link's token is forged, of another purpose, or too old
@@ -117,6 +118,10 @@ class PlanOutdated(PublisherError):
 
 class SiteError(PublisherError, OSError):
     """A document could not be written; the old bytes are still in place."""
+
+
+class BackupError(PublisherError):
+    """A backup cannot be written or read, was cut short or changed, or is none of ours."""
 
 
 class WebError(PublisherError, OSError):

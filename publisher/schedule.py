@@ -8,6 +8,7 @@
 | monthly      | flows.run          | cron of `digest.monthly`      | the same                                        |
 | letters      | flows.run          | every minute                  | deferred letters whose time has come            |
 | bounces      | flows.bounce_mail  | every `bounces.every_minutes` | reads the letters that came back                |
+| backup       | flows.backup       | cron of `backup`              | makes a copy of the database                    |
 | housekeeping | flows.housekeeping | cron of `store.housekeeping`  | forgets what nobody needs any more              |
 
 `lines` is that table in code; a new job is one more line. The settings declare the jobs, the store keeps their state:
@@ -37,6 +38,7 @@ from publisher.app import App
 from publisher.clock import Clock
 from publisher.digest.due import latest_slot, next_slot
 from publisher.errors import PublisherError, RunInProgress
+from publisher.flows.backup import back_up
 from publisher.flows.bounce_mail import configured_mail, has_mailbox, in_words
 from publisher.flows.bounces import read_bounces
 from publisher.flows.deliver import letters_due
@@ -149,6 +151,10 @@ def lines(app: App, stop: asyncio.Event) -> list[Line]:
     if has_mailbox(settings):
         every = EveryTrigger(timedelta(minutes=settings.bounces.every_minutes))
         table.append(Line("bounces", every, lambda: asyncio.to_thread(_read_bounces, app)))
+    if settings.backup.enabled:
+        table.append(
+            Line("backup", SlotTrigger(settings.backup.cron, settings.zone), lambda: asyncio.to_thread(_back_up, app))
+        )
     nightly = SlotTrigger(settings.store.housekeeping, settings.zone)
     table.append(Line("housekeeping", nightly, lambda: asyncio.to_thread(keep_house, parts)))
     return table
@@ -157,6 +163,11 @@ def lines(app: App, stop: asyncio.Event) -> list[Line]:
 def _read_bounces(app: App) -> str:
     mails, now = configured_mail(app.settings), app.clock()
     return in_words(read_bounces(app.store, mails, signer=app.signer, return_path=app.return_path, now=now))
+
+
+def _back_up(app: App) -> str:
+    made = back_up(app.store, app.settings, app.clock())
+    return f"{made.path.name}, {made.size / 1000:,.0f} kB"
 
 
 def upcoming(table: Iterable[Line], now: datetime) -> dict[str, tuple[str, datetime]]:

@@ -100,9 +100,9 @@ def names(house: House) -> list[str]:
 
 
 def test_the_settings_declare_the_jobs(house: House) -> None:
-    assert names(house) == ["feeds", "daily", "weekly", "monthly", "letters", "housekeeping"]
+    assert names(house) == ["feeds", "daily", "weekly", "monthly", "letters", "backup", "housekeeping"]
     house.rebuild(digest={"monthly": {"enabled": False}}, bounces={"inbox": "mail"})
-    assert names(house) == ["feeds", "daily", "weekly", "letters", "bounces", "housekeeping"]
+    assert names(house) == ["feeds", "daily", "weekly", "letters", "bounces", "backup", "housekeeping"]
 
 
 def test_the_table_that_people_read_has_every_job(house: House) -> None:

@@ -22,6 +22,7 @@ from publisher import __version__
 from publisher.cli import (
     admin,
     articles,
+    backup,
     bounces,
     digest,
     dkim,
@@ -65,6 +66,7 @@ for _commands in (
     status,
     runs,
     admin,
+    backup,
     serve,
 ):
     _commands.register(app)

@@ -84,6 +84,7 @@ SECTIONS = {
     "dkim": "Signatures on letters, which mail providers ask for; [dkim.md](dkim.md) says how to begin.",
     "bounces": "Letters that come back, and complaints; [bounces.md](bounces.md) says how to set their mailbox up.",
     "outbox": "Where letters are kept when no relay is set.",
+    "backup": "Copies of the database; [operating.md](operating.md) says what is in them, and how one is put back.",
     "web": "`publisher serve`.",
     "websub": "Feeds that are pushed to readers instead of polled by them.",
 }

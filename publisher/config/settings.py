@@ -67,6 +67,8 @@ class StoreSettings(Section):
     secret_file: Path = Field(Path("data/secret.key"), description="key that signs links; made when missing")
     housekeeping: Cron = Field("40 3 * * *", description="when what nobody needs is forgotten (site.timezone)")
     keep_runs_days: int = Field(400, ge=1, le=36500, description="days the record of a run is kept")
+    keep_letters_days: int = Field(90, ge=7, le=36500, description="days the text of letters is kept, for `retry`")
+    keep_log_days: int = Field(730, ge=1, le=36500, description="days the log of what operators changed is kept")
 
 
 class SourceSettings(Section):
@@ -181,6 +183,17 @@ class OutboxSettings(Section):
     path: Path = Field(Path("data/outbox"), description="where letters are kept as .eml when no relay is set")
 
 
+class BackupSettings(Section):
+    """Copies of the database; docs/operating.md says what is in them, and how one is put back."""
+
+    enabled: bool = Field(True, description="false: the timetable makes none")
+    path: Path = Field(Path("data/backups"), description="folder they go to; better on another disk")
+    cron: Cron = Field("10 3 * * *", description="when one is made (site.timezone)")
+    keep: int = Field(7, ge=1, le=10_000, description="so many of them stay, the newest")
+    keys: bool = Field(True, description="with the keys of links and DKIM, without which old links are dead")
+    config: bool = Field(True, description="with config.toml, its passwords too, and your templates")
+
+
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="address `publisher serve` listens on")
     port: int = Field(8000, ge=0, le=65535, description="its port; 0: any free one")
@@ -235,6 +248,7 @@ class Settings(Section):
     dkim: DkimSettings = DkimSettings()
     bounces: BounceSettings = BounceSettings()
     outbox: OutboxSettings = OutboxSettings()
+    backup: BackupSettings = BackupSettings()
     web: WebSettings = WebSettings()
     websub: WebSubSettings = WebSubSettings()
     topics: dict[str, TopicSettings] = Field({})

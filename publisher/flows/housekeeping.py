@@ -23,8 +23,18 @@ def _unconfirmed(tx: Transaction, parts: Parts, now: datetime) -> int:
     return forget_unconfirmed(tx, timedelta(days=parts.settings.signup.keep_days), now)
 
 
+def _old_texts(tx: Transaction, parts: Parts, now: datetime) -> int:
+    return tx.issues.forget_renderings(now - timedelta(days=parts.settings.store.keep_letters_days))
+
+
+def _old_log(tx: Transaction, parts: Parts, now: datetime) -> int:
+    return tx.audit.forget(now - timedelta(days=parts.settings.store.keep_log_days))
+
+
 CHORES: tuple[tuple[str, Chore], ...] = (
     ("old runs", _old_runs),
+    ("texts of old letters", _old_texts),
+    ("old lines of the log", _old_log),
     ("sign-ups that nobody confirmed", _unconfirmed),
     ("old tallies of sign-ups", lambda tx, _, now: forget_tallies(tx, now)),
     ("changes of address that nobody confirmed", lambda tx, _, now: tx.address_changes.forget(now)),

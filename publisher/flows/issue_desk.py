@@ -13,9 +13,14 @@ from publisher.store import Transactions
 
 
 def retry(store: Transactions, name: str, *, now: datetime) -> tuple[str, int]:
-    """Plan the letters once more that were rejected, given up or left uncertain. Raises NotFound."""
+    """Plan the letters once more that were rejected, given up or left uncertain. Raises NotFound, and Conflict if it
+    is so old that its letters are forgotten."""
     with store.write() as tx:
         found = tx.issues.by_name(name)
+        if not tx.issues.has_renderings(found.id):
+            raise Conflict(
+                f"the texts of {found.name} are forgotten (store.keep_letters_days); it cannot be sent again"
+            )
         return found.name, tx.deliveries.retry(found.id, now)
 
 

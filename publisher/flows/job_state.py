@@ -83,3 +83,8 @@ def keeper(tx: Transaction, now: datetime) -> Keeper | None:
     seen = presence(signed["host"], signed["pid"], signed["process"])
     running = seen is Presence.HERE or (seen is Presence.UNKNOWN and abs(now - heard) <= SILENCE)
     return Keeper(host=signed["host"], pid=signed["pid"], heard=heard, running=running)
+
+
+def forget_keeper(tx: Transaction) -> None:
+    """Nobody runs the timetable: what the store says of it is of another life."""
+    tx.meta.set(_FACT, "{}")

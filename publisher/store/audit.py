@@ -1,4 +1,4 @@
-"""The log of what operators and programs changed; it only grows. Floor: store."""
+"""The log of what operators and programs changed; only age removes a line. Floor: store."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class Audit:
         """`action` in a few words (``article withdrawn``), `subject` what was changed, by a name without an address."""
         values = {"at": now, "who": who, "action": action, "subject": subject, "detail": detail}
         self._connection.execute(sa.insert(audit_log).values(values))
+
+    def forget(self, before: datetime) -> int:
+        """Remove what was done before then. Returns how many lines."""
+        return self._connection.execute(sa.delete(audit_log).where(audit_log.c.at < before)).rowcount
 
     def list(self, limit: int = 100, *, before: int | None = None) -> AuditLines:
         """The newest first; `before` is the id of the last line of the page before."""

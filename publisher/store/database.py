@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,8 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from publisher.errors import StoreOutdated
+from publisher.store import dump, migrations
 from publisher.store import engine as engines
-from publisher.store import migrations
 from publisher.store.address_changes import AddressChanges
 from publisher.store.api_tokens import ApiTokens
 from publisher.store.archives import Archives
@@ -210,6 +210,28 @@ class Store:
             if facts.get(INSTALLED_AT) is None:
                 facts.set(INSTALLED_AT, now.isoformat())
         return done
+
+    @contextmanager
+    def dumped(self) -> Iterator[Iterator[tuple[dump.Table, Iterator[list[dump.Value]]]]]:
+        """Every table with its rows, as of one moment, while others write on. Raises as `read` does."""
+        with engines.translated(), self._reader.begin() as connection:
+            yield dump.tables(connection)
+
+    @contextmanager
+    def replaced(
+        self, dumped: Iterable[tuple[dump.Table, Iterable[Sequence[dump.Value]]]], *, revision: str
+    ) -> Iterator[Transaction]:
+        """A transaction in which the database has become what was dumped at `revision`, brought up to date; what was
+        in it is gone when the block ends, and still there when it raises.
+
+        Raises StoreOutdated for a newer version than ours, and as `write` does.
+        """
+        if revision > HEAD:
+            raise StoreOutdated("the backup is of a newer version of this program; install that version")
+        with engines.translated(), self._writer.begin() as connection:
+            dump.load(connection, dumped, revision)
+            migrations.upgrade(connection)
+            yield self._transaction(connection)
 
     def close(self) -> None:
         """Give all connections back. The store opens new ones if it is used again."""

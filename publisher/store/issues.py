@@ -179,6 +179,17 @@ class Issues:
             raise NotFound("edition", str(edition_id))
         return Rendering(*row)
 
+    def has_renderings(self, issue_id: int) -> bool:
+        """Whether the letters of all its editions can still be made."""
+        lost = sa.exists().where(editions.c.issue_id == issue_id, editions.c.subject.is_(None))
+        return not self._connection.execute(sa.select(lost)).scalar_one()
+
+    def forget_renderings(self, before: datetime) -> int:
+        """Forget what letters were made of, of issues that ended before then. Returns how many editions."""
+        over = sa.select(issues.c.id).where(issues.c.finished < before)
+        statement = sa.update(editions).where(editions.c.issue_id.in_(over), editions.c.subject.is_not(None))
+        return self._connection.execute(statement.values(subject=None, text=None, html=None)).rowcount
+
     def add_edition(self, issue_id: int, *, fingerprint: str, language: str, sections: Sequence[Section]) -> Edition:
         """`fingerprint` is one of its kind in an issue. A section without articles is not kept."""
         values = {"issue_id": issue_id, "fingerprint": fingerprint, "language": language}

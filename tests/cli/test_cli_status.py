@@ -35,7 +35,15 @@ def store(site: Path) -> Any:
 def test_a_new_site_has_a_timetable_that_nobody_runs_yet(new_site: Path, publisher: Publisher) -> None:
     told = publisher("status", "--json").json
     assert told["keeper"] is None and told["current"] is None and told["last"] is None
-    assert [job["name"] for job in told["jobs"]] == ["feeds", "daily", "weekly", "monthly", "letters", "housekeeping"]
+    assert [job["name"] for job in told["jobs"]] == [
+        "feeds",
+        "daily",
+        "weekly",
+        "monthly",
+        "letters",
+        "backup",
+        "housekeeping",
+    ]
     assert all(job["next"] for job in told["jobs"])
     assert told["relay"]["outbox"].endswith("outbox")
     assert told["disk"]["free"] > 0 and told["disk"]["database"] > 0

@@ -20,8 +20,9 @@ class Step:
     what: str
 
 
-def upgrade(connection: sa.Connection) -> list[Step]:
-    """Run what is missing, all of it or nothing, in the transaction that `connection` is in; gives what was done."""
+def upgrade(connection: sa.Connection, revision: str = "head") -> list[Step]:
+    """Run what is missing up to `revision`, all of it or nothing, in the transaction that `connection` is in; gives
+    what was done."""
     from alembic import command  # noqa: PLC0415 - costs 100 ms that only a migration needs
     from alembic.config import Config  # noqa: PLC0415
 
@@ -37,5 +38,5 @@ def upgrade(connection: sa.Connection) -> list[Step]:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     config.attributes["note"] = note
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
     return done
