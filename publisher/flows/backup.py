@@ -21,6 +21,7 @@ from publisher.errors import BackupError, Conflict
 from publisher.flows.archive import Archive, Head, KeptFile, write
 from publisher.flows.dkim import key_places
 from publisher.flows.job_state import forget_keeper, keeper
+from publisher.mail.backoff import DOUBT
 from publisher.model import IssueState, RunState
 from publisher.store import SCHEMA, Store, Transaction
 
@@ -120,7 +121,7 @@ def _put_right(tx: Transaction, now: datetime, *, resume: bool) -> tuple[tuple[s
     if run is not None:
         tx.runs.finish(run.id, RunState.INTERRUPTED, report=run.report, now=now)
     forget_keeper(tx)
-    in_doubt = tx.deliveries.recover(now, force=True)
+    in_doubt = tx.deliveries.recover(now, now + DOUBT, force=True)
     sending = [] if resume else tx.issues.list(1000, state=IssueState.SENDING)
     paused = [issue.name for issue in sending if tx.deliveries.pending(issue.id, include_uncertain=True)]
     for issue in sending:
