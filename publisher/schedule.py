@@ -129,14 +129,14 @@ def lines(app: App, stop: asyncio.Event) -> list[Line]:
     settings, parts = app.settings, app.parts
 
     async def run() -> str:
-        done, report = await publish(parts, Order(trigger=RunTrigger.TIMETABLE), stop=stop)
+        done, report = await publish(parts, Order(trigger=RunTrigger.TIMETABLE), stop=stop, tell=_log_wait)
         problem = report.delivery.problem
         names = [issue.name for issue in report.issues if issue.name]
         _log_run(done, problem, documents=len(report.site.written), issues=names, letters=report.delivery.states)
         return f"run {done.id} {done.state}" + (f": {problem}" if problem else "")
 
     async def letters() -> str:
-        done, report = await deliver_only(parts, trigger=RunTrigger.TIMETABLE, stop=stop)
+        done, report = await deliver_only(parts, trigger=RunTrigger.TIMETABLE, stop=stop, tell=_log_wait)
         _log_run(done, report.problem, letters=report.states)
         return f"run {done.id} {done.state}" + (f": {report.problem}" if report.problem else "")
 
@@ -350,6 +350,10 @@ class Timetable:
         for name, line in self._lines.items():
             self._scheduler.modify_job(name, next_run_time=line.trigger.get_next_fire_time(None, self._clock()))
         self._scheduler.add_job(self._run, args=["feeds"], id="feeds, the clock was set", replace_existing=True)
+
+
+def _log_wait(text: str) -> None:
+    log.warning("relay.out", problem=text)
 
 
 def _log_run(run: Run, problem: str, *, letters: Any, **more: object) -> None:

@@ -87,6 +87,7 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
             found = tx.issues.by_name(issue)
             total = tx.deliveries.sum(found.id)
             editions = tx.issues.editions(found.id)
+            bounced = tx.bounces.of_issue(found.id)
             failed = [
                 delivery
                 for state in (DeliveryState.REJECTED, DeliveryState.DEFERRED, DeliveryState.UNCERTAIN)
@@ -94,7 +95,9 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
             ]
         url = app.links.issue(found.name)
     if as_json:
-        echo_json({**_plain(found), **_sum(total), "editions": editions, "page": url, "troubled": failed})
+        echo_json(
+            {**_plain(found), **_sum(total), "editions": editions, "page": url, "troubled": failed, "bounced": bounced}
+        )
         return
     facts(
         [
@@ -106,6 +109,7 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
             ("editions", _editions(editions)),
             ("reason", found.reason),
             ("letters", _letters(total)),
+            ("came back", ", ".join(f"{count:,} {kind}" for kind, count in bounced.items())),
         ]
     )
     if not total.balances:

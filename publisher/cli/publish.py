@@ -116,7 +116,9 @@ def publish(
         else:
             check = partial(plans.keep_to, app.parts, order, expected) if expected else None
             with progress_shown(quiet=as_json) as progress:
-                done, report = _stoppable(lambda stop: run(app.parts, order, progress=progress, stop=stop, check=check))
+                done, report = _stoppable(
+                    lambda stop: run(app.parts, order, progress=progress, stop=stop, check=check, tell=complain)
+                )
             shown = {"run": done.id, "state": str(done.state), **record(report)}
     if as_json:
         echo_json(shown)
@@ -143,7 +145,7 @@ def deliver(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) 
     from publisher.flows.run import deliver_only
 
     with opened(config) as app, progress_shown(quiet=as_json) as progress:
-        _, report = _stoppable(lambda stop: deliver_only(app.parts, progress=progress, stop=stop))
+        _, report = _stoppable(lambda stop: deliver_only(app.parts, progress=progress, stop=stop, tell=complain))
     shown = record(RunReport(delivery=report))["delivery"]
     if as_json:
         echo_json(shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import typer
@@ -74,9 +74,46 @@ def tell_delivery(delivery: Record, aside: Aside = complain) -> None:
     if delivery["outbox"] and (states or service):
         say("outbox", delivery["outbox"])
     if delivery["waiting"]:
-        say("waiting", f"{number(delivery['waiting'], 'letter')} still to be sent; `publisher deliver` tries again")
+        outlook = delivery.get("outlook") or {}
+        say("waiting", _waiting(delivery["waiting"], outlook))
+        for name, waits in _held_back(outlook):
+            say(name, waits)
     if delivery["problem"]:
         aside(delivery["problem"])
+
+
+def _waiting(letters: int, outlook: Record) -> str:
+    """``12 letters still to be sent, from 2026-03-02 10:00:36Z on, not all before ...; `publisher deliver` ...``."""
+    text = f"{number(letters, 'letter')} still to be sent"
+    if outlook.get("goes_on"):
+        text += f", the next at {_time(outlook['goes_on'])}"
+    if outlook.get("done_by"):
+        text += f", not all before {_time(outlook['done_by'])}"
+    return f"{text}; `publisher deliver` sends what is due"
+
+
+def _held_back(outlook: Record) -> Iterator[tuple[str, str]]:
+    """Each relay and domain that letters wait for, and why."""
+    for relay in outlook.get("relays", ()):
+        used = [_limit(limit) for limit in relay["limits"] if limit["used"] >= limit["letters"]]
+        if relay["open_until"]:
+            yield "relay", f"{relay['name']}: out until {_time(relay['open_until'])}"
+        elif relay["begins"]:
+            yield "relay", f"{relay['name']}: begins on {relay['begins'][:10]}"
+        elif used:
+            yield "relay", f"{relay['name']}: {', '.join(used)}, goes on at {_time(relay['goes_on'])}"
+    for domain in outlook.get("domains", ()):
+        why = f"{number(domain['letters'], 'letter')} until {_time(domain['open_until'])}: {domain['reason']}"
+        yield "domain", f"{domain['name']}: {why}"
+
+
+def _limit(limit: Record) -> str:
+    span = {1: "a second", 3600: "an hour", 86400: "24 hours"}[limit["seconds"]]
+    return f"{limit['used']:,} of {limit['letters']:,} letters in {span}"
+
+
+def _time(moment: str) -> str:
+    return moment.replace("T", " ")[:19] + "Z"
 
 
 def _tell_pings(pings: Record, aside: Aside) -> None:

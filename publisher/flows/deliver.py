@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from publisher.flows.meter import Meter
     from publisher.flows.outlook import Outlook
 
-__all__ = ["DOUBT", "Post", "deliver", "letters_due", "look_ahead"]
+__all__ = ["DOUBT", "Post", "Tell", "deliver", "letters_due", "look_ahead", "unheard"]
 
 FORGET = timedelta(days=7)
 """A circuit that did not change for so long says nothing about today."""

@@ -276,6 +276,8 @@ class Fleet:
         await self._desk.take(handed)
         if state is DeliveryState.PLANNED:
             self._came_back = True
+            if carrier.meter is not None:
+                carrier.meter.put_back()
         elif state is DeliveryState.ACCEPTED or scope is Scope.READER:
             self.carried[carrier.name] += state is DeliveryState.ACCEPTED
             if carrier.circuit is not CLOSED:
@@ -301,6 +303,8 @@ class Fleet:
                 await self._desk.take(Handed(letter.ref, NOT_TRIED))
                 carrier.in_hand -= 1
                 self._came_back = True
+                if carrier.meter is not None:
+                    carrier.meter.put_back()
         carrier.stalled = False
         self._changed.set()
 

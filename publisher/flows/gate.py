@@ -85,6 +85,12 @@ class Gate:
             self._hand[domain] = hand
         self._changed.set()
 
+    def unspent(self, job: Job) -> None:
+        """A letter that passed did not go out."""
+        meter = self._meter(mail_domain(job.email)) if self._watching else None
+        if meter is not None:
+            meter.put_back()
+
     def heard(self, job: Job, verdict: Verdict) -> dict[str, Circuit]:
         """What a relay's answer says of the reader's domain: what the store is to remember of it."""
         if verdict.scope is not Scope.DOMAIN:

@@ -243,6 +243,7 @@ class LedgerDesk:
         if state is DeliveryState.PLANNED:
             self._place.pop(job.state, None)  # it lies behind us: look for it again
             self._none_left.discard(job.state)
+            self._gate.unspent(job)
             if job.key in self._claimed:
                 self._claimed.discard(job.key)
                 self._tray.given_back.append(job)

@@ -44,6 +44,10 @@ class Meter:
         self._left -= 1
         return True
 
+    def put_back(self) -> None:
+        """A letter that was spent did not go out."""
+        self._left += 1
+
     async def fill(self) -> int:
         """Letters at hand, now that the store was asked where there were none; 0: not before `ready_at`."""
         if self._left and self._instant() * 1000 <= self._taken_ms + self._hold_ms():
@@ -67,7 +71,8 @@ class Meter:
             return tx.rates.take(self._name, rates, wanted, now_ms)
 
         self._left, wait_ms = await self._write(take)
-        self._taken_ms = now_ms
+        if self._left:
+            self._taken_ms = now_ms
         self.ready_at = now + wait_ms / 1000
         return self._left
 

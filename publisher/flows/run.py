@@ -25,7 +25,7 @@ from publisher.errors import PublisherError, RelayUnavailable, StoreBusy
 from publisher.flows.approval import ask_editor, without_page
 from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
-from publisher.flows.deliver import Post, deliver
+from publisher.flows.deliver import Post, Tell, deliver, unheard
 from publisher.flows.due import due, remember_look
 from publisher.flows.ingest import Ingest, MintKey
 from publisher.flows.late_log import log
@@ -99,11 +99,12 @@ class Order:
 
 async def publish(
     parts: Parts, order: Order, *, progress: Progress = silent, stop: asyncio.Event | None = None,
-    begun: Begun = unasked, check: Callable[[], None] | None = None,
+    begun: Begun = unasked, check: Callable[[], None] | None = None, tell: Tell = unheard,
 ) -> tuple[Run, RunReport]:  # fmt: skip
     """Do one publish run and record it. Raises RunInProgress when another one is under way.
 
     `begun` hears its number at once. `check` is called under the lock before anything is done, and refuses by raising.
+    `tell` hears in words of a relay that does not answer, and when it is tried again.
     `stop` ends it politely: the letters in hand are finished and recorded. What fails
     is recorded with the run, then raised.
     """
@@ -124,7 +125,7 @@ async def publish(
             site = _joined(site, await across(_publish_site, parts, now, False))
         pings = await tell_hubs(parts.store, parts.hubs, parts.press, clock=parts.clock)
         not_asked = await ask_editor(parts.store, parts.post, parts.settings, clock=parts.clock)
-        delivery = await _deliver(parts, record)
+        delivery = await _deliver(parts, record, tell)
         delivery = replace(delivery, problem="\n".join(filter(None, (delivery.problem, not_asked))))
         report = RunReport(ingest=ingested, site=site, pings=pings, issues=tuple(issues), delivery=delivery)
         record.report = report
@@ -134,22 +135,24 @@ async def publish(
 
 async def deliver_only(
     parts: Parts, *, trigger: RunTrigger = RunTrigger.COMMAND, progress: Progress = silent,
-    stop: asyncio.Event | None = None,
+    stop: asyncio.Event | None = None, tell: Tell = unheard,
 ) -> tuple[Run, DeliverReport]:  # fmt: skip
     """Finish what is still to be delivered; recorded as a run, and one at a time like every run."""
     async with _recorded(parts, trigger, progress, stop) as record:
         site = SiteReport()
         if await across(without_page, parts.store):  # it was approved since the last run, and its letters link to it
             site = await across(_publish_site, parts, parts.clock(), False)
-        delivery = await _deliver(parts, record)
+        delivery = await _deliver(parts, record, tell)
         record.report = RunReport(site=site, delivery=delivery)
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
     return record.run, delivery
 
 
-async def _deliver(parts: Parts, record: _Record) -> DeliverReport:
+async def _deliver(parts: Parts, record: _Record, tell: Tell) -> DeliverReport:
     """Digests, then what the mail room has: `publisher serve` does that by itself, others have it done here."""
-    delivery = await deliver(parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop)
+    delivery = await deliver(
+        parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop, tell=tell
+    )
     if delivery.problem:
         return delivery
     try:

@@ -51,6 +51,12 @@ class Bounces:
         query = sa.select(*_FIELDS).where(bounce_events.c.subscriber_id == subscriber_id, bounce_events.c.at >= since)
         return [BounceEvent(**row._mapping) for row in self._connection.execute(query.order_by(bounce_events.c.id))]
 
+    def of_issue(self, issue_id: int) -> dict[BounceKind, int]:
+        """How many letters of an issue came back after they were accepted, by kind."""
+        query = sa.select(bounce_events.c.kind, sa.func.count()).where(bounce_events.c.issue_id == issue_id)
+        rows = self._connection.execute(query.group_by(bounce_events.c.kind).order_by(bounce_events.c.kind))
+        return {row[0]: row[1] for row in rows}
+
     def latest(self, limit: int, *, kinds: Collection[BounceKind] = ()) -> list[BounceEvent]:
         """The newest first, of these kinds; of any where none is named."""
         query = sa.select(*_FIELDS).order_by(bounce_events.c.id.desc()).limit(limit)

@@ -39,7 +39,7 @@ SINGLE = {
     f"topics explain {ARTICLE}": {"key", "title", "filings", "rules"},
     f"subscribers show {READER}": names(Subscriber) | {"deliveries", "events", "consents"},
     "issues show weekly-1": names(Issue)
-    | {"selected", "states", "pending", "balances", "editions", "page", "troubled"},
+    | {"selected", "states", "pending", "balances", "editions", "page", "troubled", "bounced"},
     "runs show 1": names(Run),
     "topics refile": {"filed", "leaving", "removed"},
     "issues retry weekly-1": {"issue", "planned"},

@@ -13,6 +13,7 @@ from publisher.flows import deliver as deliver_flow
 from publisher.flows.deliver import DOUBT
 from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import unsubscribe
+from publisher.mail.backoff import DOUBTS
 from publisher.model import Delivery, DeliveryState, Frequency, IssueState, RunState, SubscriberState
 from publisher.smtp.postman import deliver_all
 
@@ -204,6 +205,84 @@ class TestALetterWhoseReplyWasLost:
         assert row_of(posting, "bob").state is DeliveryState.UNCERTAIN
         assert posting.issues()[0].state is IssueState.FINISHED
         posting.check_sums()
+
+    @pytest.mark.usefixtures("lost")
+    def test_is_given_up_in_the_end_and_its_articles_come_with_the_next_issue(
+        self, posting: House, relay: Relay
+    ) -> None:
+        posting.clock.forward(hours=posting.app.settings.smtp.give_up_hours, seconds=1)
+        assert posting.deliver().waiting == 0
+        assert row_of(posting, "bob").state is DeliveryState.UNCERTAIN, "nobody knows better"
+        assert posting.issues()[0].state is IssueState.FINISHED
+        posting.article("Plastics")
+        posting.publish()
+        assert letters_of(relay, "bob") == [("plastics", "waste")], "a second copy is better than none"
+        assert letters_of(relay, "alice") == [("waste",), ("plastics",)]
+
+    @pytest.mark.usefixtures("lost")
+    def test_counts_among_what_waits_with_the_time_at_which_it_goes_on(self, posting: House) -> None:
+        report = posting.deliver()
+        assert (report.waiting, dict(report.states)) == (1, {})
+        assert report.outlook is not None
+        assert report.outlook.goes_on == report.outlook.next_due == posting.clock() + DOUBT
+
+    @pytest.mark.usefixtures("lost")
+    def test_is_not_sent_from_a_finished_issue_when_its_reader_comes_back_from_a_pause(
+        self, posting: House, relay: Relay
+    ) -> None:
+        with posting.app.store.write() as tx:
+            bob = tx.subscribers.find("bob@readers.example")
+            assert bob is not None
+            tx.subscribers.set_state(bob.id, SubscriberState.PAUSED, posting.clock(), reason="holiday")
+        posting.clock.now += DOUBT
+        assert posting.deliver().waiting == 0
+        assert posting.issues()[0].state is IssueState.FINISHED
+        with posting.app.store.write() as tx:
+            tx.subscribers.set_state(bob.id, SubscriberState.ACTIVE, posting.clock(), reason="back")
+        assert posting.deliver().waiting == 0
+        assert letters_of(relay, "bob") == [], "the next issue brings it"
+        posting.article("Plastics")
+        posting.publish()
+        assert letters_of(relay, "bob") == [("plastics", "waste")]
+
+    @pytest.mark.usefixtures("lost")
+    def test_is_never_sent_more_than_so_often_where_each_reply_is_lost(self, posting: House, relay: Relay) -> None:
+        posting.rebuild(smtp={**posting.values["smtp"], "give_up_hours": 300})
+        relay.content["bob@readers.example"] = TAKEN_THEN_DROP
+        for _ in range(12):
+            posting.clock.forward(hours=5)
+            posting.deliver()
+        assert len(letters_of(relay, "bob")) == DOUBTS - 1, "the first one was not taken"
+        assert posting.issues()[0].state is IssueState.FINISHED
+
+
+def test_articles_of_a_letter_in_doubt_come_again_and_those_of_an_accepted_one_do_not(
+    posting: House, relay: Relay
+) -> None:
+    posting.article("Waste", "On environment, with cobalt.")
+    posting.reader("alice", "data", "environment")
+    posting.reader("bob", "data", "environment")
+    relay.content["bob@readers.example"] = DROP
+    posting.publish()
+    relay.content.clear()
+    posting.rebuild(topics=topic_rules(data=("cobalt",)))
+    posting.clock.forward(minutes=1)
+    posting.article("Plastics")
+    posting.publish()
+    assert letters_of(relay, "alice") == [("waste",), ("plastics",)], "filed once more, and not sent once more"
+    assert [set(letter) for letter in letters_of(relay, "bob")] == [{"plastics", "waste"}]
+
+
+def test_a_letter_put_off_for_the_relays_fault_costs_its_reader_no_attempt(posting: House, relay: Relay) -> None:
+    three_readers(posting)
+    relay.rcpt["bob@readers.example"] = "554 5.7.1 Relay access denied"
+    assert posting.publish()[1].delivery.problem
+    row = row_of(posting, "bob")
+    assert (row.state, row.attempts) == (DeliveryState.DEFERRED, 0)
+    relay.rcpt.clear()
+    posting.clock.forward(hours=1)
+    posting.deliver()
+    assert row_of(posting, "bob").attempts == 1
 
 
 def test_a_letter_sent_again_has_the_same_message_id_and_the_same_bytes(posting: House, relay: Relay) -> None:

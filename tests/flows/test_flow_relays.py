@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows.house import START, House, name_of, relay_thread
+from flows.house import START, WEEKLY, House, name_of, relay_thread
 from wire.servers import DROP, Relay
 
-from publisher.flows import deliver as deliver_flow
 from publisher.flows import fleet
 from publisher.flows.gate import Gate
 from publisher.flows.reports import DeliverReport
+from publisher.flows.run import publish
 from publisher.mail.circuit import DOMAIN_DEFERS, DOMAIN_REFUSES, RELAY
 from publisher.model import DeliveryState, IssueState, RunState
 from publisher.store import Kind
@@ -133,17 +134,15 @@ def test_a_relay_that_lets_nobody_in_is_left_out(house: House, relays: tuple[Rel
     assert len(spare.taken) == 12
 
 
-def test_when_all_relays_are_out_the_run_ends_and_says_why_of_each(
-    house: House, relays: tuple[Relay, Relay], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_all_relays_are_out_the_run_ends_and_says_why_of_each(house: House, relays: tuple[Relay, Relay]) -> None:
     use(house, relays, {}, {})
     house.article("Waste")
     readers(house, 12)
     for relay in relays:
         relay.greeting = lambda number: DROP
     told: list[str] = []
-    monkeypatch.setattr(deliver_flow, "unheard", told.append)
-    run, report = house.publish()
+    run, report = asyncio.run(publish(house.app.parts, WEEKLY, tell=told.append))
+    assert sum("no relay can be used; trying all again" in text for text in told) == 2
     assert run.state is RunState.FAILED
     lines = report.delivery.problem.splitlines()
     assert [str(relay.endpoint) in line for relay, line in zip(relays, lines, strict=True)] == [True, True]
@@ -194,8 +193,6 @@ def test_a_breaker_is_remembered_lets_one_letter_try_and_closes_with_it(
 def test_a_relay_that_hangs_does_not_hold_up_the_other(
     house: House, relays: tuple[Relay, Relay], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
     monkeypatch.setattr(fleet, "STALL_S", 0.3)
     main, spare = relays
     use(house, relays, {"connections": 1}, {"connections": 1})
@@ -241,6 +238,21 @@ def test_a_limit_of_an_hour_holds_over_restarts_and_says_when_the_rest_goes_out(
         assert len(main.taken) == sent
     assert set(all_of(main).values()) == {1}
     assert house.issues()[0].state is IssueState.FINISHED
+
+
+def test_a_letter_that_did_not_go_out_counts_against_no_limit(house: House, relays: tuple[Relay, Relay]) -> None:
+    main, _ = relays
+    house.rebuild(
+        relay=[settings_of(main, "main", letters_per_hour=10)],
+        domain=[{"domain": "readers.example", "letters_per_hour": 10}],
+    )
+    house.article("Waste")
+    readers(house, 10)
+    main.greeting = lambda number: DROP
+    for _ in range(3):
+        assert house.deliver().problem or house.publish()[1].delivery.problem
+    main.greeting = lambda number: None
+    assert dict(house.deliver().states) == {ACCEPTED: 10}
 
 
 def test_what_one_relay_may_not_carry_the_other_does(house: House, relays: tuple[Relay, Relay]) -> None:
@@ -307,8 +319,6 @@ def test_a_capped_domain_waits_while_others_flow(house: House, relays: tuple[Rel
 def test_no_more_letters_are_on_the_way_to_a_domain_than_its_cap_says(
     house: House, relays: tuple[Relay, Relay]
 ) -> None:
-    import asyncio
-
     main, _ = relays
     house.rebuild(
         relay=[settings_of(main, "main", connections=6)],
