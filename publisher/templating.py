@@ -2,6 +2,9 @@
 
 The operator's templates win over the built-in ones, file by file. They run in a sandbox, HTML is escaped by
 default, a name that is not there is an error, and nothing outside the two folders can be read.
+
+A template of a letter may have others beside it for readers of other languages, in a folder named by the tag:
+``email/confirm/fr/body.txt`` wins over ``email/confirm/body.txt`` where the language is fr, or fr-CA (RFC 4647, 3.4).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -52,10 +55,37 @@ def environment(folder: Path | None, zone: tzinfo) -> ImmutableSandboxedEnvironm
     return env
 
 
-def render(env: ImmutableSandboxedEnvironment, name: str, values: Mapping[str, Any]) -> str:
-    """Render template `name`; raises TemplateError with the file and line of what is wrong."""
+def render(env: ImmutableSandboxedEnvironment, name: str, values: Mapping[str, Any], *, language: str = "") -> str:
+    """Render template `name`, or the one for readers of `language` (BCP 47) where there is one; raises TemplateError
+    with the file and line of what is wrong."""
+    if language:
+        name, _ = _in_language(env, name, language)
     with _translated(name):
         return env.get_template(name).render(values)
+
+
+def language_of(env: ImmutableSandboxedEnvironment, name: str, language: str) -> str:
+    """The tag of the template that `render` takes for readers of `language`; "" for the one of no certain language.
+    Raises TemplateError."""
+    return _in_language(env, name, language)[1]
+
+
+def _in_language(env: ImmutableSandboxedEnvironment, name: str, language: str) -> tuple[str, str]:
+    """The template's name and tag: the longest of ``fr-CA`` and ``fr`` that there is a template for, else no tag."""
+    folder, _, file = name.rpartition("/")
+    tag = language
+    while tag:
+        localized = f"{folder}/{tag}/{file}"
+        try:
+            with _translated(localized):
+                env.get_template(localized)
+        except TemplateError as error:
+            if not isinstance(error.__cause__, TemplateNotFound):
+                raise
+            tag = tag.rpartition("-")[0]
+        else:
+            return localized, tag
+    return name, ""
 
 
 def _escapes(name: str | None) -> bool:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from publisher.errors import TemplateError
-from publisher.templating import environment, render, shipped
+from publisher.templating import environment, language_of, render, shipped
 
 MOMENT = datetime(2026, 3, 1, 23, 30, 5, tzinfo=UTC)
 
@@ -29,6 +29,28 @@ def test_a_template_of_the_operator_wins_and_the_others_are_built_in(tmp_path: P
     built_in = (shipped("templates") / "site" / "style.css").read_text(encoding="utf-8")
     source, _, _ = env.loader.get_source(env, "site/style.css")  # type: ignore[union-attr]
     assert source == built_in
+
+
+def test_readers_of_a_language_get_the_template_in_it_or_in_the_nearest_one(tmp_path: Path) -> None:
+    for tag in ("", "fr", "zh-Hant"):
+        folder = tmp_path / "email" / "digest" / tag
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "subject.txt").write_text(tag or "any", encoding="utf-8")
+    env = environment(tmp_path, UTC)
+    wanted = {"fr": "fr", "fr-CA": "fr", "zh-Hant-TW": "zh-Hant", "zh": "any", "en": "any", "": "any"}
+    for language, found in wanted.items():
+        assert render(env, "email/digest/subject.txt", {}, language=language) == found
+        assert language_of(env, "email/digest/subject.txt", language) == found.replace("any", "")
+
+
+def test_a_broken_template_of_a_language_is_named_and_not_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "email" / "digest" / "fr"
+    folder.mkdir(parents=True)
+    (folder / "subject.txt").write_text("{% extends 'nowhere' %}", encoding="utf-8")
+    (folder / "body.txt").write_text("\n{% if %}", encoding="utf-8")
+    for name, problem in {"subject": "fr/subject.txt", "body": "fr/body.txt, line 2: "}.items():
+        with pytest.raises(TemplateError, match=problem):
+            render(environment(tmp_path, UTC), f"email/digest/{name}.txt", {}, language="fr-CA")
 
 
 def test_the_folder_of_the_operator_need_not_exist(tmp_path: Path) -> None:

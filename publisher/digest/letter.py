@@ -42,7 +42,7 @@ from publisher.model import Edition, Issue
 _SOFT_BREAK = b"=\r\n"
 
 _VALUES = (
-    "header To", "header Message-ID", "header List-Unsubscribe", "header List-Help",
+    "header To", "header Message-ID", "header List-Unsubscribe",
     *(f"{kind} {marker}" for marker in (RECIPIENT, UNSUBSCRIBE, PREFERENCES) for kind in ("text", "html")),
 )  # fmt: skip
 """What differs from reader to reader, in the order in which `pieces` works it out."""
@@ -124,11 +124,11 @@ class LetterForm:
     ) -> Pieces:
         """What `for_reader` joins."""
         to, smtputf8 = address(email)
-        for header, url in (("List-Unsubscribe", unsubscribe_url), ("List-Help", preferences_url)):
-            if len(url) > MAX_LINE - len(header) - len(": <>") or not _URL.fullmatch(url):
-                raise LetterError(header, "not a web address in ASCII that fits one line")
+        for place, url in (("List-Unsubscribe", unsubscribe_url), ("link to the settings", preferences_url)):
+            if len(url) > MAX_LINE - len("List-Unsubscribe: <>") or not _URL.fullmatch(url):
+                raise LetterError(place, "not a web address in ASCII that fits one line")
         leave = unsubscribe_url.encode("ascii") + _mailto(unsubscribe_address)
-        values = [to.encode(), header_value("Message-ID", message_id), leave, preferences_url.encode("ascii")]
+        values = [to.encode(), header_value("Message-ID", message_id), leave]
         for value in (email, unsubscribe_url, preferences_url):
             values += _slot_values(value, stuffed)
         parts = [*(self._stuffed if stuffed else self._parts)]
@@ -165,7 +165,7 @@ def _headers(site: DigestSite, issue: Issue, edition: Edition, subject: str, bou
     yield named("List-Id", site.title, f"<{site.list_id}>")
     yield from (b"List-Unsubscribe: <", "header List-Unsubscribe", b">\r\n")
     yield line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-    yield from (b"List-Help: <", "header List-Help", b">\r\n")
+    yield line("List-Help", f"<{site.help_url}>")  # not the reader's settings: reports of abuse quote headers
     yield line("List-Archive", f"<{site.links.home()}>")
     if issue.number is not None:
         yield line("Archived-At", f"<{site.links.issue(issue.name)}>")

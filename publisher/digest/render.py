@@ -21,7 +21,7 @@ from publisher.digest.choose import cap
 from publisher.htmltext import clean_line, excerpt
 from publisher.links import Links
 from publisher.model import ALL, Edition, FiledArticle, Issue, Section, Topic
-from publisher.templating import render
+from publisher.templating import language_of, render
 
 RECIPIENT = "\ufdd0recipient\ufdd1"
 UNSUBSCRIBE = "\ufdd0unsubscribe\ufdd1"
@@ -45,7 +45,8 @@ _INLINER = CSSInliner(keep_style_tags=True, remove_inlined_selectors=True, load_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestSite:
-    """What letters need to know of the site; `topics` by slug, in the order of config.toml."""
+    """What letters need to know of the site; `topics` by slug, in the order of config.toml. `help_url`: where anybody
+    learns how the digest is got, changed and left."""
 
     title: str
     description: str
@@ -57,21 +58,24 @@ class DigestSite:
     list_id: str
     postal_address: str
     max_articles: int
+    help_url: str
     topics: Mapping[str, Topic]
 
     @classmethod
     def of(cls, settings: Settings) -> DigestSite:
+        links = Links(settings.site.base_url)
         return cls(
             title=clean_line(settings.site.title),
             description=clean_line(settings.site.description),
             language=settings.site.language,
             accent=settings.site.accent,
-            links=Links(settings.site.base_url),
+            links=links,
             sender=settings.digest.sender,
             reply_to=settings.digest.reply_to,
             list_id=settings.digest.list_id,
             postal_address=clean_line(settings.digest.postal_address),
             max_articles=settings.digest.max_articles,
+            help_url=links.subscribe() if settings.signup.enabled else links.home(),
             topics=MappingProxyType({topic.slug: topic for topic in settings.topic_list}),
         )
 
@@ -142,12 +146,16 @@ def render_edition(
 
     Shows `site.max_articles`, or fewer where the HTML would pass MAX_HTML_BYTES: a letter never grows too long and
     never fails for its length. Raises TemplateError for a template of the operator that cannot be rendered.
+
+    The words are those of the templates for the edition's language where there are some, else of the site's.
     """
+    spoken = language_of(env, "email/digest/body.html", edition.language) or site.language
     sections = _present(edition.sections, articles)
     limit = min(site.max_articles, sum(len(section.articles) for section in sections))
     while True:
         shown, hidden = cap(sections, limit)
-        letter = _rendered(env, _values(site, issue, edition, _shown_sections(site, shown, articles), hidden))
+        values = _values(site, issue, spoken, _shown_sections(site, shown, articles), hidden)
+        letter = _rendered(env, values, edition.language)
         size = _size(letter.html)
         if size <= MAX_HTML_BYTES - _ROOM_FOR_SLOTS or limit == 0:
             return letter
@@ -197,7 +205,7 @@ def _label(site: DigestSite, slug: str) -> str:
 
 
 def _values(
-    site: DigestSite, issue: Issue, edition: Edition, sections: tuple[ShownSection, ...], hidden: int
+    site: DigestSite, issue: Issue, language: str, sections: tuple[ShownSection, ...], hidden: int
 ) -> _Values:
     shown = sum(len(section.articles) for section in sections)
     return {
@@ -206,8 +214,8 @@ def _values(
         "web_url": "" if issue.number is None else site.links.issue(issue.name),
         "issue": issue,
         "label": issue_label(issue),
-        "language": edition.language,
-        "direction": direction(edition.language),
+        "language": language,
+        "direction": direction(language),
         "sections": sections,
         "shown": shown,
         "hidden": hidden,
@@ -220,19 +228,20 @@ def _values(
     }
 
 
-def _rendered(env: ImmutableSandboxedEnvironment, values: _Values) -> RenderedEdition:
-    subject, preheader = _announced(env, values)
-    html = _INLINER.inline(render(env, "email/digest/body.html", {**values, "preheader": preheader}))
-    text = render(env, "email/digest/body.txt", values).strip("\n") + "\n"
+def _rendered(env: ImmutableSandboxedEnvironment, values: _Values, language: str) -> RenderedEdition:
+    subject, preheader = _announced(env, values, language)
+    markup = render(env, "email/digest/body.html", {**values, "preheader": preheader}, language=language)
+    html = _INLINER.inline(markup)
+    text = render(env, "email/digest/body.txt", values, language=language).strip("\n") + "\n"
     return RenderedEdition(subject, text, html, values["shown"], values["hidden"])
 
 
-def _announced(env: ImmutableSandboxedEnvironment, values: _Values) -> tuple[str, str]:
+def _announced(env: ImmutableSandboxedEnvironment, values: _Values, language: str) -> tuple[str, str]:
     """Subject and preheader. A title leads the subject: the first section's lead that fits whole beside the words of
     the template, else the first one cut to fit. The preheader goes on with other titles."""
 
     def subject(headline: str) -> str:
-        return clean_line(render(env, "email/digest/subject.txt", {**values, "headline": headline}))
+        return clean_line(render(env, "email/digest/subject.txt", {**values, "headline": headline}, language=language))
 
     room = max(_SHORTEST_LEAD, SUBJECT_LENGTH - len(subject("")))
     leads = [section.articles[0].title for section in values["sections"]] or [""]

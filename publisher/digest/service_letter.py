@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher.digest.mime import address, boundary_of, line, mailbox, part_headers, quoted_printable, text_header
 from publisher.digest.render import DigestSite, direction, readable
 from publisher.htmltext import clean_line
-from publisher.templating import render
+from publisher.templating import language_of, render
 
 _GROUND, _DARK_GROUND = "#ffffff", "#1c2126"  # what links and the button's words stand on
 _INLINER = CSSInliner(keep_style_tags=True, remove_inlined_selectors=True, load_remote_stylesheets=False)
@@ -36,21 +36,23 @@ class ServiceText:
 def render_service_letter(
     env: ImmutableSandboxedEnvironment, site: DigestSite, kind: str, language: str, values: Mapping[str, Any]
 ) -> ServiceText:
-    """Render ``email/<kind>/{subject.txt,body.txt,body.html}``. Raises TemplateError."""
+    """Render ``email/<kind>/{subject.txt,body.txt,body.html}``, each in the reader's `language` where there is one of
+    it. Raises TemplateError."""
+    folder = f"email/{kind}"
+    spoken = language_of(env, f"{folder}/body.html", language) or site.language
     common = {
         "site": site,
         "home_url": site.links.home(),
-        "language": language,
-        "direction": direction(language),
+        "language": spoken,
+        "direction": direction(spoken),
         "accent": readable(site.accent, _GROUND),
         "accent_in_the_dark": readable(site.accent, _DARK_GROUND),
     }
     everything = common | dict(values)
-    folder = f"email/{kind}"
     return ServiceText(
-        clean_line(render(env, f"{folder}/subject.txt", everything)),
-        render(env, f"{folder}/body.txt", everything).strip("\n") + "\n",
-        _INLINER.inline(render(env, f"{folder}/body.html", everything)),
+        clean_line(render(env, f"{folder}/subject.txt", everything, language=language)),
+        render(env, f"{folder}/body.txt", everything, language=language).strip("\n") + "\n",
+        _INLINER.inline(render(env, f"{folder}/body.html", everything, language=language)),
     )
 
 

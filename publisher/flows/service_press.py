@@ -15,7 +15,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher.digest.mime import message_id
 from publisher.digest.render import DigestSite
 from publisher.digest.service_letter import render_service_letter, service_letter
-from publisher.flows.sign_up import ADDRESS_CHANGED_LETTER, CHANGE_LETTER, CONFIRM_LETTER, KNOWN_LETTER
+from publisher.flows.sign_up import (
+    ADDRESS_CHANGED_LETTER,
+    CHANGE_LETTER,
+    CONFIRM_LETTER,
+    KNOWN_LETTER,
+    SETTINGS_LETTER,
+)
 from publisher.mail.dkim import DkimSigner
 from publisher.store import ServiceLetter
 from publisher.tokens import CHANGE_ADDRESS, CODE, CONFIRM, MESSAGE_ID, NOT_ME, PREFERENCES, UNSUBSCRIBE, Signer
@@ -50,6 +56,7 @@ class ServicePress:
         self._values: dict[str, Callable[[ServiceLetter], Mapping[str, Any]]] = {
             CONFIRM_LETTER: self._confirm,
             KNOWN_LETTER: self._known,
+            SETTINGS_LETTER: self._known,
             CHANGE_LETTER: self._change,
             ADDRESS_CHANGED_LETTER: lambda _: {},
         }

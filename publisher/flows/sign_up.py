@@ -38,6 +38,7 @@ CONFIRM_LETTER = "confirm"
 KNOWN_LETTER = "subscribed-already"
 CHANGE_LETTER = "change-address"
 ADDRESS_CHANGED_LETTER = "address-changed"
+SETTINGS_LETTER = "settings-link"
 """Kinds of service letters, and the names of their templates below ``email/``."""
 
 STRANGERS = frozenset({SignUpMethod.FORM, SignUpMethod.API})

@@ -90,7 +90,8 @@ def check_not_left(tx: Transaction, parts: SignUpParts, email: str) -> None:
     left: list[SubscriberState | SuppressionReason] = [*tx.gate.suppressed(parts.addresses(email)).values()]
     left += [reader.state] if reader is not None and reader.state in LEFT else []
     if left:
-        raise Conflict(f"not added: {LEFT[left[0]]}; --include-left adds them nevertheless")
+        nevertheless = "the command `publisher subscribers add --include-left` adds them nevertheless"
+        raise Conflict(f"not added: {LEFT[left[0]]}; {nevertheless}")
 
 
 def activate(tx: Transaction, subscriber_id: int, frequency: Frequency, now: datetime) -> None:

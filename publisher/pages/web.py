@@ -67,7 +67,7 @@ class WebPages:
     def ask(self, title: str, text: str | Sequence[str], button: str) -> bytes:
         """A question with one button, which posts to the page's own address: GET changes nothing."""
         paragraphs = [text] if isinstance(text, str) else list(text)
-        return self._page("site/ask.html", title, {"paragraphs": paragraphs, "button": button, "preferences": ""})
+        return self._page("site/ask.html", title, {"paragraphs": paragraphs, "button": button})
 
     def approve(self, name: str, *, letters: int, articles: int, subject: str, text: str) -> bytes:
         """Asks the editor about a waiting issue; posts `answer` (approve or refuse) to its own address."""
@@ -76,14 +76,17 @@ class WebPages:
         values = {"paragraphs": [f"{many} with {what} wait for your word."], "subject": subject, "text": text}
         return self._page("site/approve.html", f"Send {name}?", values)
 
-    def unsubscribe(self, *, preferences: str = "", fewer: Sequence[Frequency] = (), has_feed: bool = False) -> bytes:
-        """Asks for the one click that ends the letters. `preferences` is the href of the reader's settings, `fewer`
-        are frequencies with fewer letters, of which one button each posts ``instead``."""
-        values = {"preferences": preferences, "fewer": fewer, "has_feed": has_feed}
+    def unsubscribe(
+        self, *, fewer: Sequence[Frequency] = (), has_feed: bool = False, has_settings: bool = False
+    ) -> bytes:
+        """Asks for the one click that ends the letters. `fewer` are frequencies with fewer letters, of which one button
+        each posts ``instead``. Who `has_settings` may ask by a button for a letter that leads there."""
+        values = {"fewer": fewer, "has_feed": has_feed, "has_settings": has_settings}
         return self._page("site/leave.html", "Leave the digest?", values)
 
-    def stays(self, title: str, coming: NextLetter, *, preferences: str) -> bytes:
-        """The receipt of who stays after all: with fewer letters, or because they took back that they left."""
+    def stays(self, title: str, coming: NextLetter, *, preferences: str = "") -> bytes:
+        """The receipt of who has the digest now, or stays after all; `preferences` is the href of their settings, for
+        those who may see them."""
         return self._page("site/stays.html", title, {"coming": coming, "preferences": preferences})
 
     def unsubscribed(self, *, feed_token: str = "", undo: str = "") -> bytes:

@@ -7,6 +7,7 @@ is, which goes on, and has a button that takes it back for a while.
     POST anything             leaves
     POST instead=monthly      stays, with fewer letters: a button of the page
     POST undo=yes             comes back: a button of the receipt
+    POST settings=mail        a letter with the link to the settings: the token that mail providers hold opens none
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ from starlette.routing import Route
 from publisher.app import App
 from publisher.errors import NotFound, TokenError
 from publisher.flows.forecast import next_letter
-from publisher.flows.preferences import fewer_letters, less_often, may_undo, undo_leaving
+from publisher.flows.preferences import STAYING, fewer_letters, less_often, may_undo, undo_leaving
 from publisher.flows.private_feed import feed_token
+from publisher.flows.settings_link import ask_for_settings
 from publisher.flows.subscribe import unsubscribe
 from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.pages import WebPages
-from publisher.tokens import PREFERENCES, UNSUBSCRIBE
+from publisher.tokens import UNSUBSCRIBE
 from publisher.web.responses import MAX_FIELDS, page, path_of
 
 _BROKEN = "Part of the address is missing. Please open the link in the letter again, or copy it whole."
+_ASKED = (
+    "A letter with the link to your settings goes to the address that the digest comes to.",
+    "One such letter a day can be asked for. The same link stands at the foot of every digest.",
+)
 _TOO_LATE = "Some time has passed since then. You can subscribe again on the first page."
 
 
@@ -42,7 +48,7 @@ def routes(app: App, pages: WebPages) -> list[Route]:
                 return pages.unsubscribe()
         enabled = [f for f in less_often(reader.frequency) if app.settings.timetable(f).enabled]
         fewer = enabled if reader.state is SubscriberState.ACTIVE else []
-        return pages.unsubscribe(preferences=_preferences(app, reader_id), fewer=fewer, has_feed=True)
+        return pages.unsubscribe(fewer=fewer, has_feed=True, has_settings=reader.state in STAYING)
 
     def end(reader_id: int) -> bytes:
         if not unsubscribe(app.store, reader_id, now=app.clock(), reason="by the link in a letter"):
@@ -63,7 +69,13 @@ def routes(app: App, pages: WebPages) -> list[Route]:
     def receipt(reader: Subscriber, title: str) -> bytes:
         with app.store.read() as tx:
             coming = next_letter(tx, app.settings, reader, terms=app.terms, now=app.clock())
-        return pages.stays(title, coming, preferences=_preferences(app, reader.id))
+        return pages.stays(title, coming)
+
+    async def mail_settings(request: Request, reader_id: int) -> Response:
+        host = request.client.host if request.client else ""
+        await run_in_threadpool(ask_for_settings, app.sign_up, reader_id, host=host)
+        app.mail_room.wake()
+        return page(pages.message("Please look into your mailbox", _ASKED), 202)
 
     async def ask(request: Request) -> Response:
         reader = _reader(app, request)
@@ -80,6 +92,8 @@ def routes(app: App, pages: WebPages) -> list[Route]:
         try:
             if instead in {Frequency.WEEKLY, Frequency.MONTHLY}:
                 return page(await run_in_threadpool(stay, reader, Frequency(instead)))
+            if form.get("settings") == "mail":
+                return await mail_settings(request, reader)
             if form.get("undo") == "yes":
                 return page(await run_in_threadpool(come_back, reader))
         except NotFound:
@@ -95,10 +109,6 @@ def _reader(app: App, request: Request) -> int | None:
         return app.signer.subscriber_id(UNSUBSCRIBE, request.path_params["token"])
     except TokenError:
         return None
-
-
-def _preferences(app: App, reader_id: int) -> str:
-    return path_of(app.links.preferences(app.signer.token(PREFERENCES, reader_id)))
 
 
 async def _form(request: Request) -> FormData:

@@ -295,6 +295,16 @@ def test_without_vouching_a_letter_asks_and_the_answer_is_the_same_for_all(robot
     assert known is None or known.state == "pending"
 
 
+def test_what_one_network_asks_for_is_limited_at_the_api_too(app: App) -> None:
+    with TestClient(make_asgi(app), base_url="http://127.0.0.1:8000", client=("203.0.113.7", 50000)) as robot:
+        robot.headers["Authorization"] = f"Bearer {token(app, Scope.SUBSCRIBERS_WRITE)}"
+        asked = [
+            robot.post("/api/v1/subscribers", json={"email": f"reader{n}@customs.example"}).status_code
+            for n in range(app.settings.signup.per_network + 1)
+        ]
+    assert asked == [202] * app.settings.signup.per_network + [429]
+
+
 def test_vouching_needs_a_scope_of_its_own(visitor: TestClient, app: App) -> None:
     header = {"authorization": f"Bearer {token(app, Scope.SUBSCRIBERS_WRITE)}"}
     new = {"email": "bob@customs.example", "vouched": True}

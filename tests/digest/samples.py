@@ -34,6 +34,7 @@ SITE = DigestSite(
     list_id="digest.customs.example",
     postal_address="30 Rue du Marché, 1210 Brussels, Belgium",
     max_articles=30,
+    help_url="https://news.customs.example/subscribe",
     topics=TOPICS,
 )
 

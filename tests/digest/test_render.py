@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 from hypothesis import given, settings
@@ -209,7 +210,7 @@ def test_articles_in_another_language_say_so_and_letters_run_right_to_left_where
     mixed = lxml_html.document_fromstring(render_one(article("a", "عنوان", "نص", language="ar"), article("b")).html)
     cells = mixed.xpath("//td[@class='article']")
     assert (cells[0].get("lang"), cells[0].get("dir"), cells[1].get("lang")) == ("ar", "rtl", None)
-    arabic = lxml_html.document_fromstring(render_one(article("a", language="ar"), language="ar").html)
+    arabic = lxml_html.document_fromstring(render_one(article("a", language="ar"), site=replace(SITE, language="ar")).html)
     assert (arabic.get("dir"), arabic.body[0].get("dir")) == ("rtl", "rtl")
     assert [direction(tag) for tag in ("he", "fa-IR", "AR", "en", "arn", "az-Arab")] == [
         "rtl",
@@ -217,6 +218,23 @@ def test_articles_in_another_language_say_so_and_letters_run_right_to_left_where
         "rtl",
         *["ltr"] * 3,
     ]
+
+
+def test_readers_of_a_language_get_the_words_of_its_templates(tmp_path):
+    folder = tmp_path / "email" / "digest" / "ar"
+    folder.mkdir(parents=True)
+    (folder / "body.html").write_text('{% extends "email/digest/body.html" %}')
+    (folder / "subject.txt").write_text("النشرة")
+    env = environment(tmp_path, UTC)
+    one = article("a")
+    letters = [
+        render_edition(env, SITE, ISSUE, edition(("environment", ["a"]), language=tag), {"a": one})
+        for tag in ("ar-EG", "fr")
+    ]
+    arabic, french = (lxml_html.document_fromstring(letter.html) for letter in letters)
+    assert (letters[0].subject, arabic.get("lang"), arabic.get("dir")) == ("النشرة", "ar", "rtl")
+    assert (french.get("lang"), french.get("dir")) == ("en", "ltr"), "words in English, whatever the reader speaks"
+    assert "Weekly no. 12" in letters[1].subject
 
 
 def test_topics_without_a_page_are_named_without_a_link():

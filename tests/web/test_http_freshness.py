@@ -14,7 +14,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from publisher.app import App
-from publisher.schedule import Timetable
+from publisher.clock import system_clock
+from publisher.flows.job_state import JobState
+from publisher.schedule import EveryTrigger, Line, Timetable
 from publisher.web.file_cache import FileCache
 from publisher.web.freshness import Freshness
 from publisher.web.server import make_asgi
@@ -66,25 +68,29 @@ def test_the_real_timetable_says_when_documents_may_change(app: App) -> None:
     async def check() -> None:
         under_way, go = asyncio.Event(), asyncio.Event()
 
-        async def work() -> None:
+        async def work() -> str:
             under_way.set()
             await go.wait()
+            return "done"
 
-        now = datetime.now(UTC)
-        timetable = Timetable(app.settings, work, now=now + timedelta(minutes=5))
-        timetable.start()
-        first = timetable.next_run()
-        assert first is not None
-        assert timedelta(0) < first - now <= timedelta(minutes=6)
-        run = asyncio.create_task(timetable._once("feeds"))
-        await under_way.wait()
+        async def nothing() -> str:
+            return ""
+
+        quarter, day = EveryTrigger(timedelta(minutes=15)), EveryTrigger(timedelta(days=1))
+        table = (Line("feeds", quarter, work, is_run=True), Line("letters", day, nothing))
+        timetable = Timetable(table, JobState(app.store, system_clock), system_clock)
+        await timetable.start()
+        await under_way.wait()  # the first run comes at once
         during = timetable.next_run()
         assert during is not None
         assert during <= datetime.now(UTC)  # nothing may be kept beyond the run that is changing it
         go.set()
-        await run
-        assert timetable.next_run() == first
-        await timetable.close(1)
+        while timetable._running.locked():
+            await asyncio.sleep(0.01)
+        following = timetable.next_run()
+        assert following is not None
+        assert timedelta(0) < following - datetime.now(UTC) <= timedelta(minutes=15)
+        await timetable.close(5)
 
     asyncio.run(check())
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import email
+import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,8 +24,8 @@ from publisher.tokens import PREFERENCES, UNSUBSCRIBE
 NOW = datetime(2026, 3, 2, 7, tzinfo=UTC)  # the clock of `app`
 
 
-def letter(app: App) -> EmailMessage:
-    path = next(app.post.outbox_path.glob("*.eml"))
+def letter(app: App, among: Iterable[Path] = ()) -> EmailMessage:
+    path = next(iter(among or app.post.outbox_path.glob("*.eml")))
     message = email.message_from_bytes(path.read_bytes(), policy=policy.default)
     assert isinstance(message, EmailMessage)
     return message
@@ -33,8 +36,8 @@ def reader(app: App) -> Subscriber:
         return find_subscriber(tx, "alice@customs.example")
 
 
-def one_click_path(app: App) -> str:
-    return urlsplit(str(letter(app)["List-Unsubscribe"])[1:-1]).path
+def one_click_path(app: App, among: Iterable[Path] = ()) -> str:
+    return urlsplit(str(letter(app, among)["List-Unsubscribe"])[1:-1]).path
 
 
 def settings_path(app: App) -> str:
@@ -46,7 +49,7 @@ def test_the_letters_link_leads_to_a_page_that_offers_to_leave_or_to_stay_with_f
 ) -> None:
     page = client.get(one_click_path(app))
     assert page.status_code == 200
-    leave, fewer = html.document_fromstring(page.content).forms
+    leave, fewer, _ = html.document_fromstring(page.content).forms
     assert (leave.method, leave.fields.keys()) == ("POST", [])
     assert fewer.xpath(".//button/@value") == ["monthly"]
     assert "alice" not in page.text
@@ -58,6 +61,39 @@ def test_who_takes_fewer_letters_stays_and_is_told_what_comes_next(client: TestC
         assert answer.status_code == 200
     assert "1 April 2026, 07:00 UTC" in answer.text
     assert (reader(app).state, reader(app).frequency) == (SubscriberState.ACTIVE, Frequency.MONTHLY)
+
+
+def test_the_link_to_leave_which_mail_providers_hold_opens_no_settings(client: TestClient, app: App) -> None:
+    answers = [client.get(one_click_path(app)), *(
+        client.post(one_click_path(app), data=data)
+        for data in ({"instead": "monthly"}, {"settings": "mail"}, {}, {"undo": "yes"}, {"settings": "mail"})
+    )]  # fmt: skip
+    own = app.signer.token(PREFERENCES, reader(app).id)
+    assert [own in answer.text for answer in answers] == [False] * 6
+    assert own not in str(letter(app).items())
+
+
+def test_the_link_to_the_settings_is_sent_to_the_reader_alone_and_once_a_day(client: TestClient, app: App) -> None:
+    known = set(app.post.outbox_path.glob("*.eml"))
+    first, again = (client.post(one_click_path(app, known), data={"settings": "mail"}) for _ in range(2))
+    assert (first.status_code, first.content) == (again.status_code, again.content) == (202, first.content)
+    end = time.monotonic() + 60
+    while not (new := set(app.post.outbox_path.glob("*.eml")) - known) and time.monotonic() < end:
+        time.sleep(0.02)
+    (path,) = new
+    message = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+    assert (message["To"], message["Subject"]) == ("alice@customs.example", "Your settings: digest of Customs initiatives")
+    assert [settings_path(app) in part.get_content().replace("=\n", "") for part in message.iter_parts()] == [True] * 2
+    with app.store.read() as tx:
+        assert sum(tx.service_letters.counts().values()) == 1
+    assert reader(app).state is SubscriberState.ACTIVE
+
+
+def test_who_has_left_is_sent_no_link_to_settings(client: TestClient, app: App) -> None:
+    client.post(one_click_path(app))
+    assert client.post(one_click_path(app), data={"settings": "mail"}).status_code == 410
+    with app.store.read() as tx:
+        assert tx.service_letters.counts() == {}
 
 
 def test_leaving_can_be_taken_back_by_a_button_of_the_receipt_for_a_while(client: TestClient, app: App) -> None:

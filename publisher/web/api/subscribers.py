@@ -169,9 +169,9 @@ def export_subscriber(api: TheApi, subscriber: Number) -> dict[str, Any]:
         409: {"description": "with `vouched`: there is a reader of this address, or one who left", "x-problem": True},
     },
 )
-async def create_subscriber(api: TheApi, caller: Writer, wanted: NewSubscriber) -> Any:
+async def create_subscriber(request: Request, api: TheApi, caller: Writer, wanted: NewSubscriber) -> Any:
     if not wanted.vouched:
-        return await _ask(api, caller, wanted)
+        return await _ask(api, caller, wanted, request.client.host if request.client else "")
     if not allows(caller.scopes, Scope.SUBSCRIBERS_VOUCH):
         raise HTTPException(403, f"The token {caller.name!r} has no scope {Scope.SUBSCRIBERS_VOUCH}.")
     reader = await run_in_threadpool(_add, api, caller, wanted)
@@ -179,8 +179,9 @@ async def create_subscriber(api: TheApi, caller: Writer, wanted: NewSubscriber) 
     return JSONResponse(SubscriberFacts.model_validate(reader).model_dump(mode="json"), 201, headers)
 
 
-async def _ask(api: Api, caller: ApiToken, wanted: NewSubscriber) -> Asked:
-    """By the gate that everybody goes through; the answer is the same for a known and an unknown address."""
+async def _ask(api: Api, caller: ApiToken, wanted: NewSubscriber, host: str) -> Asked:
+    """By the gate that everybody goes through, `host` being who calls; the answer is the same for a known and an
+    unknown address."""
     topics = () if wanted.topics == [ALL] else wanted.topics
     wish = Wish(
         email=wanted.email,
@@ -188,6 +189,7 @@ async def _ask(api: Api, caller: ApiToken, wanted: NewSubscriber) -> Asked:
         frequency=wanted.frequency,
         language=wanted.language or "",
         method=SignUpMethod.API,
+        host=host,
     )
     asked = await run_in_threadpool(request_sign_up, api.app.sign_up, wish)
     if asked.ruling not in {Ruling.LETTER, Ruling.ADDRESS, Ruling.BLOCKED}:
