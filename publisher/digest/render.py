@@ -204,9 +204,7 @@ def _label(site: DigestSite, slug: str) -> str:
     return clean_line(site.topics[slug].label) if slug in site.topics else slug
 
 
-def _values(
-    site: DigestSite, issue: Issue, language: str, sections: tuple[ShownSection, ...], hidden: int
-) -> _Values:
+def _values(site: DigestSite, issue: Issue, language: str, sections: tuple[ShownSection, ...], hidden: int) -> _Values:
     shown = sum(len(section.articles) for section in sections)
     return {
         "site": site,

@@ -44,7 +44,10 @@ def test_a_forgotten_reader_is_gone_and_stays_away(new_site: Path, publisher: An
     assert publisher("subscribers", "forget", "Ann@Customs.example").out == "forgotten\n"
     assert publisher("subscribers", "show", "ann@customs.example").code == 1
     refused = publisher("subscribers", "add", "ann@customs.example")
-    assert (refused.code, "asked to be forgotten; the command `publisher subscribers add --include-left`" in refused.err) == (2, True)
+    assert (
+        refused.code,
+        "asked to be forgotten; the command `publisher subscribers add --include-left`" in refused.err,
+    ) == (2, True)
     assert publisher("subscribers", "add", "ann@customs.example", "--include-left").code == 0
 
 

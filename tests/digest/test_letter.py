@@ -88,7 +88,9 @@ def test_every_header_stands_once_with_its_value(weekly_form):
     assert message["Content-Language"] == "en"
     assert message["List-Id"] == "Customs initiatives <digest.customs.example>"
     assert message["List-Help"] == "<https://news.customs.example/subscribe>"
-    assert CHANGE.encode() not in letter.partition(b"\r\n\r\n")[0]  # mail providers and reports of abuse pass headers on
+    assert (
+        CHANGE.encode() not in letter.partition(b"\r\n\r\n")[0]
+    )  # mail providers and reports of abuse pass headers on
     assert message["List-Archive"] == "<https://news.customs.example/>"
     assert message["Archived-At"] == "<https://news.customs.example/issues/weekly-12/>"
     assert message["Auto-Submitted"] == "auto-generated"

@@ -210,7 +210,9 @@ def test_articles_in_another_language_say_so_and_letters_run_right_to_left_where
     mixed = lxml_html.document_fromstring(render_one(article("a", "عنوان", "نص", language="ar"), article("b")).html)
     cells = mixed.xpath("//td[@class='article']")
     assert (cells[0].get("lang"), cells[0].get("dir"), cells[1].get("lang")) == ("ar", "rtl", None)
-    arabic = lxml_html.document_fromstring(render_one(article("a", language="ar"), site=replace(SITE, language="ar")).html)
+    arabic = lxml_html.document_fromstring(
+        render_one(article("a", language="ar"), site=replace(SITE, language="ar")).html
+    )
     assert (arabic.get("dir"), arabic.body[0].get("dir")) == ("rtl", "rtl")
     assert [direction(tag) for tag in ("he", "fa-IR", "AR", "en", "arn", "az-Arab")] == [
         "rtl",

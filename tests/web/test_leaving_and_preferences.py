@@ -82,7 +82,10 @@ def test_the_link_to_the_settings_is_sent_to_the_reader_alone_and_once_a_day(cli
         time.sleep(0.02)
     (path,) = new
     message = email.message_from_bytes(path.read_bytes(), policy=policy.default)
-    assert (message["To"], message["Subject"]) == ("alice@customs.example", "Your settings: digest of Customs initiatives")
+    assert (message["To"], message["Subject"]) == (
+        "alice@customs.example",
+        "Your settings: digest of Customs initiatives",
+    )
     assert [settings_path(app) in part.get_content().replace("=\n", "") for part in message.iter_parts()] == [True] * 2
     with app.store.read() as tx:
         assert sum(tx.service_letters.counts().values()) == 1
