@@ -85,8 +85,8 @@ def test_the_real_timetable_says_when_documents_may_change(app: App) -> None:
         assert during is not None
         assert during <= datetime.now(UTC)  # nothing may be kept beyond the run that is changing it
         go.set()
-        while timetable._running.locked():
-            await asyncio.sleep(0.01)
+        async with timetable._running:
+            pass
         following = timetable.next_run()
         assert following is not None
         assert timedelta(0) < following - datetime.now(UTC) <= timedelta(minutes=15)
