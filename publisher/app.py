@@ -125,7 +125,7 @@ class App:
 
     @cached_property
     def page_site(self) -> PageSite:
-        site = self.settings.site
+        site, pictures = self.settings.site, paths_of(self.settings)
         return PageSite(
             title=site.title,
             description=site.description,
@@ -141,6 +141,8 @@ class App:
             author=site.author,
             rights=site.rights,
             license=site.license,
+            icon=pictures.icon if site.icon else "",
+            logo=pictures.logo if site.logo else "",
         )
 
     @cached_property

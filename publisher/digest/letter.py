@@ -124,9 +124,9 @@ class LetterForm:
     ) -> Pieces:
         """What `for_reader` joins."""
         to, smtputf8 = address(email)
-        for place, url in (("List-Unsubscribe", unsubscribe_url), ("link to the settings", preferences_url)):
+        for where, url in (("List-Unsubscribe", unsubscribe_url), ("link to the settings", preferences_url)):
             if len(url) > MAX_LINE - len("List-Unsubscribe: <>") or not _URL.fullmatch(url):
-                raise LetterError(place, "not a web address in ASCII that fits one line")
+                raise LetterError(where, "not a web address in ASCII that fits one line")
         leave = unsubscribe_url.encode("ascii") + _mailto(unsubscribe_address)
         values = [to.encode(), header_value("Message-ID", message_id), leave]
         for value in (email, unsubscribe_url, preferences_url):

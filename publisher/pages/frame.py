@@ -35,7 +35,8 @@ class PageSite:
     """What the pages know of the site. `topics` is in the order of config.toml and without `all`; `frequencies` are
     the digests a reader may choose from, and without any the pages show no sign-up form; `languages` (tag, name) are
     shown there where there are several, and `consent` is what readers agree to. `author` stands where an article names
-    none, `accent` is ``#rrggbb``, `every_minutes` lie between two looks for news."""
+    none, `accent` is ``#rrggbb``, `every_minutes` lie between two looks for news. `icon` and `logo` are the paths of
+    the operator's own pictures, "" where there are none."""
 
     title: str
     description: str
@@ -51,6 +52,8 @@ class PageSite:
     author: str = ""
     rights: str = ""
     license: str = ""
+    icon: str = ""
+    logo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ class Frame:
             "site": site,
             "home": to(links.INDEX),
             "style": f"{to(links.STYLE)}?v={style.version}",
-            "icon": to(ICON),
+            "icon": to(site.icon or ICON),
+            "logo": to(site.logo) if site.logo else "",
             "opml": to(links.OPML),
             "past_issues": to(links.issues_path()),
             "subscribe": server("subscribe"),

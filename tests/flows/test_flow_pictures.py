@@ -53,6 +53,20 @@ def test_a_site_without_pictures_of_its_own_has_drawn_ones(house: House) -> None
     assert house.publish(FEEDS_ONLY)[1].site.written == ()
 
 
+def test_the_operators_logo_and_icon_stand_on_every_page(house: House) -> None:
+    house.publish(FEEDS_ONLY)
+    page = house.site / "topics/environment/index.html"
+    assert "<img" not in page.read_text().partition("</header>")[0]
+    for name in ("icon.png", "logo.png"):
+        (house.root / name).write_bytes(PNG)
+    house.rebuild(site={"icon": "icon.png", "logo": "logo.png"})
+    house.publish(FEEDS_ONLY)
+    head = page.read_text().partition("</header>")[0]
+    assert '<img src="../../assets/logo.png" alt=""' in head
+    assert '<link rel="icon" href="../../assets/icon.png">' in head
+    assert b'<img src="/assets/logo.png" alt=""' in house.app.web_pages.message("A title", "A text")
+
+
 def test_the_operators_pictures_take_the_place_of_drawn_ones(house: House) -> None:
     house.publish(FEEDS_ONLY)
     (house.root / "mine.GIF").write_bytes(b"GIF89a...")
