@@ -53,7 +53,10 @@ class SiteSettings(Section):
     icon: Path | None = Field(
         None, description="your square PNG, GIF or JPEG for feed readers, at most 144 pixels wide"
     )
-    logo: Path | None = Field(None, description="the same for feeds and the head of each page, twice as wide as high; default: drawn for feeds alone")
+    logo: Path | None = Field(
+        None,
+        description="the same for feeds and the head of each page, twice as wide as high; default: drawn for feeds alone",
+    )
     tag_authority: Hostname = Field("publisher.example", description="domain in the ids of feeds and entries")
     tag_year: int = Field(2026, ge=1990, le=9999, description="a year in which that domain was yours (RFC 4151)")
     output: Path = Field(Path("data/site"), description="folder of the published files")
