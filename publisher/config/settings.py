@@ -55,7 +55,7 @@ class SiteSettings(Section):
     )
     logo: Path | None = Field(
         None,
-        description="the same for feeds and the head of each page, twice as wide as high; default: drawn for feeds alone",
+        description="for feeds and the head of pages, twice as wide as high; default: drawn for feeds alone",
     )
     tag_authority: Hostname = Field("publisher.example", description="domain in the ids of feeds and entries")
     tag_year: int = Field(2026, ge=1990, le=9999, description="a year in which that domain was yours (RFC 4151)")
