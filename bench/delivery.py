@@ -41,10 +41,12 @@ from delay_proxy import delayed
 from publisher.app import App, build
 from publisher.clock import system_clock
 from publisher.config import load
+from publisher.config.relays import RelaySettings
 from publisher.flows import deliver as deliver_flow
 from publisher.flows.compose import compose
 from publisher.flows.new_site import make_site
 from publisher.flows.run import read_sources, silent
+from publisher.mail.dkim import new_key
 from publisher.model import DeliveryState, Frequency, IssueState, SubscriberState
 from publisher.smtp.postman import deliver_all
 from publisher.store import NewSubscriber
@@ -65,6 +67,8 @@ BOUNDS = {
     "SQLite : send_message": 18.0,
     "50 ms away : connections / round trip": 0.9,
     "50 ms away : pipelining off": 3.0,
+    "signed (DKIM, RSA 2048) : 1,500 a second": 1.0,
+    "1 s : compose": 1.0,
 }
 
 
@@ -127,12 +131,16 @@ def source(port: int, letters: int) -> Sent:
 class House:
     """An installation with its readers and one composed issue, which can be sent again and again."""
 
-    def __init__(self, folder: Path, readers: int, store_url: str = "") -> None:
+    def __init__(self, folder: Path, readers: int, store_url: str = "", *, signed: bool = False) -> None:
         make_site(folder, with_articles=False)
         corpus.write_json_lines(folder / "data/articles/news.jsonl", corpus.items(ARTICLES))
         config = folder / "config.toml"
         text = config.read_text(encoding="utf-8").replace("max_articles = 30", f"max_articles = {ARTICLES_OF_A_LETTER}")
-        config.write_text(text.replace("sqlite:///data/publisher.db", store_url or "sqlite:///data/publisher.db"))
+        text = text.replace("sqlite:///data/publisher.db", store_url or "sqlite:///data/publisher.db")
+        if signed:
+            (folder / "data/dkim-rsa.pem").write_bytes(new_key("rsa"))
+            text = text.replace('selector = ""  ', 'selector = "bench"  ', 1)
+        config.write_text(text, encoding="utf-8")
         self.app: App = build(load(folder / "config.toml"), upgrade=True)
         self.readers = readers
         now = system_clock()
@@ -179,11 +187,12 @@ class House:
 
     def send(self, port: int, letters: int | None = None, *, pipelining: bool = True) -> Sent:
         self.plan_again(letters)
-        smtp = self.app.settings.smtp.model_copy(
-            update={"host": "127.0.0.1", "port": port, "security": "none", "connections": CONNECTIONS,
-                    "letters_per_connection": 1000}
+        settings = self.app.settings
+        relay = RelaySettings(
+            name="sink", host="127.0.0.1", port=port, security="none", connections=CONNECTIONS,
+            letters_per_connection=1000,
         )  # fmt: skip
-        post = deliver_flow.Post(self.app.letters, smtp, Path())
+        post = deliver_flow.Post(self.app.letters, settings.smtp, Path(), (relay,))
         usual = deliver_flow.deliver_all
         deliver_flow.deliver_all = partial(deliver_all, pipelining=pipelining)  # type: ignore[assignment]
         begin, cpu = time.perf_counter(), time.process_time()
@@ -283,6 +292,7 @@ class Bench:
             f"medians of {self._rounds}"
         )
         _show("compose", [house.composed])
+        self._ratios["1 s : compose"] = self._readers / 20_000 / house.composed.wall
         with sink() as port:
             if self._wants("wire"):
                 self._against_the_wire(house, port)
@@ -290,6 +300,8 @@ class Bench:
                 self._against_others(house, port)
             if self._wants("far"):
                 self._from_far_away(house, port)
+            if self._wants("signed"):
+                self._signed(port)
         broken = False
         for name, ratio in self._ratios.items():
             verdict = "" if ratio >= BOUNDS[name] else " BELOW"
@@ -348,6 +360,11 @@ class Bench:
         self._ratios["50 ms away : connections / round trip"] = here / (CONNECTIONS / ROUND_TRIP_S)
         self._ratios["50 ms away : pipelining off"] = here / off
 
+    def _signed(self, port: int) -> None:
+        house = House(self._folder / "signed", self._readers // 4, signed=True)
+        rate = self._turns(signed=lambda: house.send(port))["signed"]
+        self._ratios["signed (DKIM, RSA 2048) : 1,500 a second"] = rate / 1500
+
 
 def _show(name: str, sents: Sequence[Sent]) -> None:
     if not sents:
@@ -378,7 +395,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure delivery against the limit of the wire and against others.")
     parser.add_argument("--readers", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=[], choices=["wire", "others", "far"])
+    parser.add_argument("--only", nargs="*", default=[], choices=["wire", "others", "far", "signed"])
     options = parser.parse_args()
     if not Path(SINK).exists():
         sys.exit(f"{SINK} is not here; it is in Debian's package postfix")

@@ -43,9 +43,9 @@ STALE_S = 1.0
 """What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
 AGAIN = timedelta(minutes=1)
 """So often deferred letters whose time has come are looked for, while planned ones are sent."""
-REST_S = (0.002, 0.01)
-"""Where one commit follows upon another, they rest as long as the last one took, at least and at most so long: more
-lines then share the next one. Where two thirds wait already there is no rest: the relay has the others."""
+REST_S = 0.002
+"""Where one commit follows upon another, they rest so long: more lines then share the next one. Where two thirds of
+them wait already there is no rest: the relay has the others."""
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
 
@@ -312,7 +312,6 @@ class LedgerDesk:
         if not self._held.at_hand:
             self._writing = self._loop.create_task(self._write_across(tray, self._held))
             return
-        begun = time.monotonic()
         try:
             ours = self._write(self._held, tray)
         except StoreBusy:
@@ -320,8 +319,7 @@ class LedgerDesk:
         except Exception as error:
             self._failed(tray, error)
         else:
-            ended = time.monotonic()  # the loop's own time stands still within a turn
-            self._rest_until = ended + min(max(ended - begun, REST_S[0]), REST_S[1])
+            self._rest_until = time.monotonic() + REST_S  # the loop's own time stands still within a turn
             self._done(tray, ours)
 
     async def _write_across(self, tray: _Tray, store: Transactions | HeldStore) -> None:
