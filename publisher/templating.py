@@ -9,7 +9,7 @@ A template of a letter may have others beside it for readers of other languages,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -86,6 +86,25 @@ def _in_language(env: ImmutableSandboxedEnvironment, name: str, language: str) -
         else:
             return localized, tag
     return name, ""
+
+
+def broken(env: ImmutableSandboxedEnvironment, names: Iterable[str]) -> list[str]:
+    """A line for each of these templates that is missing, or is none: its file, its line and what is wrong there."""
+    lines = []
+    for name in names:
+        try:
+            with _translated(name):
+                env.get_template(name)
+        except TemplateError as error:
+            lines.append(str(error))
+    return lines
+
+
+def shipped_names(*rooms: str) -> list[str]:
+    """The templates of these rooms (``site``, ``email``) that the program needs."""
+    folder = shipped("templates")
+    found = (path for room in rooms for path in sorted((folder / room).rglob("*")))
+    return [path.relative_to(folder).as_posix() for path in found if path.suffix in {".html", ".txt"}]
 
 
 def _escapes(name: str | None) -> bool:

@@ -29,10 +29,21 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """The largest letter of the next issue: its bytes, those of its HTML part, and the addresses its articles are
+    from."""
+
+    whole: int
+    html: int
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Draft:
     issue: Issue
     edition: Edition
     rendered: RenderedEdition
+    sources: tuple[str, ...]
 
 
 def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> Preview:
@@ -48,6 +59,13 @@ def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> 
         text=_filled(draft.rendered.text, values),
         html=_filled(draft.rendered.html, {slot: html.escape(value) for slot, value in values.items()}),
     )
+
+
+def measured(parts: Parts, frequency: Frequency) -> Measured:
+    """For a reader of everything. Raises as `preview` does."""
+    draft = _draft(parts, frequency, None)
+    whole = parts.post.letters.size(draft.issue, draft.edition, draft.rendered)
+    return Measured(whole, len(draft.rendered.html.encode()), draft.sources)
 
 
 async def send_test(parts: Parts, frequency: Frequency, to: str) -> str:
@@ -93,7 +111,8 @@ def _draft(parts: Parts, frequency: Frequency, email: str | None) -> _Draft:
             raise PublisherError(f"nothing new for the {frequency} digest; the next issue would be skipped")
         edition = Edition(id=0, issue_id=0, language=language, sections=sections)
         articles = tx.articles.filed(edition.article_keys)
-    return _Draft(issue, edition, parts.post.letters.render(issue, edition, articles))
+    sources = [filed.article.source_url for filed in articles.values() if filed.article.source_url]
+    return _Draft(issue, edition, parts.post.letters.render(issue, edition, articles), tuple(dict.fromkeys(sources)))
 
 
 def _reader(tx: Transaction, parts: Parts, frequency: Frequency, email: str | None) -> tuple[tuple[str, ...], int, str]:

@@ -85,6 +85,11 @@ class Session:
         """Whether another letter may be handed over here."""
         return self._wire.whole
 
+    @property
+    def abilities(self) -> Abilities:
+        """What the relay offered."""
+        return self._abilities
+
     def envelope(self, sender: str, recipient: str, content: Content) -> Envelope:
         """Raises Refused, without a word to the relay, for what it cannot take anyway."""
         return self._abilities.envelope(sender, recipient, content)

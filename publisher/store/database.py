@@ -202,6 +202,14 @@ class Store:
         if revision > HEAD:
             raise StoreOutdated("the database is of a newer version of this program; install that version")
 
+    def damage(self) -> str:
+        """What SQLite's own check of the file finds first, "" if nothing; a server looks after its own."""
+        with engines.translated(), self._reader.begin() as connection:
+            if connection.dialect.name != "sqlite":
+                return ""
+            found = str(connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one())
+        return "" if found == "ok" else found.splitlines()[0]
+
     def upgrade(self, now: datetime) -> Sequence[Step]:
         """Create the schema or bring it up to date, all of it or nothing. Safe to repeat. Gives what was done."""
         with engines.translated(), self._writer.begin() as connection:
