@@ -139,6 +139,7 @@ class Line(Generic[R]):
         except RelayUnavailable as lost:
             handed = Handed(turn.letter.ref, LOST_REPLY if lost.handed_over else LOST_CONNECTION)
         except BaseException:
+            session.drop()  # the relay may wait for a content, and would take a goodbye for it
             if following:
                 self._postman.give_back(following.letter)
             raise

@@ -30,7 +30,7 @@ _SQLITE_ADVICE = {
     "that this user may write",
     sqlite3.SQLITE_NOTADB: "the file that store.url names is not a SQLite database; name another one",
     sqlite3.SQLITE_CORRUPT: "the database file is damaged; stop the program and restore the last backup",
-    sqlite3.SQLITE_IOERR: "the disk reported an error; check it and try again",
+    sqlite3.SQLITE_IOERR: "the disk reported an error or is full; check it and try again",
 }
 # SQLSTATE codes (PostgreSQL, appendix A): waited too long, deadlock, serialisation, cancelled while waiting
 _PG_BUSY = {"55P03", "40P01", "40001", "57014"}

@@ -1,10 +1,12 @@
 """A process that forks senders, each of which can be killed at a chosen step. Reads one order a line from its input.
 
     python sender.py ROOT      then lines "POINT N": fork a sender that is killed the Nth time it comes to POINT;
-                               answers "started PID", and "ended STATUS" when it is gone (a signal's number is negative)
+                               answers "started PID", perhaps "said ERROR", and "ended STATUS" when it is gone (a
+                               signal's number is negative)
 
-POINTS has the points; any other word is none, and the sender ends by itself. Forking spares each sender the loading
-of Python's modules.
+POINTS has the points; any other word is none, and the sender ends by itself. WAITING is none too, but the sender
+begins when it gets SIGUSR1, so that somebody can look over its shoulder from the first step. Forking spares each
+sender the loading of Python's modules.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
@@ -23,6 +26,7 @@ import uvloop
 
 from publisher.app import build
 from publisher.config import load
+from publisher.errors import PublisherError
 from publisher.flows import deliver
 from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.run import deliver_only
@@ -41,6 +45,8 @@ POINTS: dict[str, tuple[Sequence[tuple[type, str]], bool]] = {  # the methods, a
     "while recovering": ([(Deliveries, "recover")], False),
     "before the end": ([(Deliveries, "finish_issues")], True),
 }
+
+WAITING = "waiting"
 
 
 def _deadly(method: Callable[..., Any], nth: int, *, before: bool) -> Callable[..., Any]:
@@ -61,7 +67,9 @@ def _deadly(method: Callable[..., Any], nth: int, *, before: bool) -> Callable[.
 
 
 def _send(root: Path, point: str, nth: int) -> None:
-    if point in POINTS:
+    if point == WAITING:
+        signal.sigwait({signal.SIGUSR1})
+    elif point in POINTS:
         methods, before = POINTS[point]
         for owner, name in methods:
             setattr(owner, name, _deadly(getattr(owner, name), nth, before=before))
@@ -79,6 +87,7 @@ def _send(root: Path, point: str, nth: int) -> None:
 
 def main() -> None:
     root = Path(sys.argv[1])
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     for order in sys.stdin:
         point, _, nth = order.strip().rpartition(" ")
         child = os.fork()
@@ -87,6 +96,10 @@ def main() -> None:
             try:
                 _send(root, point, int(nth))
                 status = 0
+            except PublisherError as error:
+                print("said", error, flush=True)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(status)
