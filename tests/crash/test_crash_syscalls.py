@@ -1,4 +1,4 @@
-"""Faults that strace puts into the sender's system calls: killed at each, or told by the kernel that the disk failed."""
+"""Faults that strace puts into the sender's system calls: killed at each of them, or told that the disk failed."""
 
 from __future__ import annotations
 
