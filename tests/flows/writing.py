@@ -8,14 +8,17 @@ from pathlib import Path
 from flows.house import topic_rules
 
 
-def write_config(root: Path, store_url: str, smtp: Mapping[str, object]) -> None:
-    """The settings of a `House` below `root`, in a file."""
+def write_config(
+    root: Path, store_url: str, smtp: Mapping[str, object], **more: Mapping[str, object]
+) -> None:
+    """The settings of a `House` below `root`, in a file; `more` are further tables."""
     parts = [
         "[[source]]\npath = 'articles'\n",
         _table("site", {"title": "Customs news", "output": "site", "base_url": "https://news.example/"}),
         _table("store", {"url": store_url, "secret_file": "secret.key"}),
         _table("outbox", {"path": "outbox"}),
         _table("smtp", smtp),
+        *(_table(name, values) for name, values in more.items()),
         *(_table(f"topics.{slug}", topic) for slug, topic in topic_rules().items()),
     ]
     (root / "config.toml").write_text("\n".join(parts), encoding="utf-8")
