@@ -239,7 +239,9 @@ class LedgerDesk:
         """Done when the result is durable."""
         job, verdict = handed.ref, handed.verdict
         state, when = verdict.state, None
-        self._let_go(job)
+        self._gate.left(job)
+        if state is DeliveryState.PLANNED or job.key in self._claimed:  # else it looks due until `_done`
+            self._out.discard(job.key)
         if state is DeliveryState.PLANNED:
             self._place.pop(job.state, None)  # it lies behind us: look for it again
             self._none_left.discard(job.state)
@@ -374,6 +376,7 @@ class LedgerDesk:
             self._done_letters += len(tray.outcomes) + len(tray.put_off)
             # who is told may stop what would follow
             self._progress("sending letters", self._done_letters, max(self._total, self._done_letters))
+        self._out.difference_update(job.key for job in tray.late)
         for job, future in tray.claims:
             if job.key in ours:
                 self._claimed.add(job.key)

@@ -8,9 +8,7 @@ from pathlib import Path
 from flows.house import topic_rules
 
 
-def write_config(
-    root: Path, store_url: str, smtp: Mapping[str, object], **more: Mapping[str, object]
-) -> None:
+def write_config(root: Path, store_url: str, smtp: Mapping[str, object], **more: Mapping[str, object]) -> None:
     """The settings of a `House` below `root`, in a file; `more` are further tables."""
     parts = [
         "[[source]]\npath = 'articles'\n",
