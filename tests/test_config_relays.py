@@ -42,28 +42,28 @@ def test_the_password_of_each_relay_comes_from_its_variable_or_file(tmp_path: Pa
 
 REFUSED = {
     "two kinds": ({"smtp": {"host": "a.example"}, "relay": [MAIN]}, "smtp.host and [[relay]] name relays both"),
-    "one name twice": ({"relay": [MAIN, MAIN]}, "relay.1.name: 'main' is the name of relay.0 already"),
-    "no host": ({"relay": [{"name": "main"}]}, "relay.0.host: is missing"),
-    "no name": ({"relay": [{"host": "a.example"}]}, "relay.0.name: is missing"),
-    "a bad name": ({"relay": [{**MAIN, "name": "Main relay"}]}, "relay.0.name: not a relay's name"),
-    "an unknown key": ({"relay": [{**MAIN, "wieght": 2}]}, "relay.0.wieght: unknown setting; did you mean 'weight'?"),
-    "no share": ({"relay": [{**MAIN, "weight": 0}]}, "relay.0.weight: "),
-    "a negative limit": ({"relay": [{**MAIN, "letters_per_hour": -1}]}, "relay.0.letters_per_hour: "),
+    "one name twice": ({"relay": [MAIN, MAIN]}, "relay[1].name: 'main' is the name of relay[0] already"),
+    "no host": ({"relay": [{"name": "main"}]}, "relay[0].host: is missing"),
+    "no name": ({"relay": [{"host": "a.example"}]}, "relay[0].name: is missing"),
+    "a bad name": ({"relay": [{**MAIN, "name": "Main relay"}]}, "relay[0].name: not a relay's name"),
+    "an unknown key": ({"relay": [{**MAIN, "wieght": 2}]}, "relay[0].wieght: unknown setting; did you mean 'weight'?"),
+    "no share": ({"relay": [{**MAIN, "weight": 0}]}, "relay[0].weight: "),
+    "a negative limit": ({"relay": [{**MAIN, "letters_per_hour": -1}]}, "relay[0].letters_per_hour: "),
     "a login in clear text": (
-        {"relay": [{**MAIN, "username": "u", "security": "none"}]}, "relay.0: a login over security = 'none'",
+        {"relay": [{**MAIN, "username": "u", "security": "none"}]}, "relay[0]: a login over security = 'none'",
     ),
-    "half a plan": ({"relay": [{**MAIN, "warm_up": [1, 2]}]}, "relay.0: warm_up and warm_up_from go together"),
+    "half a plan": ({"relay": [{**MAIN, "warm_up": [1, 2]}]}, "relay[0]: warm_up and warm_up_from go together"),
     "a plan that shrinks": (
-        {"relay": [{**MAIN, "warm_up_from": "2026-03-02", "warm_up": [100, 50]}]}, "relay.0.warm_up: the plan must",
+        {"relay": [{**MAIN, "warm_up_from": "2026-03-02", "warm_up": [100, 50]}]}, "relay[0].warm_up: the plan must",
     ),
     "a day of nothing": (
-        {"relay": [{**MAIN, "warm_up_from": "2026-03-02", "warm_up": [0, 50]}]}, "relay.0.warm_up: a day of the plan",
+        {"relay": [{**MAIN, "warm_up_from": "2026-03-02", "warm_up": [0, 50]}]}, "relay[0].warm_up: a day of the plan",
     ),
-    "an empty cap": ({"domain": [{"domain": "a.example"}]}, "domain.0: a domain without a limit"),
-    "no domain": ({"domain": [{"domain": "a@b.example", "connections": 1}]}, "domain.0.domain: not a domain name"),
+    "an empty cap": ({"domain": [{"domain": "a.example"}]}, "domain[0]: a domain without a limit"),
+    "no domain": ({"domain": [{"domain": "a@b.example", "connections": 1}]}, "domain[0].domain: not a domain name"),
     "one domain twice": (
         {"domain": [{"domain": "A.example", "connections": 1}, {"domain": "a.example", "connections": 2}]},
-        "domain.1.domain: 'a.example' is in domain.0 already",
+        "domain[1].domain: 'a.example' is in domain[0] already",
     ),
 }  # fmt: skip
 

@@ -279,12 +279,12 @@ class Settings(Section):
         for place, relay in enumerate(self.relay):
             first = variables.setdefault(relay.variable, place)
             if first != place:
-                raise ValueError(f"relay.{place}.name: '{relay.name}' is the name of relay.{first} already")
+                raise ValueError(f"relay[{place}].name: '{relay.name}' is the name of relay[{first}] already")
         domains: dict[str, int] = {}
         for place, cap in enumerate(self.domain):
             first = domains.setdefault(cap.domain, place)
             if first != place:
-                raise ValueError(f"domain.{place}.domain: '{cap.domain}' is in domain.{first} already")
+                raise ValueError(f"domain[{place}].domain: '{cap.domain}' is in domain[{first}] already")
         return self
 
     @cached_property

@@ -32,12 +32,13 @@ def test_issues_are_numbered_by_frequency(store: Store) -> None:
 
 def test_a_skipped_slot_is_remembered_without_a_number(store: Store) -> None:
     with store.write() as tx:
-        assert tx.issues.last_slot(Frequency.WEEKLY) is None
+        assert tx.issues.last_slot(Frequency.WEEKLY, NOW) is None
         first = create(tx, 1, NOW)
         create(tx, None, NOW + 7 * DAY)
         create(tx, None, NOW + 14 * DAY)
         create(tx, 2, None)
-        assert tx.issues.last_slot(Frequency.WEEKLY) == NOW + 14 * DAY
+        assert tx.issues.last_slot(Frequency.WEEKLY, NOW + 14 * DAY) == NOW + 14 * DAY
+        assert tx.issues.last_slot(Frequency.WEEKLY, NOW + 13 * DAY) == NOW + 7 * DAY, "a clock ran ahead"
         assert tx.issues.next_number(Frequency.WEEKLY) == 3
         assert [issue.number for issue in tx.issues.list()] == [2, None, None, 1]
         assert tx.issues.list(state=IssueState.SENDING, frequency=Frequency.WEEKLY, limit=9)[-1] == first
