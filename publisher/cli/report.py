@@ -78,6 +78,10 @@ def tell_delivery(delivery: Record, aside: Aside = complain) -> None:
         say("waiting", _waiting(delivery["waiting"], outlook))
         for name, waits in _held_back(outlook):
             say(name, waits)
+    approval = (delivery.get("outlook") or {}).get("approval", 0)
+    if approval:
+        wait = "waits" if approval == 1 else "wait"
+        say("approval", f"{number(approval, 'letter')} {wait} for it; `publisher issues approve` lets them go")
     if delivery["problem"]:
         aside(delivery["problem"])
 
@@ -87,7 +91,7 @@ def _waiting(letters: int, outlook: Record) -> str:
     text = f"{number(letters, 'letter')} still to be sent"
     if outlook.get("goes_on"):
         text += f", the next at {_time(outlook['goes_on'])}"
-    if outlook.get("done_by"):
+    if outlook.get("done_by") and outlook["done_by"] != outlook.get("goes_on"):
         text += f", not all before {_time(outlook['done_by'])}"
     return f"{text}; `publisher deliver` sends what is due"
 

@@ -74,6 +74,7 @@ def init(
         typer.echo("everything is there already, nothing was changed")
     typer.echo(f"\nThe site works as it is. To make it yours, edit {directory / 'config.toml'}:")
     facts((f"  {key}", why) for key, why in TO_EDIT)
+    typer.echo("\nSeveral relays, or limits on letters: a [[relay]] block for each (docs/relays.md).")
     where = "" if directory == Path() else f"cd {directory} && "
     typer.echo(f"\nThen: {where}publisher publish && publisher serve")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,11 +26,13 @@ from publisher.cli.show import (
 
 if TYPE_CHECKING:
     from publisher.app import App
+    from publisher.flows.outlook import LimitUse
     from publisher.flows.status import Status
     from publisher.model import Run
 
 _EVERY_S = 2.0
 _BAR = 24
+_SPANS = {1: "a second", 3600: "an hour", 86400: "24 hours"}
 _FULL, _HALF, _EMPTY = "█", "▌", "·"
 
 
@@ -44,8 +47,9 @@ def status(
 ) -> None:
     """Show the timetable, the run under way, and what waits.
 
-    Also the relay, the age of the feeds, the disk and the versions. Works whether or not `publisher serve` is running;
-    what another process is sending is shown too. With --watch and --json one line for each look.
+    Also the relays and what is used of their limits, the age of the feeds, the disk and the versions. Works whether
+    or not `publisher serve` is running; what another process is sending is shown too. With --watch and --json one line
+    for each look.
 
     Example: publisher status
     """
@@ -116,6 +120,7 @@ def _tell(shown: Status) -> None:
             for job in shown.jobs
         ],
     )
+    _tell_relays(shown)
     if shown.queue:
         typer.echo()
         table(
@@ -174,14 +179,70 @@ def _last(run: Run | None, now: datetime) -> str:
 
 
 def _letters(shown: Status) -> str:
-    waiting = sum(line.waiting for line in shown.queue)
-    relay = shown.relay
-    way = (
-        f"through {relay.host}:{relay.port}, {number(relay.connections, 'connection')} at most"
-        if relay.host
-        else f"kept in {_near(relay.outbox)}"
-    )
-    return f"{waiting:,} waiting; {way}"
+    """``2,400 waiting, the next in 31 min, not all before 2026-03-02 09:00:48Z; 12 wait for approval; through ...``."""
+    ahead, relay = shown.outlook, shown.relay
+    waiting = f"{ahead.waiting:,} waiting"
+    if ahead.goes_on:
+        waiting += f", the next {_soon(ahead.goes_on, shown.now)}"
+    if ahead.done_by and ahead.done_by != ahead.goes_on:
+        waiting += f", not all before {_at(ahead.done_by)}"
+    said = [waiting]
+    if ahead.approval:
+        said.append(f"{ahead.approval:,} wait for approval")
+    if ahead.paused:
+        said.append(f"{ahead.paused:,} paused")
+    if shown.service_letters:
+        said.append(f"{number(shown.service_letters, 'confirmation or notice', 'confirmations and notices')} waiting")
+    if not relay.host:
+        said.append(f"kept in {_near(relay.outbox)}")
+    elif len(ahead.relays) > 1:
+        said.append(f"through {len(ahead.relays)} relays")
+    else:
+        said.append(f"through {relay.host}:{relay.port}, {number(relay.connections, 'connection')} at most")
+    return "; ".join(said)
+
+
+def _tell_relays(shown: Status) -> None:
+    """Relays with their limits, and the domains that letters wait for; nothing for one relay that has no limits."""
+    ahead, now = shown.outlook, shown.now
+    if len(ahead.relays) > 1 or any(relay.limits or relay.held for relay in ahead.relays):
+        typer.echo()
+        table(
+            ["relay", "weight", *(f"in {span}" for span in _SPANS.values()), "goes on"],
+            [
+                (
+                    f"{relay.name} ({relay.address})",
+                    relay.weight,
+                    *(_share(relay.limits, seconds) for seconds in _SPANS),
+                    _held(relay.held, relay.goes_on, now),
+                )
+                for relay in ahead.relays
+            ],
+        )
+    if ahead.domains:
+        typer.echo()
+        table(
+            ["domain", "letters", "goes on"],
+            [
+                (domain.name, f"{domain.letters:,}", _held(domain.reason, domain.open_until, now))
+                for domain in ahead.domains
+            ],
+        )
+
+
+def _share(limits: Sequence[LimitUse], seconds: int) -> str:
+    return next((f"{limit.used:,} of {limit.letters:,}" for limit in limits if limit.seconds == seconds), "")
+
+
+def _held(why: str, until: datetime | None, now: datetime) -> str:
+    if not why:
+        return "now"
+    return f"{_soon(until, now)}, {_at(until)}: {why}" if until else why
+
+
+def _at(moment: datetime) -> str:
+    """In UTC, as a run's report tells it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _near(path: str) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from publisher.config import DomainSettings, RelaySettings
+from publisher.config import ANY_DOMAIN, DomainSettings, RelaySettings
 from publisher.mail.circuit import CLOSED, Circuit
 from publisher.mail.rates import Allowed, Used, completion, free_at
+from publisher.model import IssueState
 from publisher.store import Kind, Transaction
 
 
@@ -39,6 +40,15 @@ class RelayOutlook:
     begins: datetime | None
     goes_on: datetime
 
+    @property
+    def held(self) -> str:
+        """Why it carries nothing now, or ""."""
+        if self.open_until:
+            return f"out: {self.reason}"
+        if self.begins:
+            return "its warm-up has not begun"
+        return "at its limit" if any(limit.used >= limit.letters for limit in self.limits) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class DomainOutlook:
@@ -55,9 +65,12 @@ class DomainOutlook:
 class Outlook:
     """`waiting` letters, of which `due` could go now but for limits and circuits. `next_due`: the first that waits for
     its own time. `goes_on`: when it is worth while to deliver again. `done_by`: when all can be out under the limits
-    of the relays; None where those have none."""
+    of relays and named domains, not before; None where those have none. Not among the waiting: letters of issues that
+    wait for `approval`, or are `paused`."""
 
     waiting: int
+    approval: int
+    paused: int
     due: int
     next_due: datetime | None
     goes_on: datetime | None
@@ -69,6 +82,8 @@ class Outlook:
         """As plain JSON values, times in RFC 3339."""
         return {
             "waiting": self.waiting,
+            "approval": self.approval,
+            "paused": self.paused,
             "due": self.due,
             "next_due": _moment(self.next_due),
             "goes_on": _moment(self.goes_on),
@@ -121,13 +136,19 @@ def outlook(
     times = [moment for moment in (next_due, *(domain.open_until for domain in apart)) if moment is not None]
     if due > behind:
         times = [min((relay.goes_on for relay in found), default=now)]
-    done_by = completion(waiting, [(allowed_by(relay), used[relay.name]) for relay in relays], now) if relays else None
+    goes_on = max(now, min(times)) if waiting and times else None
+    ends = [completion(waiting, [(allowed_by(relay), used[relay.name]) for relay in relays], now)] if relays else []
+    if waiting:
+        ends += [_done_at(tx, cap, now) for cap in domains if cap.has_rate and cap.domain != ANY_DOMAIN]
+    done_by = max((moment for moment in ends if moment is not None), default=None)
     return Outlook(
         waiting=waiting,
+        approval=tx.deliveries.waiting(include_uncertain=resend, state=IssueState.WAITING),
+        paused=tx.deliveries.waiting(include_uncertain=resend, state=IssueState.PAUSED),
         due=due,
         next_due=next_due,
-        goes_on=max(now, min(times)) if waiting and times else None,
-        done_by=done_by,
+        goes_on=goes_on,
+        done_by=max(done_by, goes_on) if done_by and goes_on else done_by,
         relays=found,
         domains=apart,
     )
@@ -178,6 +199,12 @@ def _domains(tx: Transaction, caps: Collection[DomainSettings], now: datetime, n
         DomainOutlook(name, tx.deliveries.waiting_at(name), limits, circuit.until, circuit.reason or "its limit")
         for name, (circuit, limits) in sorted(found.items())
     ]
+
+
+def _done_at(tx: Transaction, cap: DomainSettings, now: datetime) -> datetime | None:
+    """When the last letter to a domain can be out under its limits."""
+    used = tx.rates.used(f"domain/{cap.domain}", int(now.timestamp() * 1000))
+    return completion(tx.deliveries.waiting_at(cap.domain), [(allowed_at(cap), used)], now)
 
 
 def _used(allowed: Allowed, used: Mapping[int, Any], now: datetime) -> tuple[LimitUse, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from publisher.config import Settings
 from publisher.digest.due import next_slot
+from publisher.flows.outlook import Outlook, outlook
 from publisher.model import ALL, Frequency, Issue, IssueSum, Run, SubscriberState
 from publisher.store import Store, Trouble
 
@@ -31,7 +32,7 @@ class TopicLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """`months` are ``2026-03``, the oldest first; `everything` is the line of all articles; `next_digests` those of the
-    timetable; `pending` counts letters to which something still has to happen."""
+    timetable."""
 
     current: Run | None
     runs: Sequence[Run]
@@ -42,7 +43,7 @@ class Overview:
     readers: dict[SubscriberState, int]
     issues: Sequence[tuple[Issue, IssueSum]]
     troubles: Sequence[tuple[str, Trouble]]
-    pending: int
+    outlook: Outlook
 
 
 def overview(store: Store, settings: Settings, now: datetime) -> Overview:
@@ -78,7 +79,9 @@ def overview(store: Store, settings: Settings, now: datetime) -> Overview:
             readers=tx.subscribers.counts(),
             issues=issues,
             troubles=[(names[trouble.issue_id], trouble) for trouble in tx.overview.troubles(list(names), TROUBLES)],
-            pending=tx.deliveries.pending(),
+            outlook=outlook(
+                tx, settings.relays, settings.domain, resend=settings.smtp.on_uncertain == "resend", now=now
+            ),
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from publisher import __version__
 from publisher.config import Settings
 from publisher.flows.job_state import Keeper, keeper
+from publisher.flows.outlook import Outlook, outlook
 from publisher.flows.process import Presence, presence
 from publisher.links import feed_path
 from publisher.model import ALL, DeliveryState, IssueState, Job, Run, SubscriberState
@@ -44,7 +45,8 @@ class FeedAge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """Where letters go: `host` and `port`, or the local outbox in the folder `outbox`; and the limits that are set."""
+    """Where letters go: `host` and `port` of the first relay, or the local outbox in the folder `outbox`; and its
+    connections. Limits, and all relays, are in the outlook."""
 
     host: str
     port: int | None
@@ -65,7 +67,7 @@ class Disk:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """`keeper` runs the timetable; `current` is the run under way, `current_process` says whether its process is
-    there; `last` is the one that ended last."""
+    there; `last` is the one that ended last. `service_letters`: confirmations and the like that wait."""
 
     now: datetime
     version: str
@@ -76,7 +78,9 @@ class Status:
     current_process: Presence | None
     last: Run | None
     queue: Sequence[QueueLine]
+    service_letters: int
     relay: Relay
+    outlook: Outlook
     feeds: Sequence[FeedAge]
     readers: Mapping[SubscriberState, int]
     disk: Disk
@@ -102,7 +106,11 @@ def status(
             current_process=presence(current.host, current.pid, current.process) if current else None,
             last=next((run for run in runs if current is None or run.id != current.id), None),
             queue=_queue(tx),
+            service_letters=tx.service_letters.waiting(now),
             relay=_relay(settings),
+            outlook=outlook(
+                tx, settings.relays, settings.domain, resend=settings.smtp.on_uncertain == "resend", now=now
+            ),
             feeds=_feeds(tx, settings),
             readers=tx.subscribers.counts(),
             disk=_disk(settings),
@@ -153,13 +161,14 @@ def _queue(tx: Transaction) -> list[QueueLine]:
 
 
 def _relay(settings: Settings) -> Relay:
-    smtp = settings.smtp
+    first = settings.relays[0] if settings.relays else None
+    way = first or settings.smtp
     return Relay(
-        host=smtp.host,
-        port=smtp.port if smtp.host else None,
-        outbox="" if smtp.host else str(settings.path(settings.outbox.path)),
-        connections=smtp.connections,
-        letters_per_connection=smtp.letters_per_connection,
+        host=first.host if first else "",
+        port=first.port if first else None,
+        outbox="" if first else str(settings.path(settings.outbox.path)),
+        connections=way.connections,
+        letters_per_connection=way.letters_per_connection,
     )
 
 

@@ -106,13 +106,13 @@ class Deliveries(HandOver):
             ready |= _IN_DOUBT & later
         return self._being_sent(ready)
 
-    def waiting(self, *, include_uncertain: bool) -> int:
-        """Letters of issues being sent that are still to go out, now or later; those in doubt where they are to be
-        sent again."""
+    def waiting(self, *, include_uncertain: bool, state: IssueState = _SENDING) -> int:
+        """Letters of issues being sent (or in another `state`) that are still to go out, now or later; those in doubt
+        where they are to be sent again."""
         still: sa.ColumnElement[bool] = deliveries.c.state.in_(PENDING_STATES)
         if include_uncertain:
             still |= _SENT_AGAIN
-        return self._being_sent(still)
+        return self._being_sent(still, state)
 
     def next_due(self, *, include_uncertain: bool) -> datetime | None:
         """When the first letter that waits for its time may go out; None: none waits for a time."""
@@ -229,9 +229,9 @@ class Deliveries(HandOver):
             self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(again))
         return planned
 
-    def _being_sent(self, condition: sa.ColumnElement[bool]) -> int:
-        """How many deliveries of issues being sent are so."""
-        joined = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == _SENDING))
+    def _being_sent(self, condition: sa.ColumnElement[bool], state: IssueState = _SENDING) -> int:
+        """How many deliveries of issues being sent, or in another `state`, are so."""
+        joined = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == state))
         return self._connection.execute(sa.select(sa.func.count()).select_from(joined).where(condition)).scalar_one()
 
     def _turn(self, issue_id: int, states: Sequence[IssueState], values: Mapping[str, object]) -> bool:

@@ -88,6 +88,12 @@ class ServiceLetters:
         query = query.order_by(service_letters.c.id).limit(limit)
         return [ServiceLetter(**row._mapping) for row in self._connection.execute(query)]
 
+    def waiting(self, now: datetime) -> int:
+        """How many are still to be sent, now or later."""
+        where = (service_letters.c.state.in_(_WAITING), service_letters.c.expires > now)
+        query = sa.select(sa.func.count()).select_from(service_letters).where(*where)
+        return self._connection.execute(query).scalar_one()
+
     def claim(self, letter: ServiceLetter, now: datetime, until: datetime) -> bool:
         """False where somebody else has it, or it was taken back."""
         return bool(

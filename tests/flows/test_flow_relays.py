@@ -311,6 +311,7 @@ def test_a_capped_domain_waits_while_others_flow(house: House, relays: tuple[Rel
     coming = ahead(report)
     assert [(domain.name, domain.letters) for domain in coming.domains] == [("slow.example", 7)]
     assert timedelta(hours=1) <= coming.goes_on - START <= HOUR
+    assert timedelta(hours=3) <= coming.done_by - START <= timedelta(hours=3, minutes=2), "three, three, and the last"
     house.clock.now += HOUR
     house.deliver()
     assert len(main.taken) == 36
