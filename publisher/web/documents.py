@@ -52,7 +52,7 @@ def kind_headers(path: str) -> tuple[tuple[Header, ...], tuple[Header, ...]]:
     kind: Header = (b"content-type", media_type.encode())
     if feed:
         return (kind,), (_ANY_ORIGIN,)
-    return ((kind, *PAGE_HEADERS) if suffix == ".html" else (kind,)), ()
+    return (kind,), PAGE_HEADERS if suffix == ".html" else ()
 
 
 def is_frozen(path: str) -> bool:

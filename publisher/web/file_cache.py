@@ -6,7 +6,7 @@ import gzip
 import os
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -16,7 +16,7 @@ import brotli
 from publisher.errors import PublisherError
 from publisher.web.documents import document_path, is_frozen, kind_headers
 from publisher.web.negotiation import BROTLI, GZIP
-from publisher.web.representation import Representation, represent
+from publisher.web.representation import Header, Representation, absent, represent
 
 CAPACITY = 64 * 1024 * 1024
 LARGEST = 8 * 1024 * 1024
@@ -45,14 +45,24 @@ class Kept:
 
 
 class FileCache:
-    """The documents below `root`, by the path of their URL; those not asked for longest make room for others."""
+    """The documents below `root`, by the path of their URL; those not asked for longest make room for others.
+
+    `everywhere`: headers of every answer, unless a document has its own.
+    """
 
     def __init__(
-        self, root: Path, *, is_withdrawn: Callable[[str], bool], extra_headers: ExtraHeaders, capacity: int = CAPACITY
+        self,
+        root: Path,
+        *,
+        is_withdrawn: Callable[[str], bool],
+        extra_headers: ExtraHeaders,
+        everywhere: Sequence[Header] = (),
+        capacity: int = CAPACITY,
     ) -> None:
         self._root = root
         self._is_withdrawn = is_withdrawn
         self._extra_headers = extra_headers
+        self._everywhere = everywhere
         self._capacity = capacity
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._weight = 0
@@ -89,13 +99,14 @@ class FileCache:
                 content = opened.read()
         except OSError:
             return None
-        headers, lasting = kind_headers(path)
+        kind, lasting = kind_headers(path)
+        headers = (*kind, *self._extra_headers(path))
         document = represent(
             content,
             _siblings(file, content),
             modified=int(status.st_mtime),
-            headers=(*headers, *self._extra_headers(path)),
-            lasting=lasting,
+            headers=headers,
+            lasting=(*lasting, *absent((*headers, *lasting), self._everywhere)),
         )
         version = b"v=" + document.sha256[:_VERSION].encode() if path.startswith("assets/") else None
         return Kept(path, file, stamp, document, self._is_gone(path), is_frozen(path), version)

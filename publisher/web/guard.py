@@ -10,24 +10,19 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
-from contextlib import suppress
 
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from publisher.web.representation import Header, text
+from publisher.web.representation import Header, absent, text
 from publisher.web.responses import MAX_BODY, STRICT_CSP
 
 MAX_LARGE_BODY = 8 * 1024 * 1024
 """Bytes of a request to the operator's parts, which take articles and lists of readers, and limit them further."""
-HEADERS_S = 15.0
-"""So long a client may take to say what it wants."""
 BODY_S = 30.0
-"""So long it may take to send the whole body."""
-HSTS = b"max-age=31536000"
+"""So long a client may take to send the whole body."""
+HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 
 EVERYWHERE: tuple[Header, ...] = (
     (b"content-security-policy", STRICT_CSP.encode()),
@@ -43,13 +38,18 @@ _SECRET = re.compile(r"(?<=/)(unsubscribe|preferences|confirm|address|not-me|app
 log = structlog.get_logger("publisher.access")
 
 
+def everywhere(*, https: bool) -> tuple[Header, ...]:
+    """The headers of every answer; `https`: see `Guard`."""
+    return (*EVERYWHERE, HSTS) if https else EVERYWHERE
+
+
 class Guard:
     """`https`: readers come by HTTPS, and shall never come otherwise; `prefix` is the path of the base URL; with
     `logged` each request becomes a line of the log, without the secret in its address and without query."""
 
     def __init__(self, behind: ASGIApp, *, https: bool, prefix: str = "", logged: bool = False) -> None:
         self._behind = behind
-        self._headers = (*EVERYWHERE, (b"strict-transport-security", HSTS)) if https else EVERYWHERE
+        self._headers = everywhere(https=https)
         self._prefix = prefix
         self._logged = logged
 
@@ -63,7 +63,8 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._complete(message.get("headers", ()))
+                headers = message.get("headers", ())
+                message["headers"] = [*headers, *absent(headers, self._headers)]
             await send(message)
 
         limit = MAX_LARGE_BODY if _OPERATOR.match(scope["path"].removeprefix(self._prefix)) else MAX_BODY
@@ -78,10 +79,6 @@ class Guard:
             if self._logged:
                 ms = round((time.monotonic() - begun) * 1000)
                 log.info("request", method=scope["method"], path=without_secrets(scope["path"]), status=status, ms=ms)
-
-    def _complete(self, headers: Sequence[Header]) -> list[Header]:
-        present = {name.lower() for name, _ in headers}
-        return [*headers, *(header for header in self._headers if header[0] not in present)]
 
 
 def without_secrets(path: str) -> str:
@@ -123,43 +120,3 @@ def _content_length(scope: Scope, limit: int) -> int:
                 raise HTTPException(413, "The request is too large.")
             return int(value)
     return -1
-
-
-class PatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose request does not come within HEADERS_S; uvicorn itself would wait for ever."""
-
-    _waiting: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._wait()
-
-    def on_message_begin(self) -> None:
-        self._wait()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._enough()
-        super().on_headers_complete()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.cycle.more_body:  # answered before the body was whole: what drips on keeps no connection
-            self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._enough()
-        super().connection_lost(exc)
-
-    def _wait(self) -> None:
-        self._enough()
-        self._waiting = self.loop.call_later(HEADERS_S, self._give_up)
-
-    def _enough(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-
-    def _give_up(self) -> None:
-        with suppress(RuntimeError):  # the loop of a connection that is over
-            self.transport.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from starlette.types import ASGIApp
@@ -16,6 +16,7 @@ from publisher.web.file_cache import ExtraHeaders, FileCache
 from publisher.web.freshness import Freshness
 from publisher.web.limits import Limits
 from publisher.web.missing import Missing
+from publisher.web.representation import Header
 from publisher.web.site_files import SiteFiles
 
 _FEED = re.compile(r"feeds/([^/]+)\.[a-z]+")
@@ -28,15 +29,19 @@ class Published:
     database.
 
     `extra_headers` gives further headers of a document by its path, such as Link; it is asked once for each version.
+    `everywhere`: headers of every answer.
     """
 
-    def __init__(self, app: App, extra_headers: ExtraHeaders = lambda _: []) -> None:
+    def __init__(self, app: App, extra_headers: ExtraHeaders, everywhere: Sequence[Header]) -> None:
         web = app.settings.web
         self.freshness = Freshness(app.clock, app.settings.feeds.every_minutes)
         self.limits = Limits(web.burst, web.rate, time.monotonic, cache(lambda: error_page(app.web_pages, 429)))
         self._delta = FeedDelta(lambda path, digest: _marks(app, path, digest))
         self._files = FileCache(
-            app.folder.root, is_withdrawn=lambda slug: _is_withdrawn(app, slug), extra_headers=extra_headers
+            app.folder.root,
+            is_withdrawn=lambda slug: _is_withdrawn(app, slug),
+            extra_headers=extra_headers,
+            everywhere=everywhere,
         )
         self.closed = _remembered(lambda: _closed(app), _CLOSED_FOR_S)
         self.missing = Missing(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import NamedTuple
@@ -28,9 +28,12 @@ _VARY = (b"vary", b"Accept-Encoding")
 
 
 class Answer(NamedTuple):
+    """`lines`: its headers as HTTP/1.1 writes them, where they lie ready."""
+
     status: int
     headers: Sequence[Header]
     body: bytes = b""
+    lines: bytes = b""
 
     async def send(self, send: Send, *, head: bool = False) -> None:
         """As ASGI messages; `head` leaves the body out and its length in the header."""
@@ -41,12 +44,22 @@ class Answer(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One coding of a document. `headers` are those of a full answer, `brief` those of a 304; both without the
-    Cache-Control, which changes with the time."""
+    Cache-Control, which changes with the time. `lines` and `brief_lines` are the same as HTTP/1.1 writes them."""
 
     etag: bytes
     body: bytes
     headers: tuple[Header, ...]
     brief: tuple[Header, ...]
+    lines: bytes
+    brief_lines: bytes
+
+    def whole(self, cache_control: bytes) -> Answer:
+        control = (b"cache-control", cache_control)
+        return Answer(200, (*self.headers, control), self.body, self.lines + lines_of((control,)))
+
+    def unchanged(self, cache_control: bytes) -> Answer:
+        control = (b"cache-control", cache_control)
+        return Answer(304, (*self.brief, control), b"", self.brief_lines + lines_of((control,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +113,7 @@ def represent(
             *encoding,
             *brief,
         )
-        variants[coding] = Variant(etag.encode(), body, full, brief)
+        variants[coding] = Variant(etag.encode(), body, full, brief, lines_of(full), lines_of(brief))
     return Representation(digest, modified, last_modified, (*headers, *lasting), variants)
 
 
@@ -110,16 +123,26 @@ def answer(document: Representation, fields: Fields, cache_control: bytes) -> An
     if not accepted:
         return text(406, "This document cannot be sent in an encoding that the request accepts.", _VARY)
     chosen = accepted[0]
-    control = (b"cache-control", cache_control)
     if not _CONDITIONS.isdisjoint(fields):
         if not _DEMANDS.isdisjoint(fields) and fails(fields, chosen.etag, document.modified):
             return text(412, "The document is not the version that the request names.", _VARY)
         current = not_modified(fields, [variant.etag for variant in accepted], document.modified)
         if current is not None:
-            return Answer(304, (*next(v.brief for v in accepted if v.etag == current), control))
+            return next(v for v in accepted if v.etag == current).unchanged(cache_control)
         if b"range" in fields:
-            return _part(document, chosen, fields, control)
-    return Answer(200, (*chosen.headers, control), chosen.body)
+            return _part(document, chosen, fields, cache_control)
+    return chosen.whole(cache_control)
+
+
+def lines_of(headers: Iterable[Header]) -> bytes:
+    """`headers` as HTTP/1.1 writes them."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def absent(headers: Iterable[Header], others: Iterable[Header]) -> list[Header]:
+    """Those of `others`, named in lower case, that `headers` does not have."""
+    present = {name.lower() for name, _ in headers}
+    return [header for header in others if header[0] not in present]
 
 
 def known_versions(fields: Fields) -> list[str]:
@@ -151,15 +174,16 @@ def _fleeting(status: int, media_type: bytes, body: bytes, headers: Sequence[Hea
     )
 
 
-def _part(document: Representation, chosen: Variant, fields: Fields, control: Header) -> Answer:
+def _part(document: Representation, chosen: Variant, fields: Fields, cache_control: bytes) -> Answer:
     size = len(chosen.body)
     try:
         wanted = byte_range(fields, chosen.etag, document.last_modified, size)
     except Unsatisfiable:
         return text(416, "The range lies behind the end.", (b"content-range", f"bytes */{size}".encode()), _VARY)
     if wanted is None:
-        return Answer(200, (*chosen.headers, control), chosen.body)
+        return chosen.whole(cache_control)
     place = f"bytes {wanted.start}-{wanted.stop - 1}/{size}".encode()
     headers = [header for header in chosen.headers if header[0] != b"content-length"]
-    headers += [(b"content-length", str(len(wanted)).encode()), (b"content-range", place), control]
+    headers += [(b"content-length", str(len(wanted)).encode()), (b"content-range", place)]
+    headers.append((b"cache-control", cache_control))
     return Answer(206, headers, chosen.body[wanted.start : wanted.stop])

@@ -8,7 +8,8 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, Protocol, cast
+from functools import partial
+from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -35,7 +36,8 @@ from publisher.web import (
     times,
     unsubscribe,
 )
-from publisher.web.guard import Guard, PatientProtocol
+from publisher.web.connection import AtOnce, PatientProtocol, nothing_at_once
+from publisher.web.guard import Guard, everywhere
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
 from publisher.web.published import Published
@@ -57,9 +59,24 @@ Beside = Callable[[], AbstractAsyncContextManager[Upcoming | None]]
 """What lives as long as the server: the timetable."""
 
 
+class Front(NamedTuple):
+    """The ASGI application, and those of its answers that lie ready."""
+
+    asgi: ASGIApp
+    at_once: AtOnce
+
+
 def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     """The ASGI application: published files, leaving, preferences, health; with `beside` open while it runs."""
-    published = Published(app, hub.link_headers(app))
+    return make_front(app, beside).asgi
+
+
+def make_front(app: App, beside: Beside) -> Front:
+    """The same with what it can answer at once; nothing where each request is to be logged."""
+    base = urlsplit(app.settings.site.base_url)
+    prefix = base.path.rstrip("/")
+    https = base.scheme == "https"
+    published = Published(app, hub.link_headers(app), everywhere(https=https))
     runs = RunDesk(app)
 
     @asynccontextmanager
@@ -93,8 +110,6 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     site.router.routes.extend(private_feeds.routes(app, app.web_pages, on_demand))
     site.router.routes.extend(json_archives.routes(app, on_demand, published.missing))
     site.router.routes.extend(combined_feeds.routes(app, app.web_pages, on_demand, published.closed))
-    base = urlsplit(app.settings.site.base_url)
-    prefix = base.path.rstrip("/")
     site.router.routes.extend(mounted("admin", lambda: _admin(app, runs), prefix=prefix))
     site.router.routes.extend(mounted("api", lambda: _api(app, runs), prefix=prefix))
     site.mount("/", published.missing)
@@ -102,8 +117,9 @@ def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
     errors.handle(site, app.web_pages)
     documents = published.in_front_of(_below(site, prefix), prefix)
     web = app.settings.web
-    guard = Guard(documents, https=base.scheme == "https", prefix=prefix, logged=web.access_log)
-    return cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, guard), list(web.trusted_proxies)))
+    guard = Guard(documents, https=https, prefix=prefix, logged=web.access_log)
+    asgi = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, guard), list(web.trusted_proxies)))
+    return Front(asgi, nothing_at_once if web.access_log else documents.at_once)
 
 
 def _admin(app: App, runs: RunDesk) -> ASGIApp:
@@ -130,10 +146,11 @@ def _below(site: FastAPI, prefix: str) -> FastAPI:
 
 def run_server(app: App, beside: Beside, *, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM. Raises WebError when the address cannot be had."""
+    front = make_front(app, beside)
     config = uvicorn.Config(
-        make_asgi(app, beside),
+        front.asgi,
         log_level="warning",
-        http=PatientProtocol,
+        http=cast(Any, partial(PatientProtocol, at_once=front.at_once)),
         access_log=False,  # tokens in addresses stay out of logs; `Guard` writes one without them
         proxy_headers=False,  # done above, as web.trusted_proxies says
         server_header=False,

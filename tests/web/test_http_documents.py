@@ -59,6 +59,14 @@ def test_a_known_version_is_answered_304_with_the_same_headers_and_no_body(clien
         assert "content-length" not in short.headers
 
 
+def test_a_page_that_was_not_modified_keeps_its_policy(client: TestClient) -> None:
+    """A browser puts the headers of a 304 in the place of those it kept."""
+    full, _ = raw(client, "/")
+    short, _ = raw(client, "/", If_None_Match=full.headers["etag"])
+    assert "https:" in full.headers["content-security-policy"]
+    assert short.headers.get_list("content-security-policy") == full.headers.get_list("content-security-policy")
+
+
 def test_who_holds_another_coding_that_it_still_takes_holds_the_present_version(client: TestClient) -> None:
     plain, _ = raw(client, FEED)
     packed, _ = raw(client, FEED, Accept_Encoding="gzip")

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -112,7 +113,7 @@ def test_the_server_follows_the_timetable_it_runs_beside(app: App) -> None:
 # --- the files in memory ------------------------------------------------------------------------------------------
 
 
-def cache(root: Path, **more: int) -> FileCache:
+def cache(root: Path, **more: Any) -> FileCache:
     return FileCache(root, is_withdrawn=lambda _: False, extra_headers=lambda path: [(b"link", path.encode())], **more)
 
 
