@@ -13,6 +13,7 @@
     │   ├── StoreBusy               somebody else holds the lock; the same call may succeed later
     │   └── StoreOutdated           the schema is older or newer than this program
     ├── RunInProgress               another run holds the lock; `holder` says who
+    ├── NoWorker                    a run was asked of other machines, and none of them took it
     ├── PlanOutdated                what a plan was made of has changed since; `changed` says which parts
     ├── SiteError                   a document could not be written
     ├── BackupError                 a backup that cannot be written or read, is damaged, or none of ours
@@ -105,6 +106,10 @@ class RunInProgress(PublisherError):
     def __init__(self, holder: str) -> None:
         self.holder = holder
         super().__init__(f"another run is under way: {holder}")
+
+
+class NoWorker(PublisherError):
+    """A run was left to the workers, and none took it in time."""
 
 
 class PlanOutdated(PublisherError):

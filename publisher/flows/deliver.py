@@ -23,7 +23,7 @@ from publisher.config import DomainSettings, RelaySettings, SmtpSettings
 from publisher.errors import RelayUnavailable
 from publisher.flows.crossing import across, write_of
 from publisher.flows.gate import Gate
-from publisher.flows.ledger_desk import LedgerDesk, Progress, Rules
+from publisher.flows.ledger_desk import SENDING, LedgerDesk, Progress, Rules
 from publisher.flows.letters import Letters
 from publisher.flows.reports import DeliverReport
 from publisher.mail.backoff import DOUBT
@@ -96,16 +96,19 @@ async def deliver(
     progress: Progress,
     stop: asyncio.Event | None = None,
     tell: Tell = unheard,
+    helping: bool = False,
 ) -> DeliverReport:
-    """Send everything that is due now; tells what became of it. The caller holds the run's lock.
+    """Send everything that is due now; tells what became of it. The caller holds the run's lock, or is `helping` the
+    one who does, and is signed in among the helpers.
 
     A relay that cannot be used is told in the report's `problem`; its letters stay planned or deferred. `tell` hears
     of what is tried again meanwhile.
     """
-    opening = await across(_open, store, post, clock())
+    opening = await across(_join if helping else _open, store, post, clock())
     states: Mapping[DeliveryState, int] = {}
     sending = _Sending(store, post, clock=clock, opening=opening, tell=tell)
     if opening.total:
+        progress(SENDING, 0, opening.total)
         with store.held() as held:
             states = await sending.send(held, progress, stop)
     return DeliverReport(
@@ -265,12 +268,19 @@ def _open(store: Store, post: Post, now: datetime) -> _Opening:
     """Put right what a killed process left, give up what is too old, and count what is due."""
     too_old = now - timedelta(hours=post.smtp.give_up_hours)
     with store.write() as tx:
-        tx.deliveries.recover(now, now + DOUBT, force=True)
+        tx.deliveries.recover(now, now + DOUBT, force=not tx.helpers.any(now))
         tx.deliveries.expire(too_old, now)
         tx.deliveries.hold(too_old, now)
         tx.circuits.forget(now - FORGET)
         total = tx.deliveries.due(now, include_uncertain=post.resend)
         tx.deliveries.finish_issues(now, include_uncertain=post.resend)
+        return _Opening(total, tx.circuits.all(Kind.RELAY), tx.circuits.all(Kind.DOMAIN))
+
+
+def _join(store: Store, post: Post, now: datetime) -> _Opening:
+    """Look at what is due, and put nothing right: that is for the one who has the lock."""
+    with store.read() as tx:
+        total = tx.deliveries.due(now, include_uncertain=post.resend)
         return _Opening(total, tx.circuits.all(Kind.RELAY), tx.circuits.all(Kind.DOMAIN))
 
 

@@ -35,6 +35,7 @@ CHORES: tuple[tuple[str, Chore], ...] = (
     ("old runs", _old_runs),
     ("texts of old letters", _old_texts),
     ("old lines of the log", _old_log),
+    ("runs asked for long ago", lambda tx, _, now: tx.run_requests.forget(now - timedelta(days=1))),
     ("sign-ups that nobody confirmed", _unconfirmed),
     ("old tallies of sign-ups", lambda tx, _, now: forget_tallies(tx, now)),
     ("changes of address that nobody confirmed", lambda tx, _, now: tx.address_changes.forget(now)),

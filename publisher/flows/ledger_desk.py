@@ -34,6 +34,9 @@ from publisher.model import DeliveryState, Issue, SubscriberState
 from publisher.smtp.postman import Handed, Letter
 from publisher.store import FIRST, HeldStore, Job, Key, Kind, Outcome, Store, Transaction, Transactions
 
+SENDING = "sending letters"
+"""The step of a run that others may help with."""
+
 CLAIM = timedelta(minutes=15)
 """How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
 
@@ -375,7 +378,7 @@ class LedgerDesk:
                 self.states[DeliveryState.DEFERRED] += len(tray.put_off)
             self._done_letters += len(tray.outcomes) + len(tray.put_off)
             # who is told may stop what would follow
-            self._progress("sending letters", self._done_letters, max(self._total, self._done_letters))
+            self._progress(SENDING, self._done_letters, max(self._total, self._done_letters))
         self._out.difference_update(job.key for job in tray.late)
         for job, future in tray.claims:
             if job.key in ours:

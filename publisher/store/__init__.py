@@ -25,6 +25,7 @@ from publisher.store.migrations import Step
 from publisher.store.operators import Operator, Session
 from publisher.store.overview import TopicMonth, TopicReaders, Trouble
 from publisher.store.rates import Grant
+from publisher.store.run_requests import RunAnswer, RunRequest
 from publisher.store.schema import HEAD as SCHEMA
 from publisher.store.service_letters import ServiceLetter
 from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEvent
@@ -55,6 +56,8 @@ __all__ = [
     "Ping",
     "Push",
     "Rendering",
+    "RunAnswer",
+    "RunRequest",
     "ServiceLetter",
     "Session",
     "Step",

@@ -28,6 +28,7 @@ from publisher.store.feeds import Feeds
 from publisher.store.filings import Filings
 from publisher.store.gate import Gate
 from publisher.store.hand_over import Job, Outcome
+from publisher.store.helpers import Helpers
 from publisher.store.hub import Hub
 from publisher.store.issues import Issues
 from publisher.store.jobs import Jobs
@@ -38,6 +39,7 @@ from publisher.store.operators import Operators
 from publisher.store.overview import Overview
 from publisher.store.rates import Rates
 from publisher.store.renames import Renames
+from publisher.store.run_requests import RunRequests
 from publisher.store.runs import Runs
 from publisher.store.schema import HEAD
 from publisher.store.service_letters import ServiceLetters
@@ -74,6 +76,8 @@ class Transaction:
     rates: Rates
     circuits: Circuits
     runs: Runs
+    run_requests: RunRequests
+    helpers: Helpers
     jobs: Jobs
     timetables: Timetables
     hub: Hub
@@ -185,6 +189,11 @@ class Store:
             finally:
                 undo.rollback()
 
+    @property
+    def is_one_file(self) -> bool:
+        """SQLite: whoever works on it has to be on the machine where the file is."""
+        return self._engine.dialect.name == "sqlite"
+
     def is_new(self) -> bool:
         """Whether there is no table yet, so that `upgrade` is all it needs."""
         with engines.translated(), self._reader.begin() as connection:
@@ -268,6 +277,8 @@ class Store:
             rates=Rates(connection),
             circuits=Circuits(connection),
             runs=Runs(connection),
+            run_requests=RunRequests(connection),
+            helpers=Helpers(connection),
             jobs=Jobs(connection),
             timetables=Timetables(connection),
             hub=Hub(connection),

@@ -20,7 +20,7 @@ from publisher.mail.bounces import BounceKind
 from publisher.model import DeliveryState, DepartureState, Frequency, IssueState, RunState, RunTrigger, SubscriberState
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration: what the schema of an opened database must be."""
 
 metadata = sa.MetaData(
@@ -386,6 +386,29 @@ jobs = Table(
     Column("outcome", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("next", UtcTime),
+)
+
+run_requests = Table(
+    "run_requests",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("asked", UtcTime, nullable=False),
+    Column("trigger", Word(RunTrigger), nullable=False),
+    Column("forced", Text, nullable=False),
+    Column("digests", sa.Boolean, nullable=False),
+    Column("rebuild", sa.Boolean, nullable=False),
+    Column("taken", UtcTime),
+    Column("run_id", Number),
+    Column("busy", sa.Boolean, nullable=False),
+    Column("problem", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+helpers = Table(
+    "helpers",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("until", UtcTime, nullable=False),
 )
 
 timetables = Table(

@@ -1,21 +1,33 @@
-"""Runs that are started over the web: one at a time, in the server's own loop, with their progress. Floor: `web`."""
+"""Runs that are started over the web: in the server's own loop, or by a worker that is asked. Floor: `web`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
 from publisher.app import App
-from publisher.errors import PublisherError
+from publisher.errors import NoWorker, PublisherError, RunInProgress
+from publisher.flows.crossing import across
 from publisher.flows.run import Order, publish
 from publisher.model import Run
+from publisher.store import RunAnswer
 
 SHUTDOWN_S = 10
 """After a signal the letters in hand are finished and recorded within this time."""
+
+TAKEN_WITHIN_S = 10.0
+"""A worker that is there takes what it is asked within this time."""
+
+BEGUN_WITHIN_S = 40.0
+"""Before it begins, it may have to watch for a while whether the last run still lives."""
+
+LOOK_S = 0.2
+"""So often the answer is looked for."""
 
 log = structlog.get_logger("publisher.serve")
 
@@ -78,3 +90,52 @@ class RunDesk:
         finally:
             if begun.done() and begun.exception() is None:
                 self._progress.pop(begun.result().id, None)
+
+
+class RunRequestDesk(RunDesk):
+    """Asks a worker for the run: `publisher serve --web-only` does none itself."""
+
+    async def start(self, order: Order) -> Run:
+        """As above; raises NoWorker when nobody takes the request, and what the worker says when it begins none."""
+        number = await across(self._ask, order)
+        answer = await self._within(TAKEN_WITHIN_S, number, lambda answer: answer.taken)
+        if not answer.taken and await across(self._withdraw, number):
+            raise NoWorker("no worker took the run: start `publisher worker` on a machine of this database")
+        answer = await self._within(BEGUN_WITHIN_S, number, lambda answer: answer.is_there)
+        if answer.run_id is not None:
+            return await across(self._run_of, answer.run_id)
+        if answer.busy:
+            raise RunInProgress(answer.problem)
+        raise NoWorker(
+            answer.problem or "the worker that took the run has not begun it; `publisher runs list` may tell"
+        )
+
+    async def _within(self, seconds: float, number: int, done: Callable[[RunAnswer], bool]) -> RunAnswer:
+        end = time.monotonic() + seconds
+        while True:
+            answer = await across(self._answer, number)
+            if done(answer) or time.monotonic() >= end or self._stop.is_set():
+                return answer
+            await asyncio.sleep(LOOK_S)
+
+    def _ask(self, order: Order) -> int:
+        with self._app.store.write() as tx:
+            return tx.run_requests.ask(
+                order.trigger,
+                forced=order.forced,
+                digests=order.digests,
+                rebuild=order.rebuild,
+                now=self._app.clock(),
+            )
+
+    def _answer(self, number: int) -> RunAnswer:
+        with self._app.store.read() as tx:
+            return tx.run_requests.answer(number)
+
+    def _withdraw(self, number: int) -> bool:
+        with self._app.store.write() as tx:
+            return tx.run_requests.withdraw(number)
+
+    def _run_of(self, run_id: int) -> Run:
+        with self._app.store.read() as tx:
+            return tx.runs.get(run_id)

@@ -41,7 +41,7 @@ from publisher.web.guard import Guard, everywhere
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
 from publisher.web.published import Published
-from publisher.web.run_desk import RunDesk
+from publisher.web.run_desk import RunDesk, RunRequestDesk
 
 SHUTDOWN_S = 10
 """After a signal, requests in hand are finished within this time."""
@@ -66,22 +66,26 @@ class Front(NamedTuple):
     at_once: AtOnce
 
 
-def make_asgi(app: App, beside: Beside = nullcontext) -> ASGIApp:
-    """The ASGI application: published files, leaving, preferences, health; with `beside` open while it runs."""
-    return make_front(app, beside).asgi
+def make_asgi(app: App, beside: Beside = nullcontext, *, only_answers: bool = False) -> ASGIApp:
+    """The ASGI application: published files, leaving, preferences, health; with `beside` open while it runs.
+
+    `only_answers`: runs are left to workers, and so are letters.
+    """
+    return make_front(app, beside, only_answers=only_answers).asgi
 
 
-def make_front(app: App, beside: Beside) -> Front:
+def make_front(app: App, beside: Beside, *, only_answers: bool = False) -> Front:
     """The same with what it can answer at once; nothing where each request is to be logged."""
     base = urlsplit(app.settings.site.base_url)
     prefix = base.path.rstrip("/")
     https = base.scheme == "https"
     published = Published(app, hub.link_headers(app), everywhere(https=https))
-    runs = RunDesk(app)
+    runs = RunRequestDesk(app) if only_answers else RunDesk(app)
+    mail = nullcontext if only_answers else app.mail_room.running
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with runs.open(), beside() as timetable, hub.running(app), app.mail_room.running():
+        async with runs.open(), beside() as timetable, hub.running(app), mail():
             if timetable is not None:
                 published.freshness.follow(timetable.next_run)
             yield
@@ -144,9 +148,9 @@ def _below(site: FastAPI, prefix: str) -> FastAPI:
     return outer
 
 
-def run_server(app: App, beside: Beside, *, host: str, port: int) -> None:
+def run_server(app: App, beside: Beside, *, host: str, port: int, only_answers: bool = False) -> None:
     """Serve until SIGINT or SIGTERM. Raises WebError when the address cannot be had."""
-    front = make_front(app, beside)
+    front = make_front(app, beside, only_answers=only_answers)
     config = uvicorn.Config(
         front.asgi,
         log_level="warning",

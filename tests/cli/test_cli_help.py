@@ -94,7 +94,7 @@ TOO_LATE = {"issues pause", "issues resume", "issues cancel", "issues approve", 
 def test_the_examples_work_as_written(new_site: Any, publisher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(typer, "launch", opened.append)
-    waits = {"serve"}  # until somebody stops it
+    waits = {"serve", "worker"}  # until somebody stops them
     late = [path for path in COMMANDS if path.split()[0] in {"issues", "runs", "feeds"}]
     last = [path for path in COMMANDS if path.split()[-1] == "remove"]
     first = ["init", "db upgrade", "import", "subscribers add"]
