@@ -10,6 +10,7 @@ from publisher.digest.choose import choose
 from publisher.digest.render import PREFERENCES, RECIPIENT, UNSUBSCRIBE, RenderedEdition
 from publisher.errors import NotFound, PublisherError
 from publisher.flows.compose import fresh_filings, starting_watermark
+from publisher.flows.crossing import across
 from publisher.flows.run import Parts
 from publisher.model import ALL, Edition, Frequency, Issue, IssueState
 from publisher.readers.address import checked_address
@@ -61,6 +62,7 @@ def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> 
     )
 
 
+<<<<<<< HEAD
 def measured(parts: Parts, frequency: Frequency) -> Measured:
     """For a reader of everything. Raises as `preview` does."""
     draft = _draft(parts, frequency, None)
@@ -70,13 +72,22 @@ def measured(parts: Parts, frequency: Frequency) -> Measured:
 
 async def send_test(parts: Parts, frequency: Frequency, to: str) -> str:
     """Send the preview (as `to` would get it, if `to` is a reader) to one address; gives the relay's answer.
+=======
+async def send_test(parts: Parts, frequency: Frequency, to: str, *, email: str | None = None) -> str:
+    """Send the preview for the reader `email` (without one: as `to` would get it, if `to` is a reader) to one address;
+    gives the relay's answer. Raises as `preview`, and UsageError for what is no address.
+>>>>>>> d39ee95 (Send the previewed letter as a test from the operator's pages; mend what a walk through all pages showed)
 
     Nobody's place moves, and the links of the letter lead to the site, not to anybody's subscription.
     """
     address = checked_address(to)
-    with parts.store.read() as tx:
-        reader = tx.subscribers.find(address)
-    draft = _draft(parts, frequency, address if reader else None)
+
+    def drafted() -> _Draft:
+        with parts.store.read() as tx:
+            reader = email or (address if tx.subscribers.find(address) else None)
+        return _draft(parts, frequency, reader)
+
+    draft = await across(drafted)
     rendered = replace(draft.rendered, subject=f"[test] {draft.rendered.subject}")
     letters = parts.post.letters
     form = letters.form(draft.issue, draft.edition, rendered)

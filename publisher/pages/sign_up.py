@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from publisher.links import INDEX, SUBSCRIBE
+from publisher.links import SUBSCRIBE
 from publisher.model import ALL, Frequency
 from publisher.pages.web import WebPages
 
@@ -60,10 +60,7 @@ class SignUpPages(WebPages):
 
     def confirmed_already(self) -> bytes:
         text = "This link was used before, and your address is confirmed. There is nothing more to do."
-        return self.message(
-            "Already confirmed", [text, "To change or end the digest, use the links in each letter."],
-            link=("To the articles", self._to(INDEX)),
-        )  # fmt: skip
+        return self.message("Already confirmed", [text, "To change or end the digest, use the links in each letter."])
 
     def not_me(self) -> bytes:
         """Asks whether nobody may write to the address any more."""

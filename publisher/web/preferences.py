@@ -100,7 +100,7 @@ def routes(app: App, pages: WebPages) -> list[Route]:
     async def delete(request: Request) -> Response:
         reader_id = _reader(app, request)
         await run_in_threadpool(forget, app.store, app.signer, reader_id, now=app.clock())
-        return page(pages.message("You are deleted", _DELETED))
+        return page(pages.message("All is deleted", _DELETED))
 
     def guarded(answer: Answer) -> Answer:
         async def endpoint(request: Request) -> Response:

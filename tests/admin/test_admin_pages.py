@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import email
 from collections.abc import Mapping
+from email import policy
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from publisher.app import App
 from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import find_subscriber
 from publisher.model import Frequency, IssueState, SubscriberState
+from publisher.tokens import PREFERENCES
 
 WASTE = {
     "title": "Waste in ports",
@@ -167,7 +170,7 @@ def test_a_reader_is_added_by_letter_or_at_once_when_vouched_for(operator: TestC
     asked = send(operator, "readers/add", {"email": "bob@customs.example", "frequency": "daily"})
     assert asked.headers["location"].endswith("done=asked")
     at_once = {"email": "carol@customs.example", "vouched": "yes", "topics": ["environment"], "frequency": "monthly"}
-    assert send(operator, "readers/add", at_once).headers["location"].endswith("done=added")
+    assert send(operator, "readers/add", at_once).headers["location"].endswith("done=vouched")
     with app.store.read() as tx:
         carol = find_subscriber(tx, "carol@customs.example")
     assert (carol.state, carol.topics) == (SubscriberState.ACTIVE, ("environment",))
@@ -218,6 +221,23 @@ def test_the_next_letter_is_shown_in_a_frame_that_can_do_nothing(
     assert "script-src" not in letter.headers["content-security-policy"]
     assert "<iframe" in page.text
     assert " sandbox>" in page.text
+
+
+def test_what_the_preview_shows_is_sent_to_one_address_as_a_test(
+    operator: TestClient, app: App, published: None
+) -> None:
+    send(operator, "articles/new", WASTE)
+    before = set(app.post.outbox_path.glob("*.eml"))
+    sent = send(operator, "preview?frequency=weekly&reader=1", {"to": "editor@customs.example"})
+    assert (sent.status_code, sent.headers["location"].partition("?")[0]) == (303, "/admin/preview")
+    (path,) = set(app.post.outbox_path.glob("*.eml")) - before
+    letter = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+    assert (letter["To"], str(letter["Subject"])[:21]) == ("editor@customs.example", "[test] Waste in ports")
+    bodies = [part.get_content() for part in letter.iter_parts()]  # type: ignore[attr-defined]
+    assert not [body for body in bodies if app.signer.token(PREFERENCES, 1) in body]
+    assert log(app)[0][1:] == ("test letter sent", "weekly digest")
+    for address, reader, status in (("nobody", "1", 422), ("editor@customs.example", "99", 404)):
+        assert send(operator, f"preview?frequency=weekly&reader={reader}", {"to": address}).status_code == status
 
 
 def test_a_token_is_made_shown_once_and_revoked(operator: TestClient, app: App) -> None:

@@ -30,6 +30,7 @@ from publisher.web.throttle import Throttle
 log = structlog.get_logger("publisher.admin")
 
 MAX_BODY = 1024 * 1024  # bytes of a form: an article with room to spare
+_ELSEWHERE = "It may have moved; the overview leads to all pages."
 _TITLES: Mapping[int, str] = {
     403: "This was not asked from our own page",
     404: "There is no such page",
@@ -76,7 +77,8 @@ def _refused(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
         if not isinstance(error, HTTPException):
             raise error
         title = _TITLES.get(error.status_code, "This cannot be done")
-        response = desk.pages.message(title, error.detail, status=error.status_code)
+        said = _ELSEWHERE if error.detail == "Not Found" else error.detail  # the router's own words
+        response = desk.pages.message(title, said, status=error.status_code)
         for name, value in (error.headers or {}).items():
             response.headers[name] = value
         return response

@@ -101,7 +101,9 @@ class Visit:
 
 
 DONE = {
-    "added": "Added.",
+    "added": "Added. The next run publishes it.",
+    "vouched": "Added. The next issue is their first.",
+    "tested": "The test letter is on its way. Nobody else gets it, and nothing is recorded as sent.",
     "asked": "A letter asks them to confirm. They are a reader when they have.",
     "changed": "Changed.",
     "corrected": "Corrected. The next run publishes it.",

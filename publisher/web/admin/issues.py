@@ -12,7 +12,7 @@ from starlette.routing import Route
 from publisher.app import App
 from publisher.errors import NotFound, PublisherError, UsageError
 from publisher.flows import approval, issue_desk
-from publisher.flows.preview import Preview, preview
+from publisher.flows.preview import Preview, preview, send_test
 from publisher.model import DeliveryState, Frequency
 from publisher.web.admin.dashboard import STATES, balances
 from publisher.web.admin.desk import Desk, Visit, guarded
@@ -58,13 +58,14 @@ def routes(desk: Desk) -> list[Route]:
         await visit.note(f"issue: {word}", name, detail)
         return visit.to(f"issues/{name}", done=word)
 
-    async def ask_preview(visit: Visit) -> Response:
+    async def ask_preview(visit: Visit, *, problem: str = "") -> Response:
         frequency, reader = _frequency(visit), number_of(visit.asked("reader"))
         values: dict[str, Any] = {
             "frequency": frequency,
             "frequencies": tuple(Frequency),
             "reader": reader,
             "nothing": "",
+            "problem": problem,
         }
         try:
             values["letter"] = await run_in_threadpool(_preview, app, frequency, reader)
@@ -72,7 +73,20 @@ def routes(desk: Desk) -> list[Route]:
             raise
         except PublisherError as error:
             values |= {"letter": None, "nothing": str(error)}
-        return visit.page("preview", "The next letter", values, here="preview")
+        return visit.page("preview", "The next letter", values, here="preview", status=422 if problem else 200)
+
+    async def send_preview(visit: Visit) -> Response:
+        """Send what the page shows to an address of the operator's choice."""
+        frequency, reader = _frequency(visit), number_of(visit.asked("reader"))
+        try:
+            email = await run_in_threadpool(_address, app, reader) if reader else None
+            await send_test(app.parts, frequency, visit.field("to"), email=email)
+        except NotFound:
+            raise
+        except PublisherError as error:
+            return await ask_preview(visit, problem=str(error))
+        await visit.note("test letter sent", f"{frequency} digest", f"as reader {reader} gets it" if reader else "")
+        return visit.to("preview", frequency=frequency, reader=reader or "", done="tested")
 
     async def letter(visit: Visit) -> Response:
         shown = await run_in_threadpool(_preview, app, _frequency(visit), number_of(visit.asked("reader")))
@@ -84,6 +98,7 @@ def routes(desk: Desk) -> list[Route]:
         guarded(desk, "/issues/{name}", show),
         guarded(desk, "/issues/{name}", act, methods=["POST"]),
         guarded(desk, "/preview", ask_preview),
+        guarded(desk, "/preview", send_preview, methods=["POST"]),
         guarded(desk, "/preview/letter", letter),
     ]
 
@@ -141,8 +156,9 @@ def _frequency(visit: Visit) -> Frequency:
 
 
 def _preview(app: App, frequency: Frequency, reader: int | None) -> Preview:
-    if reader is None:
-        return preview(app.parts, frequency)
+    return preview(app.parts, frequency, email=None if reader is None else _address(app, reader))
+
+
+def _address(app: App, reader: int) -> str:
     with app.store.read() as tx:
-        found = tx.subscribers.get(reader)
-    return preview(app.parts, frequency, email=found.email)
+        return tx.subscribers.get(reader).email

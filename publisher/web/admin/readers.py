@@ -58,7 +58,7 @@ def routes(desk: Desk) -> list[Route]:
             number = await _add(app, visit)
         except UsageError as error:
             return await listed(visit, problem=str(error))
-        return visit.to(f"readers/{number}", done="added") if number else visit.to("readers", done="asked")
+        return visit.to(f"readers/{number}", done="vouched") if number else visit.to("readers", done="asked")
 
     async def show(visit: Visit) -> Response:
         return await _page(app, visit)
