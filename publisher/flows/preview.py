@@ -62,7 +62,6 @@ def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> 
     )
 
 
-<<<<<<< HEAD
 def measured(parts: Parts, frequency: Frequency) -> Measured:
     """For a reader of everything. Raises as `preview` does."""
     draft = _draft(parts, frequency, None)
@@ -70,13 +69,9 @@ def measured(parts: Parts, frequency: Frequency) -> Measured:
     return Measured(whole, len(draft.rendered.html.encode()), draft.sources)
 
 
-async def send_test(parts: Parts, frequency: Frequency, to: str) -> str:
-    """Send the preview (as `to` would get it, if `to` is a reader) to one address; gives the relay's answer.
-=======
 async def send_test(parts: Parts, frequency: Frequency, to: str, *, email: str | None = None) -> str:
     """Send the preview for the reader `email` (without one: as `to` would get it, if `to` is a reader) to one address;
     gives the relay's answer. Raises as `preview`, and UsageError for what is no address.
->>>>>>> d39ee95 (Send the previewed letter as a test from the operator's pages; mend what a walk through all pages showed)
 
     Nobody's place moves, and the links of the letter lead to the site, not to anybody's subscription.
     """
