@@ -99,7 +99,7 @@ def _waiting(letters: int, outlook: Record) -> str:
 def _held_back(outlook: Record) -> Iterator[tuple[str, str]]:
     """Each relay and domain that letters wait for, and why."""
     for relay in outlook.get("relays", ()):
-        used = [_limit(limit) for limit in relay["limits"] if limit["used"] >= limit["letters"]]
+        used = [_limit(limit) for limit in relay["limits"] if limit["used"] >= limit["letters"] - limit.get("kept", 0)]
         if relay["open_until"]:
             yield "relay", f"{relay['name']}: out until {_time(relay['open_until'])}"
         elif relay["begins"]:

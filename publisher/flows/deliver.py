@@ -35,8 +35,10 @@ from publisher.smtp.postman import deliver_all
 from publisher.store import HeldStore, Kind, Store
 
 if TYPE_CHECKING:
+    from publisher.flows.crossing import Write
     from publisher.flows.meter import Meter
     from publisher.flows.outlook import Outlook
+    from publisher.mail.rates import Allowed
 
 __all__ = ["DOUBT", "Post", "Tell", "deliver", "letters_due", "look_ahead", "unheard"]
 
@@ -225,13 +227,9 @@ class _Sending:
         )
 
     def _relay_meter(self, held: HeldStore, relay: RelaySettings) -> Meter | None:
-        from publisher.flows.meter import Meter  # noqa: PLC0415  (late, as above)
-        from publisher.flows.outlook import allowed_by  # noqa: PLC0415
+        from publisher.flows.outlook import allowed_by  # noqa: PLC0415  (late, as above)
 
-        if not _is_limited(relay):
-            return None
-        instant = _instant(self.clock)
-        return Meter(f"relay/{relay.name}", allowed_by(relay), write=write_of(self.store, held), instant=instant)
+        return meter_of(relay, allowed_by(relay).for_digests, write_of(self.store, held), self.clock)
 
     def _domain_meter(self, held: HeldStore, cap: DomainSettings, domain: str) -> Meter:
         from publisher.flows.meter import Meter  # noqa: PLC0415  (late, as above)
@@ -239,6 +237,15 @@ class _Sending:
 
         instant = _instant(self.clock)
         return Meter(f"domain/{domain}", allowed_at(cap), write=write_of(self.store, held), instant=instant)
+
+
+def meter_of(relay: RelaySettings, allowed: Allowed, write: Write, clock: Clock) -> Meter | None:
+    """What meters the letters over `relay`; None where it has no limits."""
+    from publisher.flows.meter import Meter  # noqa: PLC0415  (late: few sites have limits)
+
+    if not _is_limited(relay):
+        return None
+    return Meter(f"relay/{relay.name}", allowed, write=write, instant=_instant(clock))
 
 
 def _instant(clock: Clock) -> Callable[[], float]:

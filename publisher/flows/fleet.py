@@ -14,7 +14,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from publisher.clock import Clock
 from publisher.config import RelaySettings
@@ -340,9 +340,7 @@ class Fleet:
         now: datetime = self._clock()
         for carrier in self._carriers:
             if carrier.circuit.is_open(now):
-                known = carrier.circuit
-                openings = max(known.openings - 1, 0)  # before its time: to fail now says nothing new
-                carrier.circuit = Circuit(known.failures, openings, now - timedelta(seconds=1), known.reason)
+                carrier.circuit = carrier.circuit.early(now)
         self._changed.set()
 
 

@@ -6,24 +6,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from publisher.config import ANY_DOMAIN, DomainSettings, RelaySettings
 from publisher.mail.circuit import CLOSED, Circuit
-from publisher.mail.rates import Allowed, Used, completion, free_at
+from publisher.mail.rates import RESERVE, SECOND, Allowed, Used, completion, free_at
 from publisher.model import IssueState
 from publisher.store import Kind, Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class LimitUse:
-    """A limit: `letters` in any `seconds`, and how many of them are `used`."""
+    """A limit: `letters` in any `seconds`, and how many of them are `used`. `kept` of them are for service letters."""
 
     letters: int
     seconds: int
     used: int
+    kept: int = 0
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether digests wait for it."""
+        return self.used >= self.letters - self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class RelayOutlook:
             return f"out: {self.reason}"
         if self.begins:
             return "its warm-up has not begun"
-        return "at its limit" if any(limit.used >= limit.letters for limit in self.limits) else ""
+        return "at its limit" if any(limit.is_reached for limit in self.limits) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,11 @@ def outlook(
     if due > behind:
         times = [min((relay.goes_on for relay in found), default=now)]
     goes_on = max(now, min(times)) if waiting and times else None
-    ends = [completion(waiting, [(allowed_by(relay), used[relay.name]) for relay in relays], now)] if relays else []
+    ends = (
+        [completion(waiting, [(allowed_by(relay).for_digests, used[relay.name]) for relay in relays], now)]
+        if relays
+        else []
+    )
     if waiting:
         ends += [_done_at(tx, cap, now) for cap in domains if cap.has_rate and cap.domain != ANY_DOMAIN]
     done_by = max((moment for moment in ends if moment is not None), default=None)
@@ -168,12 +178,12 @@ def _relay(relay: RelaySettings, circuit: Circuit, used: Used, now: datetime) ->
     allowed = allowed_by(relay)
     is_open = circuit.is_open(now)
     begins = allowed.begins if allowed.begins and now < allowed.begins else None
-    times = [circuit.until if is_open else None, begins, free_at(allowed, used, now)]
+    times = [circuit.until if is_open else None, begins, free_at(allowed.for_digests, used, now)]
     return RelayOutlook(
         name=relay.name,
         address=f"{relay.host}:{relay.port}",
         weight=relay.weight,
-        limits=_used(allowed, used, now),
+        limits=_used(allowed, used, now, keeping=True),
         failures=circuit.failures,
         open_until=circuit.until if is_open else None,
         reason=circuit.reason if is_open else "",
@@ -207,16 +217,21 @@ def _done_at(tx: Transaction, cap: DomainSettings, now: datetime) -> datetime | 
     return completion(tx.deliveries.waiting_at(cap.domain), [(allowed_at(cap), used)], now)
 
 
-def _used(allowed: Allowed, used: Mapping[int, Any], now: datetime) -> tuple[LimitUse, ...]:
+def _used(allowed: Allowed, used: Mapping[int, Any], now: datetime, *, keeping: bool = False) -> tuple[LimitUse, ...]:
     limits = allowed.on(now.astimezone(UTC).date())
     return tuple(
-        LimitUse(limit.letters, limit.interval // 1000, sum(letters for _, letters in used.get(limit.interval, ())))
+        LimitUse(
+            limit.letters,
+            limit.interval // 1000,
+            sum(letters for _, letters in used.get(limit.interval, ())),
+            limit.letters // RESERVE if keeping and limit.interval > SECOND else 0,
+        )
         for limit in limits or ()
     )
 
 
 def _limits(limits: Collection[LimitUse]) -> list[dict[str, int]]:
-    return [{"letters": limit.letters, "seconds": limit.seconds, "used": limit.used} for limit in limits]
+    return [asdict(limit) for limit in limits]
 
 
 def _moment(moment: datetime | None) -> str | None:

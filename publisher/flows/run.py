@@ -149,17 +149,17 @@ async def deliver_only(
 
 
 async def _deliver(parts: Parts, record: _Record, tell: Tell) -> DeliverReport:
-    """Digests, then what the mail room has: `publisher serve` does that by itself, others have it done here."""
+    """What the mail room has, for somebody waits for it, then digests: `publisher serve` does the first by itself,
+    others have it done here."""
+    problem, service = "", {}
+    try:
+        service = dict(await parts.mail_room.work_off(record.stop))
+    except RelayUnavailable as error:
+        problem = str(error)
     delivery = await deliver(
         parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop, tell=tell
     )
-    if delivery.problem:
-        return delivery
-    try:
-        service = await parts.mail_room.work_off(record.stop)
-    except RelayUnavailable as error:
-        return replace(delivery, problem=str(error))
-    return replace(delivery, service=dict(service))
+    return replace(delivery, problem=delivery.problem or problem, service=service)
 
 
 def plan(parts: Parts, order: Order) -> RunReport:

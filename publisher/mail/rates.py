@@ -6,12 +6,15 @@ A limit holds in any stretch of its length, not from the full hour on: what prov
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 """The intervals of limits, in milliseconds."""
+
+RESERVE = 50
+"""One letter in so many of an hour's and a day's limit is kept for service letters: digests leave it alone."""
 
 _HORIZON = 3650 * DAY
 """Beyond this a time of completion means nothing."""
@@ -70,6 +73,16 @@ class Allowed:
         return limits(self.per_second, self.per_hour, per_day)
 
     @property
+    def for_digests(self) -> Allowed:
+        """The same without what is kept for service letters."""
+        return replace(
+            self,
+            per_hour=_less(self.per_hour),
+            per_day=_less(self.per_day),
+            warm_up=tuple(_less(letters) for letters in self.warm_up),
+        )
+
+    @property
     def begins(self) -> datetime | None:
         """When it may carry its first letter."""
         start = self.warm_up_from
@@ -82,6 +95,10 @@ class Allowed:
 
 Used = Mapping[int, Sequence[tuple[int, int]]]
 """Interval -> (moment in milliseconds since 1970, letters): what counts against the limits of that length."""
+
+
+def _less(letters: int) -> int:
+    return letters - letters // RESERVE
 
 
 def completion(letters: int, carriers: Sequence[tuple[Allowed, Used]], now: datetime) -> datetime | None:

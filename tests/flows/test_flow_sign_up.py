@@ -434,7 +434,7 @@ def test_letters_wait_for_a_relay_that_is_away(sqlite_url: str, tmp_path: Path, 
 async def _without_pauses(*args: object, **more: object) -> None:
     from publisher.smtp.postman import deliver_all
 
-    await deliver_all(*args, **more, pauses_s=(0.0,))  # type: ignore[arg-type]
+    await deliver_all(*args, **{**more, "pauses_s": (0.0,)})  # type: ignore[arg-type]
 
 
 def test_what_nobody_confirmed_is_deleted_after_a_week_and_the_rest_stays(app: App, clock: Clock) -> None:
