@@ -41,6 +41,7 @@ def recording_relay() -> Iterator[HostileRelay]:
     ready, done = threading.Event(), threading.Event()
 
     async def serve() -> None:
+        relay.loop = asyncio.get_running_loop()
         async with hostile_relay(relay):
             ready.set()
             await asyncio.to_thread(done.wait)
@@ -53,6 +54,24 @@ def recording_relay() -> Iterator[HostileRelay]:
     finally:
         done.set()
         thread.join(10)
+
+
+@contextmanager
+def frozen(relay: HostileRelay) -> Iterator[None]:
+    """Nobody is at home at the relay while the block lasts: its port takes what comes, as a stopped process' does."""
+    assert relay.loop is not None
+    still, thaw = threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        still.set()
+        thaw.wait(120)
+
+    relay.loop.call_soon_threadsafe(stand_still)
+    assert still.wait(10)
+    try:
+        yield
+    finally:
+        thaw.set()
 
 
 @dataclass
@@ -85,7 +104,7 @@ class Sending:
             self.said = rest
             word, _, rest = self.forker.stdout.readline().strip().partition(" ")
         assert word == "ended"
-        self._look(int(rest))
+        self.look(int(rest))
         return int(rest)
 
     def kill_at(self, point: str, nth: int) -> bool:
@@ -140,7 +159,7 @@ class Sending:
         self.in_doubt.clear()
         self.stops = 0
 
-    def _look(self, status: int) -> None:
+    def look(self, status: int) -> None:
         """What is known of each letter must be true at every moment that a sender can end at."""
         assert status in {0, -signal.SIGKILL} or self.said, "killed, at its end, or with a word about why not"
         rows = self.rows()

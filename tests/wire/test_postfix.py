@@ -96,6 +96,7 @@ def test_letters_reach_mailboxes_and_real_notices_end_dead_addresses(house: Hous
     house.check_sums()
 
 
+@pytest.mark.slow
 def test_a_postfix_that_knows_who_is_unknown_says_so_at_once(house: House, server: Postfix) -> None:
     server.set("smtpd_reject_unlisted_recipient", "yes")
     try:
@@ -113,6 +114,7 @@ def test_a_postfix_that_knows_who_is_unknown_says_so_at_once(house: House, serve
     assert all(len(server.letters(address)) == 1 for address in READERS)
 
 
+@pytest.mark.slow
 def test_what_waits_in_the_queue_of_a_postfix_that_was_stopped_is_not_sent_again(house: House, server: Postfix) -> None:
     server.set("defer_transports", "virtual")
     try:
