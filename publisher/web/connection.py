@@ -73,7 +73,10 @@ class PatientProtocol(HttpToolsProtocol):
         state = self.server_state
         state.total_requests += 1
         head = STATUS_LINE[answer.status] + lines_of(state.default_headers) + answer.lines + b"\r\n"
-        self.transport.writelines((head, answer.body))
+        if answer.body:
+            self.transport.writelines((head, answer.body))
+        else:
+            self.transport.write(head)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
