@@ -86,6 +86,7 @@ SECTIONS = {
     "outbox": "Where letters are kept when no relay is set.",
     "backup": "Copies of the database; [operating.md](operating.md) says what is in them, and how one is put back.",
     "web": "`publisher serve`.",
+    "log": "Lines on standard error; [operating.md](operating.md) says what is in them.",
     "websub": "Feeds that are pushed to readers instead of polled by them.",
 }
 SOURCE = "The places that every run reads. One `[[source]]` block each; the variable list does not cover them."

@@ -44,8 +44,11 @@ def opened(config: Path, *, upgrade: bool = False) -> Iterator[App]:
     """The house built from `config`; with `upgrade` its database is brought up to date."""
     from publisher.app import build
     from publisher.config import load
+    from publisher.logs import choose
 
-    app = build(load(config), upgrade=upgrade)
+    settings = load(config)
+    choose(format=settings.log.format, level=settings.log.level)
+    app = build(settings, upgrade=upgrade)
     try:
         yield app
     except ConfigError as error:  # a rule, compiled at its first use, knows its key but not the name of the file

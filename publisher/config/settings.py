@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
@@ -205,7 +205,15 @@ class WebSettings(Section):
     trusted_proxies: Networks = Field(
         ("127.0.0.1", "::1"), description="whose X-Forwarded-For and -Proto count: addresses, or networks"
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="who says it (Bearer) may read /metrics; empty: this machine only"
+    )
     access_log: bool = Field(False, description="true: a line for each request, without the secrets in its address")
+
+
+class LogSettings(Section):
+    format: Literal["auto", "json", "human"] = Field("auto", description="auto: human on a terminal, else JSON lines")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="lines below it are not written")
 
 
 class WebSubSettings(Section):
@@ -253,6 +261,7 @@ class Settings(Section):
     outbox: OutboxSettings = OutboxSettings()
     backup: BackupSettings = BackupSettings()
     web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
     websub: WebSubSettings = WebSubSettings()
     topics: dict[str, TopicSettings] = Field({})
     root: Path = Field(Path(), exclude=True)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -25,7 +26,7 @@ _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="publisher-store"
 async def across(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `function` in the store's thread and give its result. A cancelled caller still waits for it to end, so that
     no transaction goes on behind a caller who has left."""
-    future = asyncio.get_running_loop().run_in_executor(_thread, partial(function, *args, **kwargs))
+    future = asyncio.get_running_loop().run_in_executor(_thread, partial(copy_context().run, function, *args, **kwargs))
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:

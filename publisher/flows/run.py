@@ -39,6 +39,7 @@ from publisher.flows.refile import refile, rules_changed
 from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport
 from publisher.flows.source_files import SourceFiles
 from publisher.hubs import HubClient
+from publisher.logs import RUN
 from publisher.model import Frequency, Run, RunState, RunTrigger
 from publisher.site import SiteFolder
 from publisher.store import Store, Transactions
@@ -257,6 +258,7 @@ async def _recorded(
     """Hold the run's lock, beat its heart, and write down how it ended."""
     dead = await _dead(parts)
     record = _Record(await across(_begin, parts, trigger, dead), stop or asyncio.Event(), progress)
+    numbered = RUN.set(record.run.id)
     heart = asyncio.create_task(_beat(parts, record))
     try:
         yield record
@@ -270,6 +272,7 @@ async def _recorded(
         heart.cancel()
         await asyncio.wait([heart])
         record.run = await across(_finish, parts, record)
+        RUN.reset(numbered)
 
 
 async def _dead(parts: Parts) -> Run | None:

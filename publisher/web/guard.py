@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -43,15 +44,26 @@ def everywhere(*, https: bool) -> tuple[Header, ...]:
     return (*EVERYWHERE, HSTS) if https else EVERYWHERE
 
 
+Saw = Callable[[str, int, float], None]
+"""Told of each answer: the method, the status, and the seconds it took."""
+
+
+def _unseen(_method: str, _status: int, _seconds: float) -> None:
+    """For a server that nobody measures."""
+
+
 class Guard:
     """`https`: readers come by HTTPS, and shall never come otherwise; `prefix` is the path of the base URL; with
     `logged` each request becomes a line of the log, without the secret in its address and without query."""
 
-    def __init__(self, behind: ASGIApp, *, https: bool, prefix: str = "", logged: bool = False) -> None:
+    def __init__(
+        self, behind: ASGIApp, *, https: bool, prefix: str = "", logged: bool = False, saw: Saw = _unseen
+    ) -> None:
         self._behind = behind
         self._headers = everywhere(https=https)
         self._prefix = prefix
         self._logged = logged
+        self._saw = saw
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,6 +88,7 @@ class Guard:
             answer = text(refused.status_code, refused.detail, (b"connection", b"close"))
             await answer.send(guarded)
         finally:
+            self._saw(scope["method"], status, time.monotonic() - begun)
             if self._logged:
                 ms = round((time.monotonic() - begun) * 1000)
                 log.info("request", method=scope["method"], path=without_secrets(scope["path"]), status=status, ms=ms)

@@ -15,13 +15,11 @@ from urllib.parse import urlsplit
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from publisher.app import App
-from publisher.errors import PublisherError, WebError
+from publisher.errors import WebError
 from publisher.web import (
     approval,
     change_address,
@@ -30,6 +28,7 @@ from publisher.web import (
     errors,
     hub,
     json_archives,
+    operations,
     preferences,
     private_feeds,
     sign_up,
@@ -40,6 +39,7 @@ from publisher.web.connection import AtOnce, PatientProtocol, nothing_at_once
 from publisher.web.guard import Guard, everywhere
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
+from publisher.web.operations import Requests
 from publisher.web.published import Published
 from publisher.web.run_desk import RunDesk, RunRequestDesk
 
@@ -90,20 +90,10 @@ def make_front(app: App, beside: Beside, *, only_answers: bool = False) -> Front
                 published.freshness.follow(timetable.next_run)
             yield
 
+    requests = Requests()
     site = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
 
-    @site.get("/healthz")
-    async def health() -> Response:
-        def check() -> None:
-            with app.store.read() as tx:
-                tx.meta.installed_at()
-
-        try:
-            await run_in_threadpool(check)
-        except PublisherError as error:
-            return JSONResponse({"status": "failing", "problem": str(error)}, 503)
-        return JSONResponse({"status": "ok"})
-
+    site.router.routes.extend(operations.routes(app, requests))
     for room in (unsubscribe, preferences, change_address, approval):
         site.router.routes.extend(room.routes(app, app.web_pages))
     site.router.routes.extend(sign_up.routes(app, published.limits))
@@ -121,9 +111,9 @@ def make_front(app: App, beside: Beside, *, only_answers: bool = False) -> Front
     errors.handle(site, app.web_pages)
     documents = published.in_front_of(_below(site, prefix), prefix)
     web = app.settings.web
-    guard = Guard(documents, https=https, prefix=prefix, logged=web.access_log)
+    guard = Guard(documents, https=https, prefix=prefix, logged=web.access_log, saw=requests.saw)
     asgi = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, guard), list(web.trusted_proxies)))
-    return Front(asgi, nothing_at_once if web.access_log else documents.at_once)
+    return Front(asgi, nothing_at_once if web.access_log else requests.counted(documents.at_once))
 
 
 def _admin(app: App, runs: RunDesk) -> ASGIApp:
@@ -155,6 +145,7 @@ def run_server(app: App, beside: Beside, *, host: str, port: int, only_answers: 
         front.asgi,
         log_level="warning",
         http=cast(Any, partial(PatientProtocol, at_once=front.at_once)),
+        log_config=None,  # its lines go where ours go: see `logs`
         access_log=False,  # tokens in addresses stay out of logs; `Guard` writes one without them
         proxy_headers=False,  # done above, as web.trusted_proxies says
         server_header=False,

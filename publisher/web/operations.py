@@ -1,0 +1,153 @@
+"""`/healthz` and `/metrics`: for what watches over the server. Floor: `web`.
+
+Health is for everybody and says no more than whether; metrics are for this machine, or for who has `web.metrics_token`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from publisher import __version__
+from publisher.app import App
+from publisher.errors import PublisherError
+from publisher.flows.vital_signs import Signs, signs
+from publisher.web.connection import AtOnce
+from publisher.web.representation import Answer
+
+_NEVER_KEPT = {"cache-control": "no-store"}
+
+
+class Requests:
+    """Counts answers by status and how long they took, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._answers = Counter(
+            "publisher_http_requests", "Requests answered.", ["method", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "publisher_http_request_seconds", "From the request to the end of its answer.", registry=self.registry
+        )
+
+    def saw(self, method: str, status: int, seconds: float) -> None:
+        known = method if method in {"GET", "HEAD", "POST"} else "other"
+        self._answers.labels(known, str(status)).inc()
+        self._seconds.observe(seconds)
+
+    def counted(self, at_once: AtOnce) -> AtOnce:
+        """`at_once` with its answers counted, which nobody else sees."""
+
+        def answer(scope: Scope) -> Answer | None:
+            begun = time.monotonic()
+            found = at_once(scope)
+            if found is not None:
+                self.saw(scope["method"], found.status, time.monotonic() - begun)
+            return found
+
+        return answer
+
+
+def routes(app: App, requests: Requests) -> list[Route]:
+    requests.registry.register(_Collector(app))
+    token = app.settings.web.metrics_token.get_secret_value()
+
+    async def health(_: Request) -> Response:
+        try:
+            found = await run_in_threadpool(signs, app.store, app.settings, app.clock())
+        except PublisherError:
+            said = {"status": "failing", "problems": ["the database cannot be used"]}
+            return JSONResponse(said, 503, _NEVER_KEPT)
+        troubles = found.troubles
+        status = "failing" if troubles else "ok"
+        return JSONResponse(
+            {"status": status, "problems": troubles, **_facts(found)}, 503 if troubles else 200, _NEVER_KEPT
+        )
+
+    async def metrics(request: Request) -> Response:
+        if not _may_see(request, token):
+            return PlainTextResponse("Metrics are for this machine, or with web.metrics_token.\n", 403)
+        try:
+            text = await run_in_threadpool(generate_latest, requests.registry)
+        except PublisherError as error:
+            return PlainTextResponse(f"{error}\n", 503)
+        return Response(text, media_type=CONTENT_TYPE_LATEST, headers=_NEVER_KEPT)
+
+    return [Route("/healthz", health), Route("/metrics", metrics)]
+
+
+def _facts(found: Signs) -> dict[str, object]:
+    ended = found.last_ended
+    return {
+        "timetable_lag_s": None if found.lag is None else round(found.lag.total_seconds()),
+        "last_run": None
+        if found.last_run is None
+        else {"id": found.last_run, "state": found.last_state, "finished": ended and ended.isoformat()},
+    }
+
+
+def _may_see(request: Request, token: str) -> bool:
+    if token:
+        said = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(said.encode(), token.encode())
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Collector(Collector):
+    """What the store says at the moment of asking."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # else a registry asks the database for the names
+
+    def collect(self) -> Iterable[Metric]:
+        found = signs(self._app.store, self._app.settings, self._app.clock())
+        yield _labelled("publisher_info", "The program.", ["version"], {(__version__,): 1})
+        yield _labelled(
+            "publisher_runs",
+            "The last 50 runs by how they ended.",
+            ["state"],
+            {(str(s),): n for s, n in found.runs.items()},
+        )
+        by_issue = {(str(frequency), str(state)): n for (frequency, state), n in found.letters.items()}
+        yield _labelled("publisher_letters", "Letters of the newest issue.", ["frequency", "state"], by_issue)
+        service = {(str(state),): n for state, n in found.service.items()}
+        yield _labelled("publisher_service_letters", "Letters that are no digest.", ["state"], service)
+        yield _labelled("publisher_readers", "Readers.", ["state"], {(str(s),): n for s, n in found.readers.items()})
+        ages = {(slug,): age for slug, age in found.feeds.items()}
+        yield _labelled("publisher_feed_age_seconds", "Since a feed changed last.", ["feed"], ages)
+        yield GaugeMetricFamily("publisher_letters_waiting", "Letters that wait.", value=found.waiting)
+        yield GaugeMetricFamily("publisher_disk_free_bytes", "Free where the site is.", value=found.free)
+        if found.lag is not None:
+            lag = found.lag.total_seconds()
+            yield GaugeMetricFamily("publisher_timetable_lag_seconds", "Since the timetable was heard of.", value=lag)
+        if found.last_ended is not None:
+            ended = found.last_ended.timestamp()
+            yield GaugeMetricFamily("publisher_last_run_timestamp_seconds", "When the last run ended.", value=ended)
+        if found.backup is not None:
+            yield GaugeMetricFamily("publisher_backup_age_seconds", "Since the last backup.", value=found.backup)
+
+
+def _labelled(name: str, about: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=labels)
+    for names, value in values.items():
+        family.add_metric(list(names), value)
+    return family
