@@ -232,6 +232,8 @@ def test_every_variable_overrides_its_setting(variable: str, key: tuple[str, ...
         "PUBLISHER_SMTP_SECURITY": "tls",
         "PUBLISHER_SMTP_ON_UNCERTAIN": "hold",
         "PUBLISHER_BOUNCES_ADDRESS": "bounces@customs.example",
+        "PUBLISHER_LOG_FORMAT": "json",
+        "PUBLISHER_LOG_LEVEL": "debug",
         "PUBLISHER_WEBSUB_HUBS": "https://hub.example/",
         "PUBLISHER_WEB_TRUSTED_PROXIES": "10.0.0.0/8 192.0.2.1",
     }
