@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -48,16 +47,20 @@ def _serve(folder: Path, options: list[str]) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "publisher", "serve", *options],
         cwd=folder,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PUBLISHER_WEB_PORT": "0"},  # the port of the README may be taken here
+        env={**os.environ, "PUBLISHER_WEB_PORT": "0", "PYTHONUNBUFFERED": "1"},  # the README's port may be taken here
     )
-    time.sleep(4)
-    assert process.poll() is None
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "run.done" in line:
+            break
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=15)
-    assert process.returncode == 0
+    rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, "".join(said) + rest
 
 
 def test_what_the_readme_links_to_is_there() -> None:
