@@ -6,7 +6,7 @@
 | daily        | flows.run          | cron of `digest.daily`        | the same, at the digest's hour                  |
 | weekly       | flows.run          | cron of `digest.weekly`       | the same                                        |
 | monthly      | flows.run          | cron of `digest.monthly`      | the same                                        |
-| letters      | flows.run          | every minute                  | deferred letters whose time has come            |
+| letters      | flows.run          | every minute, and on time     | letters whose time, limit or breaker lets them  |
 | bounces      | flows.bounce_mail  | every `bounces.every_minutes` | reads the letters that came back                |
 | backup       | flows.backup       | cron of `backup`              | makes a copy of the database                    |
 | housekeeping | flows.housekeeping | cron of `store.housekeeping`  | forgets what nobody needs any more              |
@@ -41,7 +41,7 @@ from publisher.errors import PublisherError, RunInProgress
 from publisher.flows.backup import back_up
 from publisher.flows.bounce_mail import configured_mail, has_mailbox, in_words
 from publisher.flows.bounces import read_bounces
-from publisher.flows.deliver import letters_due
+from publisher.flows.deliver import letters_due, look_ahead
 from publisher.flows.housekeeping import keep_house
 from publisher.flows.job_state import JobState
 from publisher.flows.run import Order, deliver_only, publish
@@ -63,6 +63,7 @@ SHUTDOWN_S = 10
 """After a signal the letters in hand are finished and recorded within this time."""
 
 LETTERS = "letters"
+ON_TIME = "letters, as soon as they may go on"
 
 log = structlog.get_logger("publisher.schedule")
 
@@ -116,12 +117,14 @@ Trigger = SlotTrigger | EveryTrigger
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the timetable. `is_run`: it does a publish run, which serves every other such job at the same time."""
+    """A line of the timetable. `is_run`: it does a publish run, which serves every other such job at the same time.
+    `goes_on`: when it is worth while to do it again, if that is known to be before its trigger fires."""
 
     name: str
     trigger: Trigger
     work: Work
     is_run: bool = False
+    goes_on: Callable[[], datetime | None] | None = None
 
 
 def lines(app: App, stop: asyncio.Event) -> list[Line]:
@@ -147,7 +150,11 @@ def lines(app: App, stop: asyncio.Event) -> list[Line]:
             table.append(Line(str(frequency), SlotTrigger(digest.cron, settings.digest_zone), run, is_run=True))
     pause_s = settings.smtp.retry_minutes * 60
     retry = _Patient(letters, lambda: letters_due(parts.store, parts.post, app.clock()), pause_s=pause_s)
-    table.append(Line(LETTERS, EveryTrigger(TICK), retry))
+
+    def goes_on() -> datetime | None:
+        return look_ahead(parts.store, parts.post, app.clock()).goes_on
+
+    table.append(Line(LETTERS, EveryTrigger(TICK), retry, goes_on=goes_on))
     if has_mailbox(settings):
         every = EveryTrigger(timedelta(minutes=settings.bounces.every_minutes))
         table.append(Line("bounces", every, lambda: asyncio.to_thread(_read_bounces, app)))
@@ -316,7 +323,16 @@ class Timetable:
             if self._wanted:
                 await self._run(self._wanted.pop())
         with suppress(PublisherError):
+            await self._come_back(self._lines[LETTERS])
             await asyncio.to_thread(self._state.alive, self.next_times())
+
+    async def _come_back(self, line: Line) -> None:
+        """Look at the letters again when a limit, a breaker or their own time lets them go on, if that is before the
+        next minute."""
+        at = await asyncio.to_thread(line.goes_on) if line.goes_on is not None else None
+        now = self._clock()
+        if at is not None and now < at < now + TICK:
+            self._scheduler.add_job(self._tick, "date", run_date=at, id=ON_TIME, replace_existing=True)
 
     async def _do(self, line: Line, names: list[str]) -> None:
         try:

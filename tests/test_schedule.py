@@ -17,7 +17,7 @@ from flows.house import House, Time
 
 from publisher import schedule
 from publisher.clock import system_clock
-from publisher.errors import RunInProgress, StoreBusy
+from publisher.errors import RelayUnavailable, RunInProgress, StoreBusy
 from publisher.flows.job_state import JobState, keeper
 from publisher.model import DeliveryState, Job
 from publisher.schedule import EveryTrigger, Line, SlotTrigger, Timetable, lines
@@ -345,3 +345,47 @@ async def test_a_relay_that_takes_nothing_is_left_alone_for_a_while() -> None:
     patient._not_before = 0.0
     left = 0
     assert await patient() == "" and tries == 1
+
+
+@pytest.mark.anyio
+async def test_letters_go_on_when_a_limit_or_breaker_lets_them_and_not_only_at_the_full_minute(store: Store) -> None:
+    fired: list[datetime] = []
+    at: list[datetime] = []
+
+    async def send() -> str:
+        fired.append(system_clock())
+        return ""
+
+    def goes_on() -> datetime:
+        at[:] = at or [system_clock() + timedelta(seconds=3)]
+        return at[0]
+
+    letters = Line("letters", EveryTrigger(timedelta(days=1)), send, goes_on=goes_on)
+    timetable = Timetable([letters], JobState(store, system_clock), system_clock)
+    await timetable.start()
+    try:
+        await timetable._tick()
+        await until(lambda: bool(fired) and fired[-1] >= at[0])
+    finally:
+        await timetable.close(5)
+
+
+def test_letters_held_back_by_a_breaker_are_not_tried_before_it_closes(house: House) -> None:
+    house.rebuild(smtp={"host": "127.0.0.1", "port": 1, "security": "none"})
+    house.article("Waste")
+    house.reader("alice")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("publisher.smtp.postman.Postman.connect", _refused)
+        house.publish()
+    (line,) = [line for line in lines(house.app, asyncio.Event()) if line.name == "letters"]
+    assert line.goes_on is not None
+    at = line.goes_on()
+    assert at is not None and at == house.clock() + timedelta(minutes=1), "the breaker's first time"
+    assert asyncio.run(line.work()) == "", "no run"
+    house.rebuild(smtp={})
+    with house.app.store.read() as tx:
+        assert len(tx.runs.list()) == 1
+
+
+async def _refused(self: object) -> None:
+    raise RelayUnavailable("relay 127.0.0.1:1: refused")

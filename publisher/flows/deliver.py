@@ -257,7 +257,7 @@ def letters_due(store: Store, post: Post, now: datetime) -> int:
     """How many letters could be sent now; none while limits, or relays that are out, keep all of them back."""
     with store.read() as tx:
         due = tx.deliveries.due(now, include_uncertain=post.resend)
-    if not due or post.is_simple:
+    if not due or post.is_local:
         return due
     ahead = look_ahead(store, post, now)
     return due if ahead.goes_on is not None and ahead.goes_on <= now else 0

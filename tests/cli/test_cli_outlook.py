@@ -59,7 +59,7 @@ def test_status_tells_each_relay_with_its_limits_and_when_all_is_out(site: Path,
     ahead = publisher("status", "--json").json["outlook"]
     assert ahead["waiting"] == 3
     main, later = ahead["relays"]
-    assert (main["name"], main["limits"]) == ("main", [{"letters": 2, "seconds": 3600, "used": 2}])
+    assert (main["name"], main["limits"]) == ("main", [{"letters": 2, "seconds": 3600, "used": 2, "kept": 0}])
     assert later["begins"] == "2999-01-01T00:00:00Z"
     assert ahead["goes_on"] == main["goes_on"] < ahead["done_by"]
     shown = publisher("status").out
