@@ -1,12 +1,13 @@
 # make demo   set up and show the whole path          make test   set up and run the test suite
 # make lint   format, lint, types, import contract    make bench  measure (docs/performance.md)
-# make lock   renew the lock files                    make clean  take away what was made
+# make lock   renew the lock files                    make man    write the manual page, build/publisher.1
+# make clean  take away what was made
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 
-.PHONY: demo test slow lint bench lock clean venv
+.PHONY: demo test slow lint bench lock man clean venv
 
 demo: $(VENV)/run.stamp
 	$(BIN)/publisher demo
@@ -43,6 +44,11 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
 	$(PIP) install --require-hashes -r requirements-test.lock
 	@touch $@
+
+man: $(VENV)/run.stamp
+	@mkdir -p build
+	$(BIN)/python -m publisher.cli.reference man > build/publisher.1
+	@echo "build/publisher.1: install it below share/man/man1, or read it with: man -l build/publisher.1"
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -1,7 +1,8 @@
-"""docs/cli.md and docs/configuration.md, written from the commands and the settings themselves. Floor: `cli`.
+"""docs/cli.md, docs/configuration.md and the manual page, written from commands and settings. Floor: `cli`.
 
 python -m publisher.cli.reference commands > docs/cli.md
 python -m publisher.cli.reference settings > docs/configuration.md
+python -m publisher.cli.reference man > publisher.1
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from publisher.cli import NAME, app
+from publisher.cli import NAME, app, manual
 from publisher.config import (
     BLOCKS,
     DomainSettings,
@@ -217,4 +218,5 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(settings() if sys.argv[1:] == ["settings"] else commands())
+    pages = {"commands": commands, "settings": settings, "man": manual.page}
+    sys.stdout.write(pages[sys.argv[1]]())
