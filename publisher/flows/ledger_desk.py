@@ -86,6 +86,10 @@ class _Tray:
         """Whether there is more on it than claims, and outcomes of letters that were claimed."""
         return bool(self.late or self.unfit or self.given_back or self.bounced or self.put_off or self.circuits)
 
+    @property
+    def is_waited_for(self) -> bool:
+        return bool(self.claims or self.recorded)
+
     def keep(self, other: _Tray) -> None:
         """Take over what `other` could not write down; who waited for it has been told."""
         self.late[:0] = other.late
@@ -328,15 +332,17 @@ class LedgerDesk:
             self._done(tray, ours)
 
     async def _write_across(self, tray: _Tray, store: Transactions | HeldStore) -> None:
+        again = True
         try:
             ours = await across(self._write, store, tray)
         except Exception as error:
             self._failed(tray, error)
+            again = self._tray.is_waited_for  # else a store that is gone would be asked for ever
         else:
             self._done(tray, ours)
         finally:
             self._writing = None
-            if self._tray:
+            if again and self._tray:
                 self._schedule()
 
     def _write(self, store: Transactions | HeldStore, tray: _Tray) -> set[Key]:
