@@ -41,7 +41,6 @@ def recording_relay() -> Iterator[HostileRelay]:
     ready, done = threading.Event(), threading.Event()
 
     async def serve() -> None:
-        relay.loop = asyncio.get_running_loop()
         async with hostile_relay(relay):
             ready.set()
             await asyncio.to_thread(done.wait)
@@ -54,24 +53,6 @@ def recording_relay() -> Iterator[HostileRelay]:
     finally:
         done.set()
         thread.join(10)
-
-
-@contextmanager
-def frozen(relay: HostileRelay) -> Iterator[None]:
-    """Nobody is at home at the relay while the block lasts: its port takes what comes, as a stopped process' does."""
-    assert relay.loop is not None
-    still, thaw = threading.Event(), threading.Event()
-
-    def stand_still() -> None:
-        still.set()
-        thaw.wait(120)
-
-    relay.loop.call_soon_threadsafe(stand_still)
-    assert still.wait(10)
-    try:
-        yield
-    finally:
-        thaw.set()
 
 
 @dataclass

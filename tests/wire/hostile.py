@@ -60,7 +60,6 @@ class HostileRelay:
     seen: dict[str, list[bytes]] = field(default_factory=dict)
     commands: list[bytes] = field(default_factory=list)
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 0, security="none"))
-    loop: asyncio.AbstractEventLoop | None = None  # where it is served in a thread of its own
 
 
 class _Conversation:
