@@ -8,18 +8,62 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
+from publisher import app, templating
+from publisher.config import TopicSettings
 from publisher.store import INSTALLED_AT, Store
 from publisher.store.schema import counters, meta, metadata
+from publisher.topics import Classifier, compile_topics
 
 INSTALLED = datetime(2026, 1, 1, tzinfo=UTC)
 TOPIC_ORDER = ("environment", "enforcement-security", "digital-customs", "region-mena")
+
+
+class CompiledTemplates(BytecodeCache):
+    """Each template is compiled once for all tests, most of which have a site of their own. Jinja2 compares the source."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        made = partial(templating.ImmutableSandboxedEnvironment, bytecode_cache=CompiledTemplates())
+        patch.setattr(templating, "ImmutableSandboxedEnvironment", made)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_topics() -> Iterator[None]:
+    """The same for the rules of topics, which hardly any test changes; what they compile to is never written to."""
+    known: dict[str, Classifier] = {}
+
+    def once(topics: Mapping[str, TopicSettings]) -> Classifier:
+        name = "\n".join(f"{slug} {one.model_dump_json()}" for slug, one in topics.items())
+        if name not in known:
+            known[name] = compile_topics(topics)
+        return known[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "compile_topics", once)
+        yield
 
 
 @pytest.fixture(scope="session")

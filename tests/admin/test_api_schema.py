@@ -60,11 +60,8 @@ def sent(api: tuple[str, str], mode: GenerationMode, examples: int) -> dict[str,
     return statuses
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode))
-def test_whatever_is_sent_nothing_breaks_and_answers_are_as_described(
-    api: tuple[str, str], mode: GenerationMode
-) -> None:
-    statuses = sent(api, mode, examples=3)
+def test_whatever_is_sent_nothing_breaks_and_answers_are_as_described(api: tuple[str, str]) -> None:
+    statuses = sent(api, GenerationMode.POSITIVE, examples=1)
     assert len(statuses) > 20
     assert not {status for several in statuses.values() for status in several if status >= 500}
 
