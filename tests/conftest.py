@@ -29,7 +29,7 @@ TOPIC_ORDER = ("environment", "enforcement-security", "digital-customs", "region
 
 
 class CompiledTemplates(BytecodeCache):
-    """Each template is compiled once for all tests, most of which have a site of their own. Jinja2 compares the source."""
+    """Each template is compiled once for all tests, most of which have a site of their own; Jinja2 compares sources."""
 
     def __init__(self) -> None:
         self._compiled: dict[str, bytes] = {}
