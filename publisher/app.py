@@ -239,6 +239,11 @@ class App:
         return HubClient(agent=f"publisher ({self.links.home()})", allow_private=allow_private)
 
     @cached_property
+    def alarm_client(self) -> HubClient:
+        allow_private = self.settings.alarm.allow_private
+        return HubClient(agent=f"publisher ({self.links.home()})", allow_private=allow_private)
+
+    @cached_property
     def hub_topics(self) -> HubTopics:
         return HubTopics(self.store, self.folder, self.press)
 

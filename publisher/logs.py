@@ -97,4 +97,9 @@ def _with_run(_: Any, __: str, line: Line) -> Line:
 
 def without_addresses(_: Any, __: str, line: Line) -> Line:
     """No address leaves by the log, whatever a text brings: a relay's answer, a library's message."""
-    return {name: _ADDRESS.sub("<address>", value) if isinstance(value, str) else value for name, value in line.items()}
+    return {name: bare(value) if isinstance(value, str) else value for name, value in line.items()}
+
+
+def bare(text: str) -> str:
+    """`text` with every address in it taken out."""
+    return _ADDRESS.sub("<address>", text)

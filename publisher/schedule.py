@@ -9,6 +9,7 @@
 | letters      | flows.run          | every minute, and on time     | letters whose time, limit or breaker lets them  |
 | bounces      | flows.bounce_mail  | every `bounces.every_minutes` | reads the letters that came back                |
 | backup       | flows.backup       | cron of `backup`              | makes a copy of the database                    |
+| alarms       | flows.alarms       | every `alarm.every_minutes`   | tells the operator what went wrong              |
 | housekeeping | flows.housekeeping | cron of `store.housekeeping`  | forgets what nobody needs any more              |
 
 `lines` is that table in code; a new job is one more line. The settings declare the jobs, the store keeps their state:
@@ -38,6 +39,7 @@ from publisher.app import App
 from publisher.clock import Clock
 from publisher.digest.due import latest_slot, next_slot
 from publisher.errors import PublisherError, RunInProgress
+from publisher.flows.alarms import watch
 from publisher.flows.backup import back_up
 from publisher.flows.bounce_mail import configured_mail, has_mailbox, in_words
 from publisher.flows.bounces import read_bounces
@@ -162,6 +164,9 @@ def lines(app: App, stop: asyncio.Event) -> list[Line]:
         table.append(
             Line("backup", SlotTrigger(settings.backup.cron, settings.zone), lambda: asyncio.to_thread(_back_up, app))
         )
+    if settings.alarm.mail or settings.alarm.webhook:
+        looks = EveryTrigger(timedelta(minutes=settings.alarm.every_minutes))
+        table.append(Line("alarms", looks, lambda: watch(parts, app.alarm_client)))
     nightly = SlotTrigger(settings.store.housekeeping, settings.zone)
     table.append(Line("housekeeping", nightly, lambda: asyncio.to_thread(keep_house, parts)))
     return table

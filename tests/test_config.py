@@ -222,6 +222,8 @@ def test_every_variable_overrides_its_setting(variable: str, key: tuple[str, ...
         "PUBLISHER_SITE_ACCENT": "#102030",
         "PUBLISHER_STORE_URL": "postgresql://host/name",
         "PUBLISHER_STORE_HOUSEKEEPING": "5 5 * * *",
+        "PUBLISHER_ALARM_MAIL": "operator@customs.example",
+        "PUBLISHER_ALARM_WEBHOOK": "https://chat.example/hook",
         "PUBLISHER_DIGEST_EDITOR": "desk@customs.example",
         "PUBLISHER_DIGEST_TIMEZONE": "Asia/Tokyo",
         "PUBLISHER_DIGEST_REPLY_TO": "desk@customs.example",

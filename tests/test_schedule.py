@@ -106,7 +106,7 @@ def test_the_settings_declare_the_jobs(house: House) -> None:
 
 
 def test_the_table_that_people_read_has_every_job(house: House) -> None:
-    house.rebuild(bounces={"inbox": "mail"})
+    house.rebuild(bounces={"inbox": "mail"}, alarm={"mail": "operator@news.example"})
     told = re.findall(r"(?m)^\| (\w+) +\| flows\.(\w+)", str(schedule.__doc__))
     assert [name for name, _ in told] == names(house)
     for _, flow in told:

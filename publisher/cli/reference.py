@@ -86,6 +86,7 @@ SECTIONS = {
     "bounces": "Letters that come back, and complaints; [bounces.md](bounces.md) says how to set their mailbox up.",
     "outbox": "Where letters are kept when no relay is set.",
     "backup": "Copies of the database; [operating.md](operating.md) says what is in them, and how one is put back.",
+    "alarm": "Who hears of it when something goes wrong: [operating.md](operating.md).",
     "web": "`publisher serve`.",
     "log": "Lines on standard error; [operating.md](operating.md) says what is in them.",
     "websub": "Feeds that are pushed to readers instead of polled by them.",

@@ -197,6 +197,19 @@ class BackupSettings(Section):
     config: bool = Field(True, description="with config.toml, its passwords too, and your templates")
 
 
+class AlarmSettings(Section):
+    """Who hears of it when something goes wrong; docs/operating.md says what."""
+
+    mail: Mailbox | None = Field(None, description="gets a letter; default: nobody")
+    webhook: WebAddress = Field("", description="gets a POST with JSON; empty: none")
+    allow_private: bool = Field(False, description="true: the webhook may be in a private network, on any port")
+    every_minutes: int = Field(5, ge=1, le=1440, description="so often is looked")
+    every_hours: int = Field(12, ge=1, le=24 * 31, description="what lasts is told again after so many hours")
+    rejected_percent: int = Field(
+        10, ge=1, le=100, description="share of rejected letters from which on an issue is an alarm"
+    )
+
+
 class WebSettings(Section):
     host: str = Field("127.0.0.1", description="address `publisher serve` listens on")
     port: int = Field(8000, ge=0, le=65535, description="its port; 0: any free one")
@@ -260,6 +273,7 @@ class Settings(Section):
     bounces: BounceSettings = BounceSettings()
     outbox: OutboxSettings = OutboxSettings()
     backup: BackupSettings = BackupSettings()
+    alarm: AlarmSettings = AlarmSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     websub: WebSubSettings = WebSubSettings()

@@ -61,6 +61,10 @@ class MailRoom:
         self._press = press
         self._woken: asyncio.Event | None = None
 
+    def addresses(self, email: str) -> list[str]:
+        """The keyed hashes under which the mailbox may be kept, the present one first. Raises UsageError."""
+        return self._parts.addresses(email)
+
     def wake(self) -> None:
         """There is something to do: call it in the event loop, after the transaction that made it."""
         if self._woken is not None:

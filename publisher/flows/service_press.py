@@ -26,6 +26,7 @@ from publisher.mail.dkim import DkimSigner
 from publisher.store import ServiceLetter
 from publisher.tokens import CHANGE_ADDRESS, CODE, CONFIRM, MESSAGE_ID, NOT_ME, PREFERENCES, UNSUBSCRIBE, Signer
 
+ALARM_LETTER = "alarm"
 _HOUR = timedelta(hours=1)
 
 
@@ -59,6 +60,7 @@ class ServicePress:
             SETTINGS_LETTER: self._known,
             CHANGE_LETTER: self._change,
             ADDRESS_CHANGED_LETTER: lambda _: {},
+            ALARM_LETTER: lambda row: {"alarms": row.facts["alarms"]},
         }
 
     def letter(self, row: ServiceLetter) -> bytes:

@@ -1,0 +1,156 @@
+"""Alarms: look, tell the operator by letter and webhook, once and then rarely. Floor: `flows`.
+
+    facts -> alarms -> one transaction: what was told, the letter, the call that waits -> call, again if it fails
+
+The letter goes the way of service letters, so it is sent until it is accepted; the call is tried again with each look.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from typing import Any
+
+from publisher.clock import Clock
+from publisher.config import Settings
+from publisher.errors import HubError
+from publisher.flows.backup import last_backup
+from publisher.flows.crossing import across
+from publisher.flows.late_log import log
+from publisher.flows.run import Parts
+from publisher.flows.service_press import ALARM_LETTER
+from publisher.flows.vital_signs import overdue
+from publisher.health.alarms import Sent, Watched, alarms, to_tell
+from publisher.health.site import OVERDUE
+from publisher.hubs import HubClient
+from publisher.logs import bare
+from publisher.model import DeliveryState, Frequency, IssueState, RunState
+from publisher.store import Transaction
+from publisher.websub.callback import parse_callback
+from publisher.websub.exchange import Taken
+
+_TOLD, _CALL = "alarms", "alarm call"
+_GIVE_UP = timedelta(days=1)
+_JSON = {"Content-Type": "application/json"}
+
+
+async def watch(parts: Parts, client: HubClient) -> str:
+    """Look once; says in a few words what was told. Raises as the store does."""
+    lines = await across(_look, parts)
+    problem = await _call(parts, client)
+    return "; ".join([*lines, *([problem] if problem else [])])
+
+
+def _look(parts: Parts) -> list[str]:
+    settings, now = parts.settings, parts.clock()
+    again = timedelta(hours=settings.alarm.every_hours)
+    with parts.store.write() as tx:
+        found = alarms(_watched(tx, settings, now), rejected_percent=settings.alarm.rejected_percent)
+        holding = {name: bare(line) for name, line in found}
+        said = json.loads(tx.meta.get(_TOLD) or "{}")
+        told = {name: datetime.fromisoformat(moment) for name, moment in said.items()}
+        lines, kept = to_tell(now, holding, told, again)
+        if kept != told:
+            tx.meta.set(_TOLD, json.dumps({name: moment.isoformat() for name, moment in kept.items()}))
+        if lines:
+            _write(tx, parts, lines, now)
+    for line in lines:
+        log("alarm").warning("alarm", says=line)
+    return lines
+
+
+def _watched(tx: Transaction, settings: Settings, now: datetime) -> Watched:
+    last = next((run for run in tx.runs.list(5) if run.state is not RunState.RUNNING), None)
+    report: Mapping[str, Any] = last.report if last else {}
+    sites: Iterator[Any] = (run.report.get("site", {}) for run in tx.runs.list(20))
+    rendered = (one for one in sites if any(one.get(key) for key in ("written", "unchanged", "problems")))
+    site: Mapping[str, Any] = next(rendered, {})  # each run that renders names again what is still kept back
+    backup = last_backup(tx)
+    failed = last is not None and last.state is RunState.FAILED
+    return Watched(
+        run_failed=(report.get("problem") or report.get("delivery", {}).get("problem") or "see its record")
+        if failed
+        else "",
+        run_id=last.id if last else 0,
+        overdue=overdue(tx, settings, now),
+        gate=site.get("problems", ()),
+        issues=_issues(tx),
+        backup_late=now - backup - OVERDUE if backup and settings.backup.enabled else None,
+    )
+
+
+def _issues(tx: Transaction) -> list[Sent]:
+    found = []
+    for frequency in Frequency:
+        issue = tx.issues.last(frequency)
+        if issue is not None and issue.number is not None:
+            total = tx.deliveries.sum(issue.id)
+            states = total.states
+            found.append(
+                Sent(
+                    issue.name,
+                    issue.state is IssueState.FINISHED,
+                    total.selected,
+                    sum(states.values()),
+                    states.get(DeliveryState.ACCEPTED, 0),
+                    states.get(DeliveryState.REJECTED, 0),
+                )
+            )
+    return found
+
+
+def _write(tx: Transaction, parts: Parts, lines: list[str], now: datetime) -> None:
+    settings = parts.settings.alarm
+    if settings.mail is not None:
+        address = parseaddr(settings.mail)[1]
+        tx.service_letters.add(
+            ALARM_LETTER,
+            email=address,
+            address=parts.mail_room.addresses(address)[0],
+            language=parts.settings.site.language,
+            facts={"alarms": lines},
+            written=now,
+            expires=now + _GIVE_UP,
+        )
+    if settings.webhook:
+        said = {"site": parts.settings.site.title, "at": now.isoformat(), "alarms": lines}
+        tx.meta.set(_CALL, json.dumps(said, ensure_ascii=False))
+
+
+async def _call(parts: Parts, client: HubClient) -> str:
+    """Make the call that waits, if there is one; gives the problem. What is newer takes the place of what waits."""
+
+    def waiting() -> str:
+        with parts.store.read() as tx:
+            return tx.meta.get(_CALL) or ""
+
+    content = await across(waiting)
+    settings = parts.settings.alarm
+    if not content or not settings.webhook:
+        return ""
+    try:
+        target = parse_callback(settings.webhook, allow_private=settings.allow_private)
+    except HubError as error:
+        problem = str(error).replace("hub.callback", "alarm.webhook")
+        log("alarm").error("alarm.webhook", problem=problem)
+        return problem
+    answer = await client.push(target, content.encode(), _JSON)
+    old = _too_old(content, parts.clock)
+    if answer.taken is Taken.ACCEPTED or old:
+        await across(_called, parts, content)
+    if answer.taken is Taken.ACCEPTED:
+        return ""
+    log("alarm").warning("alarm.webhook", problem=str(answer), given_up=old)
+    return f"the webhook {answer}"
+
+
+def _too_old(content: str, clock: Clock) -> bool:
+    return clock() - datetime.fromisoformat(json.loads(content)["at"]) > _GIVE_UP
+
+
+def _called(parts: Parts, content: str) -> None:
+    with parts.store.write() as tx:
+        if tx.meta.get(_CALL) == content:
+            tx.meta.set(_CALL, "")

@@ -1,0 +1,72 @@
+"""What an operator must hear of at once, and when they are told again. Floor: pure.
+
+facts -> alarms that hold now -> those to tell: new ones, ones that last, and ones that are over
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+ENOUGH = 20
+"""Letters answered before a share of rejected ones means anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the letters of an issue; `selected` readers, `summed` over all states."""
+
+    name: str
+    finished: bool
+    selected: int
+    summed: int
+    accepted: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """`run_failed`: why the last run failed, "" if it did not; `overdue`: how long the last run is late; `gate`: what
+    kept a document from being published; `issues`: the newest of each frequency, the newest first; `backup_late`: how
+    long the backup is overdue."""
+
+    run_failed: str = ""
+    run_id: int = 0
+    overdue: timedelta | None = None
+    gate: Sequence[str] = ()
+    issues: Sequence[Sent] = ()
+    backup_late: timedelta | None = None
+
+
+def alarms(watched: Watched, *, rejected_percent: int) -> Iterator[tuple[str, str]]:
+    """The name of each alarm that holds, and its line. A name stays the same while its cause does."""
+    if watched.run_failed:
+        yield "run failed", f"run {watched.run_id} failed: {watched.run_failed}"
+    if watched.overdue is not None and watched.overdue > timedelta():
+        yield "run overdue", "no run ended for three turns of feeds.every_minutes"
+    if watched.gate:
+        more = f", and {len(watched.gate) - 1} more" if len(watched.gate) > 1 else ""
+        yield "gate", f"a document was kept from being published: {watched.gate[0]}{more}"
+    for issue in watched.issues:
+        if issue.finished and issue.selected != issue.summed:
+            yield (
+                f"sum of {issue.name}",
+                f"{issue.name} does not balance: {issue.selected:,} selected, {issue.summed:,} told",
+            )
+        answered = issue.accepted + issue.rejected
+        if answered >= ENOUGH and 100 * issue.rejected >= rejected_percent * answered:
+            share = 100 * issue.rejected // answered
+            yield f"rejections of {issue.name}", f"{share} % of the letters of {issue.name} were rejected"
+    if watched.backup_late is not None and watched.backup_late > timedelta():
+        yield "backup overdue", "the last backup is older than 36 hours"
+
+
+def to_tell(
+    now: datetime, holding: Mapping[str, str], told: Mapping[str, datetime], again: timedelta
+) -> tuple[list[str], dict[str, datetime]]:
+    """The lines to be told now, and what was told when, from now on."""
+    lines = [line for name, line in holding.items() if name not in told or now - told[name] >= again]
+    lines += [f"over: {name}" for name in told if name not in holding]
+    kept = {name: told[name] if name in told and now - told[name] < again else now for name in holding}
+    return lines, kept

@@ -1,0 +1,169 @@
+"""Alarms: which there are, when they are told, and that letter and call really arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from flows.house import FEEDS_ONLY, START, House
+from websub.hub_subscriber import Received, Reply, subscriber
+
+from publisher.flows.alarms import watch
+from publisher.health.alarms import Sent, Watched, alarms, to_tell
+from publisher.model import RunState, RunTrigger
+
+HOUR = timedelta(hours=1)
+OPERATOR = "operator@news.example"
+
+
+def issue(*, accepted: int = 0, rejected: int = 0, lost: int = 0, finished: bool = True) -> Sent:
+    summed = accepted + rejected
+    return Sent("weekly-1", finished, summed + lost, summed, accepted, rejected)
+
+
+# --- the rules -------------------------------------------------------------------------------------------------
+
+WRONG = {
+    "run failed": Watched(run_failed="the disk is full", run_id=3),
+    "run overdue": Watched(overdue=HOUR),
+    "gate": Watched(gate=["feeds/drugs.atom: atom:id is no IRI", "feeds/all.atom: the same"]),
+    "sum of weekly-1": Watched(issues=[issue(accepted=3, lost=1)]),
+    "rejections of weekly-1": Watched(issues=[issue(accepted=18, rejected=2)]),
+    "backup overdue": Watched(backup_late=HOUR),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_one_alarm(name: str) -> None:
+    assert [found for found, _ in alarms(WRONG[name], rejected_percent=10)] == [name]
+
+
+WELL = {
+    "nothing": Watched(),
+    "in time": Watched(overdue=-HOUR, backup_late=-HOUR),
+    "half sent": Watched(issues=[issue(accepted=3, lost=1, finished=False)]),
+    "few letters": Watched(issues=[issue(rejected=19)]),
+    "few rejected": Watched(issues=[issue(accepted=19, rejected=1)]),
+}
+
+
+@pytest.mark.parametrize("name", WELL)
+def test_what_is_well_is_no_alarm(name: str) -> None:
+    assert list(alarms(WELL[name], rejected_percent=10)) == []
+
+
+def test_an_alarm_is_told_once_again_while_it_lasts_and_when_it_is_over() -> None:
+    holding = {"gate": "a document was kept"}
+    lines, told = to_tell(START, holding, {}, 12 * HOUR)
+    assert lines == ["a document was kept"]
+    lines, told = to_tell(START + 11 * HOUR, holding, told, 12 * HOUR)
+    assert lines == []
+    lines, told = to_tell(START + 12 * HOUR, holding, told, 12 * HOUR)
+    assert lines == ["a document was kept"]
+    lines, told = to_tell(START + 13 * HOUR, holding, told, 12 * HOUR)
+    assert lines == []
+    lines, told = to_tell(START + 14 * HOUR, {}, told, 12 * HOUR)
+    assert (lines, told) == (["over: gate"], {})
+    assert to_tell(START + 15 * HOUR, {}, told, 12 * HOUR) == ([], {})
+
+
+# --- a real house ----------------------------------------------------------------------------------------------
+
+
+def fail_run(house: House, problem: str) -> None:
+    with house.app.store.write() as tx:
+        run = tx.runs.begin(RunTrigger.TIMETABLE, host="here", pid=1, now=house.clock(), is_alive=lambda _: False)
+        tx.runs.finish(run.id, RunState.FAILED, report={"problem": problem}, now=house.clock())
+
+
+def look(house: House) -> str:
+    said = asyncio.run(watch(house.app.parts, house.app.alarm_client))
+    asyncio.run(house.app.mail_room.work_off())
+    return said
+
+
+def letters(house: House) -> list[tuple[str, str, str]]:
+    """To, subject and text of each letter in the outbox, by number."""
+    found = []
+    for path in sorted(house.app.post.outbox_path.rglob("*.eml")):
+        letter = message_from_bytes(path.read_bytes(), policy=policy.default)
+        body = letter.get_body(("plain",))
+        assert body is not None
+        found.append((str(letter["To"]), str(letter["Subject"]), body.get_content().replace("\r\n", "\n")))
+    return found
+
+
+def test_the_operator_gets_one_letter_and_one_when_it_is_over(house: House) -> None:
+    house.rebuild(alarm={"mail": f"Operator <{OPERATOR}>"})
+    assert look(house) == "" and letters(house) == []
+    fail_run(house, "the relay refused alice@readers.example")
+    line = "run 1 failed: the relay refused <address>"
+    assert look(house) == line
+    house.clock.forward(minutes=5)
+    assert look(house) == ""
+    ((to, subject, text),) = letters(house)
+    assert (to, subject) == (OPERATOR, f"Customs news: {line}")
+    assert f"* {line}\n" in text and "alice" not in text
+    house.publish(FEEDS_ONLY)
+    assert look(house) == "over: run failed"
+    assert len(letters(house)) == 2
+
+
+def test_a_document_that_was_kept_back_is_told_until_it_is_published(house: House) -> None:
+    house.rebuild(alarm={"mail": OPERATOR})
+    house.article("Broken")
+    house.publish(FEEDS_ONLY)
+    house.corrupt("Broken")
+    house.article("Sound")
+    house.publish(FEEDS_ONLY)
+    assert look(house).startswith("a document was kept from being published: ")
+    house.publish(FEEDS_ONLY)
+    assert look(house) == ""
+    house.article("Broken", "Mended news on environment.")
+    house.clock.forward(minutes=5)
+    house.publish(FEEDS_ONLY)
+    assert look(house) == "over: gate"
+
+
+def test_a_webhook_that_fails_is_called_again_until_it_answers(house: House) -> None:
+    answers = [500, 204]
+
+    def behave(_: Received) -> Reply:
+        return answers.pop(0), b""
+
+    with subscriber(behave, path="/hook?key=sesame") as hook:
+        house.rebuild(alarm={"webhook": hook.url, "allow_private": True})
+        fail_run(house, "the relay refused alice@readers.example")
+        line = "run 1 failed: the relay refused <address>"
+        assert look(house) == f"{line}; the webhook answered 500"
+        house.clock.forward(minutes=5)
+        assert look(house) == ""
+        assert look(house) == ""
+    first, second = hook.received
+    assert first == second and first.method == "POST" and first.target == "/hook?key=sesame"
+    assert json.loads(first.body) == {"site": "Customs news", "at": START.isoformat(), "alarms": [line]}
+    assert letters(house) == []
+
+
+def test_a_webhook_in_a_private_network_is_not_called_unless_it_may_be(house: House) -> None:
+    with subscriber(lambda _: (200, b""), path="/hook?key=sesame") as hook:
+        house.rebuild(alarm={"webhook": hook.url})
+        fail_run(house, "the disk is full")
+        said = look(house)
+    assert hook.received == []
+    assert said == "run 1 failed: the disk is full; alarm.webhook must be on port 80 or 443"
+
+
+def test_a_webhook_that_never_answers_is_given_up_after_a_day(house: House) -> None:
+    with subscriber(lambda _: (503, b"")) as hook:
+        house.rebuild(alarm={"webhook": hook.url, "allow_private": True, "every_hours": 700})
+        fail_run(house, "the disk is full")
+        look(house)
+        house.clock.forward(hours=25)
+        assert look(house).endswith("the webhook answered 503")
+        house.clock.forward(minutes=5)
+        assert look(house) == ""
+    assert len(hook.received) == 2
