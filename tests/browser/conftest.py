@@ -44,7 +44,7 @@ def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Closed behind the tests of this room: others have a browser of their own, and there is one Playwright at a time."""
+    """Closed behind the tests of a file: another room has a browser of its own, and one Playwright runs at a time."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not path:
         pytest.skip("no Chromium: install Debian's chromium, or name one in the variable CHROMIUM")
