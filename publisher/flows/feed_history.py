@@ -21,7 +21,7 @@ from publisher.feeds.value import Feed, Tombstone, build_feed, part_of
 from publisher.flows.press import Press
 from publisher.flows.writer import Writer, refusal
 from publisher.links import archive_path
-from publisher.model import Document, FiledArticle, Topic
+from publisher.model import ALL, DepartureState, Document, FiledArticle, Topic
 from publisher.site import SiteFolder
 from publisher.store import ArchiveRow, FeedLine, Transaction, Transactions
 
@@ -52,8 +52,7 @@ def closed_archive(tx: Transaction, topic: Topic, number: int, press: Press) -> 
     row = tx.archives.get(topic.slug, number)
     if row is None:
         return None
-    today = tx.articles.filed({line.key for line in row.lines})
-    return _again(topic, row, tx.archives.as_were(row.lines, today), press)
+    return _again(tx, topic, row, tx.articles.filed({line.key for line in row.lines}), press)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,7 @@ class Archivist:
                 rows = tx.archives.unwritten(topics, after=last, limit=ARCHIVES_AT_ONCE)
                 lines = {line for row in rows for line in row.lines}
                 today = tx.articles.filed({line.key for line in lines})
-                made = [
-                    (row, _again(topics[row.topic], row, tx.archives.as_were(row.lines, today), self.press))
-                    for row in rows
-                ]
+                made = [(row, _again(tx, topics[row.topic], row, today, self.press)) for row in rows]
             if not rows:
                 return
             self._publish(made)
@@ -144,10 +140,24 @@ class Archivist:
         return atom.render(good)
 
 
-def _again(topic: Topic, row: ArchiveRow, articles: Sequence[FiledArticle], press: Press) -> Feed:
-    feed = build_feed(topic, _entries(row.lines, articles), press.by_slug, press.site)
-    ids = {line: filed.article.entry_id for line, filed in zip(row.lines, articles, strict=True)}
-    return _archive(feed, row, ids, press)
+def _again(
+    tx: Transaction, topic: Topic, row: ArchiveRow, today: Mapping[str, FiledArticle], press: Press
+) -> Feed:
+    """The archive `row` without the articles that left the topic since. What is known of them today may be later than
+    their tombstone here, and would bring them back."""
+
+    def stays(line: FeedLine) -> bool:
+        filed = today[line.key]
+        if filed.article.withdrawn is None:
+            return topic.slug == ALL or topic.slug in filed.topics
+        gone = tx.departures.of(line.key)
+        return any(left.topic == topic.slug and left.state is DepartureState.NOTICE for left in gone)
+
+    lines = [line for line in row.lines if line.left is not None or stays(line)]
+    articles = tx.archives.as_were(lines, today)
+    feed = build_feed(topic, _entries(lines, articles), press.by_slug, press.site)
+    ids = {line: filed.article.entry_id for line, filed in zip(lines, articles, strict=True)}
+    return _archive(feed, replace(row, lines=tuple(lines)), ids, press)
 
 
 def _archive(feed: Feed, row: ArchiveRow, ids: Mapping[FeedLine, str], press: Press) -> Feed:
