@@ -140,9 +140,7 @@ class Archivist:
         return atom.render(good)
 
 
-def _again(
-    tx: Transaction, topic: Topic, row: ArchiveRow, today: Mapping[str, FiledArticle], press: Press
-) -> Feed:
+def _again(tx: Transaction, topic: Topic, row: ArchiveRow, today: Mapping[str, FiledArticle], press: Press) -> Feed:
     """The archive `row` without the articles that left the topic since. What is known of them today may be later than
     their tombstone here, and would bring them back."""
 
