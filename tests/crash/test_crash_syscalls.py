@@ -43,11 +43,11 @@ def process(_forker: Sending) -> Sending:
 
 
 def points() -> Iterator[int]:
-    """1, 2, 3, ... and from twenty on in growing steps, for what follows is more of the same."""
+    """1, 2, 3, ... and from five on in growing steps, for what follows is more of the same."""
     nth = 1
     while True:
         yield nth
-        nth += 1 + nth // 20
+        nth += 1 + nth // 5
 
 
 def test_killed_at_every_kind_of_system_call_that_matters_nothing_is_lost(process: Sending) -> None:

@@ -16,7 +16,10 @@ from publisher.flows.late_log import log
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    uvicorn = logging.getLogger("uvicorn")  # a server that another test ran may have given it a handler of its own
+    monkeypatch.setattr(uvicorn, "handlers", [])
+    monkeypatch.setattr(uvicorn, "propagate", True)
     yield
     structlog.reset_defaults()
     root = logging.getLogger()

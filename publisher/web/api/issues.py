@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from publisher.flows import approval, issue_desk
+from publisher.mail.bounces import BounceKind
 from publisher.model import (
     ApiToken,
     Delivery,
@@ -56,6 +57,7 @@ class WholeIssue(IssueLine):
     editions: list[Edition]
     page: str
     troubled: list[Delivery]
+    bounced: dict[BounceKind, int]
 
 
 class Planned(BaseModel):
@@ -108,6 +110,7 @@ def show_issue(api: TheApi, issue: Name) -> WholeIssue:
             editions=list(editions),
             page=api.app.links.issue(found.name),
             troubled=troubled[:TROUBLED],
+            bounced=dict(tx.bounces.of_issue(found.id)),
         )
 
 
