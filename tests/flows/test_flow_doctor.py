@@ -19,7 +19,10 @@ from publisher.flows.backup import back_up
 from publisher.flows.dkim import key_places, load_key, make_key
 from publisher.flows.doctor import Examination, examine
 from publisher.flows.job_state import JobState
+from publisher.health import relays
+from publisher.health import site as health_site
 from publisher.health.dns import Texts
+from publisher.health.relays import RelayFacts
 from publisher.hubs import HubClient
 
 OWN = {
@@ -358,3 +361,20 @@ def test_the_dkim_key_that_is_lost_is_told(signed: House) -> None:
     )  # fmt: skip
     found = [Found(str(one.level), one.check, one.says) for one in asyncio.run(examine(of_it))]
     assert "no such file" in the("DKIM s1", found)[1]
+
+
+# --- judgements that need no house ------------------------------------------------------------------------------------
+
+
+def test_a_relay_far_away_that_is_spoken_to_in_clear_text_is_told() -> None:
+    facts = RelayFacts(name="smtp", where="relay.example:25", secure=False, pipelining=True, eight_bit=True, size=0)
+    first, second = relays.relay(facts)
+    assert first.says.endswith("no login asked for, not encrypted")
+    assert str(second.level) == "notice" and "clear text" in second.says and "starttls" in second.advice
+
+
+def test_each_dead_link_is_told_by_itself_and_living_ones_in_one_line() -> None:
+    (dead,) = health_site.links({"https://a.example/": "answers 404", "https://b.example/": ""}, unasked=0)
+    assert (str(dead.level), dead.says) == ("notice", "https://a.example/: answers 404")
+    (well,) = health_site.links({"https://b.example/": ""}, unasked=3)
+    assert str(well.level) == "ok" and "3 not looked at" in well.says
