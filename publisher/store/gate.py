@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from publisher.model import SuppressionReason
 from publisher.readers.gate import Tally
 from publisher.store.columns import batches
-from publisher.store.sign_up_schema import gate_tallies, suppressions
+from publisher.store.schema import gate_tallies, suppressions
 
 _LOCK = 0x5167  # any number that no other advisory lock of ours has
 

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from publisher.model import DeliveryState
-from publisher.store.sign_up_schema import service_letters
+from publisher.store.schema import service_letters
 
 _WAITING = (DeliveryState.PLANNED, DeliveryState.DEFERRED, DeliveryState.HANDING_OVER)
 

@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from publisher.errors import NotFound
 from publisher.model import Consent, ConsentAct, Frequency, SignUp, SignUpMethod, SignUpState
 from publisher.store.columns import batches
-from publisher.store.sign_up_schema import consent_wordings, consents, sign_ups
+from publisher.store.schema import consent_wordings, consents, sign_ups
 
 _FIELDS = [sign_ups.c[name] for name in SignUp.__dataclass_fields__]
 _CONSENT = [consents.c[name] for name in Consent.__dataclass_fields__]

@@ -18,7 +18,7 @@ from publisher.model import (
     SuppressionReason,
 )
 from publisher.store.columns import Name, Number, Report, Slugs, UtcTime, Word
-from publisher.store.schema import metadata
+from publisher.store.schema.base import metadata
 
 sign_ups = Table(
     "sign_ups",
