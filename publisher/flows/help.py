@@ -18,7 +18,8 @@ from datetime import timedelta
 from publisher.errors import PublisherError
 from publisher.flows.crossing import across
 from publisher.flows.deliver import deliver
-from publisher.flows.ledger_desk import CLAIM, SENDING
+from publisher.flows.ledger_desk import SENDING
+from publisher.flows.ledger_tray import CLAIM
 from publisher.flows.reports import DeliverReport
 from publisher.flows.run import Parts, silent
 

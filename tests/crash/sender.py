@@ -29,16 +29,17 @@ from publisher.config import load
 from publisher.errors import PublisherError
 from publisher.flows import deliver
 from publisher.flows.ledger_desk import LedgerDesk
+from publisher.flows.ledger_tray import LedgerTray
 from publisher.flows.run import deliver_only
 from publisher.smtp.session import Session
 from publisher.store.deliveries import Deliveries
 from publisher.store.ledger_sql import PostgresqlSql, SqliteSql
 
 POINTS: dict[str, tuple[Sequence[tuple[type, str]], bool]] = {  # the methods, and whether it is before them
-    "before write": ([(LedgerDesk, "_write")], True),
+    "before write": ([(LedgerTray, "_write")], True),
     # the last thing before the commit, with each database
     "before commit": ([(SqliteSql, "_claim"), (PostgresqlSql, "_claims")], False),
-    "after write": ([(LedgerDesk, "_write")], False),
+    "after write": ([(LedgerTray, "_write")], False),
     "before send": ([(Session, "send")], True),
     "after send": ([(Session, "send")], False),
     "before result": ([(LedgerDesk, "take")], True),

@@ -1,0 +1,206 @@
+"""The tray: claims and outcomes of all lines, gathered and written in one transaction. Floor: `flows`.
+
+What all lines put on the tray in one turn of the event loop is written together: its commit is what costs. SQLite is
+written right there, in the loop: a commit takes less than handing it to a thread and back. While somebody else holds
+its lock, and with a database server, the store's thread writes, and what comes meanwhile gathers for the next
+transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from publisher.clock import Clock
+from publisher.errors import NotFound, StoreBusy
+from publisher.flows.crossing import across
+from publisher.mail.circuit import Circuit
+from publisher.model import SubscriberState
+from publisher.store import HeldStore, Job, Key, Kind, Outcome, Store, Transactions
+
+CLAIM = timedelta(minutes=15)
+"""How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
+
+REST_S = 0.002
+"""Where one commit follows upon another, they rest so long: more lines then share the next one. Where two thirds of
+them wait already there is no rest: the relay has the others."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written in one transaction: outcomes, then claims. Letters refused before they were claimed are claimed
+    first."""
+
+    late: list[Job] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    bounced: list[tuple[int, str]] = field(default_factory=list)
+    given_back: list[Job] = field(default_factory=list)
+    put_off: list[tuple[Job, datetime, str, str]] = field(default_factory=list)
+    circuits: dict[str, Circuit] = field(default_factory=dict)
+    recorded: list[asyncio.Future[None]] = field(default_factory=list)
+    unfit: list[Job] = field(default_factory=list)
+    claims: list[tuple[Job, asyncio.Future[bool]]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.outcomes or self.claims or self.given_back or self.unfit or self.recorded)
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether there is more on it than claims, and outcomes of letters that were claimed."""
+        return bool(self.late or self.unfit or self.given_back or self.bounced or self.put_off or self.circuits)
+
+    @property
+    def is_waited_for(self) -> bool:
+        return bool(self.claims or self.recorded)
+
+    def keep(self, other: Batch) -> None:
+        """Take over what `other` could not write down; who waited for it has been told."""
+        self.late[:0] = other.late
+        self.outcomes[:0] = other.outcomes
+        self.bounced[:0] = other.bounced
+        self.given_back[:0] = other.given_back
+        self.put_off[:0] = other.put_off
+        self.circuits = other.circuits | self.circuits
+
+
+class LedgerTray:
+    """Put things on `batch`, then `schedule` it, or ask to be told with `claim` or `recorded`.
+
+    `settled` is called with each batch that was written and the keys of its claims that are ours, before those who
+    wait are told. `lines`: how many may wait at the same time.
+    """
+
+    def __init__(
+        self, store: Store, held: HeldStore, *, clock: Clock, lines: int, settled: Callable[[Batch, set[Key]], None]
+    ) -> None:
+        self._store = store
+        self._held = held
+        self._clock = clock
+        self._lines = lines
+        self._settled = settled
+        self._loop = asyncio.get_running_loop()
+        self.batch = Batch()
+        self._soon = False
+        self._later: asyncio.TimerHandle | None = None
+        self._rest_until = 0.0
+        self._writing: asyncio.Task[None] | None = None
+
+    def claim(self, job: Job) -> asyncio.Future[bool]:
+        """Done when the claim is durable: True where this letter may be sent."""
+        future: asyncio.Future[bool] = self._loop.create_future()
+        self.batch.claims.append((job, future))
+        self.schedule()
+        return future
+
+    def recorded(self) -> asyncio.Future[None]:
+        """Done when all that is on the tray now is durable."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self.batch.recorded.append(future)
+        self.schedule()
+        return future
+
+    def schedule(self) -> None:
+        """Have what is on it written: at once, or where something was written just now, when it has rested (REST_S)."""
+        if self._writing is not None or self._soon:
+            return
+        rest = self._rest_until - time.monotonic()
+        if 3 * len(self.batch.claims) >= 2 * self._lines or rest <= 0:
+            self._soon = True
+            if self._later is not None:
+                self._later.cancel()
+            self._loop.call_soon(self._empty)
+        elif self._later is None:
+            self._later = self._loop.call_later(rest, self._empty)
+
+    def _empty(self) -> None:
+        self._soon, self._later = False, None
+        if self._writing is not None or not self.batch:
+            return
+        batch, self.batch = self.batch, Batch()
+        if not self._held.at_hand:
+            self._writing = self._loop.create_task(self._write_across(batch, self._held))
+            return
+        try:
+            ours = self._write(self._held, batch)
+        except StoreBusy:
+            self._writing = self._loop.create_task(self._write_across(batch, self._store))
+        except Exception as error:
+            self._failed(batch, error)
+        else:
+            self._rest_until = time.monotonic() + REST_S  # the loop's own time stands still within a turn
+            self._done(batch, ours)
+
+    async def _write_across(self, batch: Batch, store: Transactions | HeldStore) -> None:
+        again = True
+        try:
+            ours = await across(self._write, store, batch)
+        except Exception as error:
+            self._failed(batch, error)
+            again = self.batch.is_waited_for  # else a store that is gone would be asked for ever
+        else:
+            self._done(batch, ours)
+        finally:
+            self._writing = None
+            if again and self.batch:
+                self.schedule()
+
+    def _write(self, store: Transactions | HeldStore, batch: Batch) -> set[Key]:
+        now = self._clock()
+        until = now + CLAIM
+        if isinstance(store, HeldStore) and not batch.needs_more:
+            jobs = [job for job, _ in batch.claims]
+            ours = store.exchange(batch.outcomes, jobs, now, until)
+            if len(ours) < len(jobs):
+                with store.write() as tx:
+                    tx.deliveries.dismiss([job for job in jobs if job.key not in ours], now)
+            return ours
+        with store.write() as tx:
+            if batch.late or batch.unfit:
+                tx.deliveries.hand_over([*batch.late, *batch.unfit], now, until)
+            tx.deliveries.record(batch.outcomes, now)
+            tx.deliveries.release(batch.given_back, now)
+            for job, until_then, reply, reason in batch.put_off:
+                tx.deliveries.put_off([job], until_then, now, reply=reply, reason=reason)
+            for domain, circuit in batch.circuits.items():
+                tx.circuits.keep(Kind.DOMAIN, domain, circuit, now)
+            for subscriber_id, reason in batch.bounced:
+                with suppress(NotFound):  # removed meanwhile
+                    if tx.subscribers.get(subscriber_id).state is SubscriberState.ACTIVE:
+                        tx.subscribers.set_state(subscriber_id, SubscriberState.BOUNCED, now, reason=reason)
+            return tx.deliveries.hand_over([job for job, _ in batch.claims], now, until)
+
+    def _done(self, batch: Batch, ours: set[Key]) -> None:
+        self._settled(batch, ours)
+        for job, claim in batch.claims:
+            if not claim.done():
+                claim.set_result(job.key in ours)
+        for recorded in batch.recorded:
+            if not recorded.done():
+                recorded.set_result(None)
+
+    def _failed(self, batch: Batch, error: Exception) -> None:
+        self.batch.keep(batch)
+        waiting: list[asyncio.Future[Any]] = [claim for _, claim in batch.claims]
+        for future in [*waiting, *batch.recorded]:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # who gave up waiting need not hear of it
+
+    async def written(self) -> None:
+        """Wait until what is on it now is written."""
+        if self.batch or self._writing is not None:
+            await self.recorded()
+
+    async def close(self) -> None:
+        """Write what is left; raises what the store raises."""
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+        batch, self.batch = self.batch, Batch()
+        if batch:
+            await across(self._write, self._store, batch)
+            self._done(batch, set())
