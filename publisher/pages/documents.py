@@ -106,7 +106,7 @@ class Pages:
         return self._document(links.INDEX, "site/index.html", frame.values | values)
 
     def issue(self, issue: Issue, sections: Sequence[tuple[Topic, Sequence[FiledArticle]]], subject: str) -> Document:
-        """A past issue as its letter was for a reader of all topics; each article stands in one section."""
+        """A past issue with all that any of its readers got; each article stands in one section."""
         path = links.issue_path(issue.name)
         frame = self._frame(path)
         values = {

@@ -32,7 +32,7 @@ def routes(desk: Desk) -> list[Route]:
                 for line in seen.topics
             ],
             "issues": balances(seen.issues),
-            "states": STATES,
+            "states": _met(seen.issues),
         }
         return visit.page("dashboard", "Overview", values, here="")
 
@@ -43,6 +43,15 @@ def _named(months: Sequence[str], counts: Sequence[int]) -> dict[str, int]:
     """Twelve months by their short names; never by the process's locale, which feedgen sets."""
     names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     return {names[int(month[5:]) - 1]: count for month, count in zip(months, counts, strict=True)}
+
+
+def _met(issues: Sequence[tuple[Issue, IssueSum]]) -> list[DeliveryState]:
+    """The states that some letter of these issues is in: the columns that say something. Accepted is always one."""
+    return [
+        state
+        for state in STATES
+        if state is DeliveryState.ACCEPTED or any(total.states.get(state) for _, total in issues)
+    ]
 
 
 def balances(issues: Sequence[tuple[Issue, IssueSum]]) -> list[tuple[Issue, IssueSum, tuple[charts.Piece, ...]]]:
