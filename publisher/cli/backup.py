@@ -64,15 +64,15 @@ def restore(
     from publisher.clock import system_clock
     from publisher.config import load
     from publisher.flows import backup as flow
-    from publisher.flows.archive import Archive
+    from publisher.flows.backup_file import BackupFile
 
-    archive = Archive(path)
+    backup = BackupFile(path)
     if not config.exists():
-        flow.put_config_back(archive, config)
+        flow.put_config_back(backup, config)
     settings = load(config)
     store = open_store(settings)
     try:
-        done = flow.restore(store, settings, archive, system_clock(), overwrite=overwrite, resume=resume)
+        done = flow.restore(store, settings, backup, system_clock(), overwrite=overwrite, resume=resume)
     finally:
         store.close()
     echo_json(done) if as_json else _tell(done)

@@ -1,7 +1,7 @@
 """Backup and restore: the database, and the files without which it is worth little. Floor: `flows`.
 
-    one moment of the database -> archive file (whole, summed, for its owner only)
-    archive, checked -> tables of its version -> brought up to date -> put right -> commit
+    one moment of the database -> backup file (whole, summed, for its owner only)
+    backup, checked -> tables of its version -> brought up to date -> put right -> commit
 
 A backup does not know what happened after it. So letters that were in hand become uncertain, and an issue that was
 being sent is paused: whoever restores says whether its letters may have gone out since.
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from publisher import __version__
 from publisher.config import Settings
 from publisher.errors import BackupError, Conflict
-from publisher.flows.archive import Archive, Head, KeptFile, write
+from publisher.flows.backup_file import BackupFile, Head, KeptFile, write
 from publisher.flows.dkim import key_places
 from publisher.flows.job_state import forget_keeper, keeper
 from publisher.mail.backoff import DOUBT
@@ -79,7 +79,13 @@ def last_backup(tx: Transaction) -> datetime | None:
 
 
 def restore(
-    store: Store, settings: Settings, archive: Archive, now: datetime, *, overwrite: bool = False, resume: bool = False
+    store: Store,
+    settings: Settings,
+    backup: BackupFile,
+    now: datetime,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
 ) -> Restored:
     """Make the database what it was. `overwrite`: in place of one that is there; `resume`: nothing was sent since the
     backup, so that issues go on at once.
@@ -90,19 +96,19 @@ def restore(
         if not overwrite:
             raise Conflict("there is a database already; --overwrite puts the backup in its place")
         _refuse_while_running(store, now)
-    places = [(file, _place(settings, file)) for file in archive.files]
+    places = [(file, _place(settings, file)) for file in backup.files]
     strangers = [path for file, path in places if file.kind == "key" and _differs(path, file.content)]
     if strangers and not overwrite:
         raise Conflict(f"{strangers[0]} is another key than the backup's; --overwrite puts that in its place")
-    with store.replaced(archive.tables(), revision=archive.head.schema) as tx:
+    with store.replaced(backup.tables(), revision=backup.head.schema) as tx:
         paused, in_doubt = _put_right(tx, now, resume=resume)
     written, kept = _put_back(places, overwrite=overwrite)
-    return Restored(archive.head, paused, in_doubt, written, kept)
+    return Restored(backup.head, paused, in_doubt, written, kept)
 
 
-def put_config_back(archive: Archive, config: Path) -> bool:
+def put_config_back(backup: BackupFile, config: Path) -> bool:
     """For a machine that has nothing yet: write the backup's config.toml. False if the backup has none."""
-    found = next((file.content for file in archive.files if file.kind == "config"), None)
+    found = next((file.content for file in backup.files if file.kind == "config"), None)
     if found is not None:
         _write_file(config, found)
     return found is not None

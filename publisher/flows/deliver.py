@@ -22,7 +22,7 @@ from publisher.clock import Clock, system_clock
 from publisher.config import DomainSettings, RelaySettings, SmtpSettings
 from publisher.errors import RelayUnavailable
 from publisher.flows.crossing import across, write_of
-from publisher.flows.gate import Gate
+from publisher.flows.domains import Domains
 from publisher.flows.ledger_desk import SENDING, LedgerDesk, Progress, Rules
 from publisher.flows.letters import Letters
 from publisher.flows.reports import DeliverReport
@@ -146,12 +146,12 @@ class _Sending:
     ) -> Mapping[DeliveryState, int]:
         post = self.post
         simple = post.is_simple and not self.opening.domains
-        gate = self._gate(held, patient=not simple)
+        domains = self._domains(held, patient=not simple)
         desk = LedgerDesk(
             self.store,
             held,
             letters=post.letters,
-            gate=gate,
+            domains=domains,
             rules=Rules(resend=post.resend, first_wait=timedelta(minutes=post.smtp.retry_minutes)),
             clock=self.clock,
             progress=progress,
@@ -162,7 +162,7 @@ class _Sending:
             if post.is_local or simple:
                 await self._straight(held, desk, stop)
             else:
-                await self._by_fleet(held, desk, gate, stop)
+                await self._by_fleet(held, desk, domains, stop)
         finally:
             await desk.close()
             await across(_finish, self.store, self.clock(), post.resend)
@@ -192,7 +192,7 @@ class _Sending:
             if circuit is not CLOSED and desk.states:
                 await self._keep(held, name, CLOSED)
 
-    async def _by_fleet(self, held: HeldStore, desk: LedgerDesk, gate: Gate, stop: asyncio.Event | None) -> None:
+    async def _by_fleet(self, held: HeldStore, desk: LedgerDesk, domains: Domains, stop: asyncio.Event | None) -> None:
         from publisher.flows.fleet import Fleet, carriers  # noqa: PLC0415  (late: few sites have limits)
 
         fleet = Fleet(
@@ -203,7 +203,7 @@ class _Sending:
                 make_meter=lambda relay: self._relay_meter(held, relay),
             ),
             desk,
-            gate,
+            domains,
             write=write_of(self.store, held),
             clock=self.clock,
             instant=_instant(self.clock),
@@ -216,8 +216,8 @@ class _Sending:
         now = self.clock()
         await write_of(self.store, held)(lambda tx: tx.circuits.keep(Kind.RELAY, relay, circuit, now))
 
-    def _gate(self, held: HeldStore, *, patient: bool) -> Gate:
-        return Gate(
+    def _domains(self, held: HeldStore, *, patient: bool) -> Domains:
+        return Domains(
             self.opening.domains,
             clock=self.clock,
             instant=_instant(self.clock),

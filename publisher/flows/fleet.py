@@ -20,7 +20,7 @@ from publisher.clock import Clock
 from publisher.config import RelaySettings
 from publisher.errors import RelayUnavailable
 from publisher.flows.crossing import Write
-from publisher.flows.gate import WAIT_S, Gate
+from publisher.flows.domains import WAIT_S, Domains
 from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.meter import Instant, Meter
 from publisher.mail.circuit import CLOSED, RELAY, Circuit, after_failure
@@ -81,7 +81,7 @@ class Fleet:
         self,
         carriers: Sequence[Carrier],
         desk: LedgerDesk,
-        gate: Gate,
+        domains: Domains,
         *,
         write: Write,
         clock: Clock,
@@ -90,7 +90,7 @@ class Fleet:
     ) -> None:
         self._carriers = list(carriers)
         self._desk = desk
-        self._gate = gate
+        self._domains = domains
         self._write = write
         self._clock = clock
         self._instant = instant
@@ -123,7 +123,7 @@ class Fleet:
             await self._take_back(carrier)
             if carrier.meter is not None:
                 await carrier.meter.close()
-        await self._gate.close()
+        await self._domains.close()
         if self._error is not None:
             raise self._error
         return "\n".join(self._told()) if self._all_out() else ""
@@ -136,7 +136,7 @@ class Fleet:
         """Finish what is in hand and begin nothing more."""
         self._error = self._error or error
         self._halt.set()
-        self._gate.stop()
+        self._domains.stop()
         self._changed.set()
         for carrier in self._carriers:
             carrier.queue.put_nowait(None)

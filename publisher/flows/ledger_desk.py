@@ -21,7 +21,7 @@ from publisher.clock import Clock
 from publisher.digest.letter import LetterForm
 from publisher.errors import LetterError, StoreBusy
 from publisher.flows.crossing import across
-from publisher.flows.gate import Gate
+from publisher.flows.domains import Domains
 from publisher.flows.ledger_tray import Batch, LedgerTray
 from publisher.flows.letters import Letters
 from publisher.mail.backoff import next_attempt, resend_at
@@ -63,7 +63,7 @@ class LedgerDesk:
         held: HeldStore,
         *,
         letters: Letters,
-        gate: Gate,
+        domains: Domains,
         rules: Rules,
         clock: Clock,
         progress: Progress,
@@ -73,7 +73,7 @@ class LedgerDesk:
         self._store = store
         self._held = held
         self._letters = letters
-        self._gate = gate
+        self._domains = domains
         self._rules = rules
         self._clock = clock
         self._progress = progress
@@ -105,7 +105,7 @@ class LedgerDesk:
                     self._tray.batch.unfit.append(job)
                     self._tray.schedule()
                     continue
-                if not self._gate.passes(job):
+                if not self._domains.passes(job):
                     continue
                 self._out.add(job.key)
                 try:
@@ -119,29 +119,29 @@ class LedgerDesk:
 
     async def _ahead(self) -> list[Job]:
         while True:
-            if self._gate.holding and (found := await self._left_behind()):
+            if self._domains.holding and (found := await self._left_behind()):
                 return found
             if self._clock() - self._looked_for_deferred >= AGAIN:
                 self._looked_for_deferred = self._clock()
                 self._place.pop(DeliveryState.DEFERRED, None)
                 self._none_left.clear()
             found = await self._visit(self._look)
-            if not found and self._place and not self._gate.holding:
+            if not found and self._place and not self._domains.holding:
                 await self._tray.written()  # once more from the beginning, for what was planned or put back meanwhile
                 self._place.clear()
                 self._none_left.clear()
                 found = await self._visit(self._look)
-            if found or not (self._gate.holding and await self._gate.wait()):
+            if found or not (self._domains.holding and await self._domains.wait()):
                 return found
 
     async def _left_behind(self) -> list[Job]:
         """Letters to domains that had to wait and may have some now."""
         found: list[Job] = []
-        for domain, room in await self._gate.opened():
-            for state, after in self._gate.lift(domain).items():
+        for domain, room in await self._domains.opened():
+            for state, after in self._domains.lift(domain).items():
                 some = await self._visit(self._look_at, domain, state, after, room)
                 if len(some) == room:
-                    self._gate.mark(domain, state, some[-1].key)
+                    self._domains.mark(domain, state, some[-1].key)
                 found += some
         return found
 
@@ -189,18 +189,18 @@ class LedgerDesk:
         """Done when the result is durable."""
         job, verdict = handed.ref, handed.verdict
         state, when = verdict.state, None
-        self._gate.left(job)
+        self._domains.left(job)
         if state is DeliveryState.PLANNED or job.key in self._claimed:  # else it looks due until `_done`
             self._out.discard(job.key)
         if state is DeliveryState.PLANNED:
             self._place.pop(job.state, None)  # it lies behind us: look for it again
             self._none_left.discard(job.state)
-            self._gate.unspent(job)
+            self._domains.unspent(job)
             if job.key in self._claimed:
                 self._claimed.discard(job.key)
                 self._tray.batch.given_back.append(job)
             return self._tray.recorded()
-        self._tray.batch.circuits.update(self._gate.heard(job, verdict))
+        self._tray.batch.circuits.update(self._domains.heard(job, verdict))
         if state is DeliveryState.DEFERRED:
             when = next_attempt(
                 job.attempts,
@@ -233,7 +233,7 @@ class LedgerDesk:
 
     def _let_go(self, job: Job) -> None:
         self._out.discard(job.key)
-        self._gate.left(job)
+        self._domains.left(job)
 
     def _settled(self, batch: Batch, ours: set[Key]) -> None:
         if batch.outcomes or batch.put_off:

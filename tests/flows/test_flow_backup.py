@@ -15,8 +15,8 @@ from wire.servers import Relay
 
 from publisher.errors import BackupError, Conflict, NotFound, StoreOutdated
 from publisher.flows import issue_desk
-from publisher.flows.archive import Archive
 from publisher.flows.backup import back_up, last_backup, put_config_back, restore
+from publisher.flows.backup_file import BackupFile
 from publisher.flows.housekeeping import keep_house
 from publisher.flows.job_state import JobState
 from publisher.flows.run import publish
@@ -27,8 +27,8 @@ from publisher.store import Store
 READERS = ("alice", "bob", "charlie", "dora", "emil")
 
 
-def backed_up(house: House, name: str = "copy.jsonl.gz") -> Archive:
-    return Archive(back_up(house.app.store, house.app.settings, house.clock(), path=house.root / name).path)
+def backed_up(house: House, name: str = "copy.jsonl.gz") -> BackupFile:
+    return BackupFile(back_up(house.app.store, house.app.settings, house.clock(), path=house.root / name).path)
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def test_what_is_restored_is_what_was_there_on_the_other_database_too(
         tx.subscribers.remove(last.id, house.clock())
     unsubscribe(house.app.store, gone.id, now=house.clock(), reason="by the link in a letter")
     before = house.dump()
-    archive = backed_up(house)
-    assert archive.head.made == house.clock()
+    backup = backed_up(house)
+    assert backup.head.made == house.clock()
     assert stat.S_IMODE((tmp_path / "copy.jsonl.gz").stat().st_mode) == 0o600
 
     other = Store(other_url)
-    done = restore(other, house.app.settings, archive, house.clock(), overwrite=True)
+    done = restore(other, house.app.settings, backup, house.clock(), overwrite=True)
     assert (done.in_doubt, done.paused) == (0, ())
     other.close()
     moved = House(tmp_path, other_url)
@@ -90,10 +90,10 @@ def test_a_half_sent_issue_goes_on_after_a_restore_and_nobody_gets_it_twice(
     assert "charlie" in sent and 3 <= len(sent) < len(READERS)
 
     again = House(tmp_path / "again", f"sqlite:///{tmp_path}/again.db", house.values)
-    archive = Archive(house.root / "copy.jsonl.gz")
+    backup = BackupFile(house.root / "copy.jsonl.gz")
     with pytest.raises(Conflict, match="--overwrite"):
-        restore(again.app.store, again.app.settings, archive, house.clock())
-    done = restore(again.app.store, again.app.settings, archive, house.clock(), overwrite=True)
+        restore(again.app.store, again.app.settings, backup, house.clock())
+    done = restore(again.app.store, again.app.settings, backup, house.clock(), overwrite=True)
     assert done.in_doubt >= 1 and done.paused == ("weekly-1",)
     again.deliver()
     assert Counter(map(name_of, relay.taken)) == sent  # paused: it may have gone on after the backup
@@ -121,7 +121,7 @@ def test_a_damaged_or_foreign_file_is_refused_before_anything_is_changed(house: 
     def refused(content: bytes) -> str:
         path.write_bytes(content)
         with pytest.raises(BackupError) as caught:
-            Archive(path)
+            BackupFile(path)
         return str(caught.value)
 
     assert "cut short" in refused(whole[: len(whole) // 2])
@@ -133,32 +133,32 @@ def test_a_damaged_or_foreign_file_is_refused_before_anything_is_changed(house: 
     assert "no backup" in refused(b"PK\x03\x04 something else")
     path.unlink()
     with pytest.raises(BackupError, match="No such file"):
-        Archive(path)
+        BackupFile(path)
 
 
 def test_a_backup_of_a_newer_database_is_refused_and_one_that_fails_changes_nothing(house: House) -> None:
     house.article("Waste")
     house.publish(FEEDS_ONLY)
-    archive = backed_up(house)
+    backup = backed_up(house)
     before = house.dump()
     with (
         pytest.raises(StoreOutdated, match="newer version"),
-        house.app.store.replaced(archive.tables(), revision="9999"),
+        house.app.store.replaced(backup.tables(), revision="9999"),
     ):
         pytest.fail("it was restored")
     with (
         pytest.raises(RuntimeError),
-        house.app.store.replaced(archive.tables(), revision=archive.head.schema),
+        house.app.store.replaced(backup.tables(), revision=backup.head.schema),
     ):
         raise RuntimeError
     assert house.dump() == before
 
 
 def test_nothing_is_restored_under_a_timetable_that_runs(house: House) -> None:
-    archive = backed_up(house)
+    backup = backed_up(house)
     JobState(house.app.store, house.clock).declare({})
     with pytest.raises(Conflict, match="stop it first"):
-        restore(house.app.store, house.app.settings, archive, house.clock(), overwrite=True)
+        restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
 
 
 def test_keys_and_templates_come_back_and_others_are_never_lost(house: House, tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_keys_and_templates_come_back_and_others_are_never_lost(house: House, tm
     (tmp_path / "config.toml").write_text("[site]\n")
     secret = tmp_path / "secret.key"
     assert house.app.signer and secret.exists()
-    archive = backed_up(house)
-    assert [(file.kind, file.name) for file in archive.files] == [
+    backup = backed_up(house)
+    assert [(file.kind, file.name) for file in backup.files] == [
         ("key", "store.secret_file"),
         ("config", "config.toml"),
         ("template", "site/foot.html"),
@@ -180,13 +180,13 @@ def test_keys_and_templates_come_back_and_others_are_never_lost(house: House, tm
     house.app.close()
     (tmp_path / "store" / "publisher.db").unlink()
     with pytest.raises(Conflict, match="another key"):
-        restore(house.app.store, house.app.settings, archive, house.clock())
-    done = restore(house.app.store, house.app.settings, archive, house.clock(), overwrite=True)
+        restore(house.app.store, house.app.settings, backup, house.clock())
+    done = restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
     assert (secret.read_bytes(), (templates / "foot.html").read_text()) == (key, "ours")
     assert (tmp_path / "secret.key.before-restore").read_text() == "ab" * 32
     assert set(done.files) == {secret, templates / "foot.html"}
 
-    assert put_config_back(archive, tmp_path / "elsewhere" / "config.toml")
+    assert put_config_back(backup, tmp_path / "elsewhere" / "config.toml")
     house.rebuild(backup={"keys": False, "config": False})
     assert backed_up(house).files == []
 

@@ -14,7 +14,7 @@ from flows.house import START, WEEKLY, House, name_of, relay_thread
 from wire.servers import DROP, Relay
 
 from publisher.flows import fleet
-from publisher.flows.gate import Gate
+from publisher.flows.domains import Domains
 from publisher.flows.reports import DeliverReport
 from publisher.flows.run import publish
 from publisher.mail.circuit import DOMAIN_DEFERS, DOMAIN_REFUSES, RELAY
@@ -402,17 +402,17 @@ def test_a_domain_that_defers_too_often_waits_and_one_letter_tries_it(
 def test_many_letters_of_a_capped_domain_leave_but_a_mark_in_memory(
     house: House, relays: tuple[Relay, Relay], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gates: list[Gate] = []
-    made = Gate.__init__
+    seen: list[Domains] = []
+    made = Domains.__init__
 
-    def remember(self: Gate, *arguments: Any, **options: Any) -> None:
-        gates.append(self)
+    def remember(self: Domains, *arguments: Any, **options: Any) -> None:
+        seen.append(self)
         made(self, *arguments, **options)
 
-    monkeypatch.setattr(Gate, "__init__", remember)
+    monkeypatch.setattr(Domains, "__init__", remember)
     main, _ = relays
     house.rebuild(relay=[settings_of(main, "main")], domain=[{"domain": "slow.example", "letters_per_day": 2}])
     house.article("Waste")
     readers(house, 60, domain="slow.example", first="slow")
     assert dict(house.publish()[1].delivery.states) == {ACCEPTED: 2}
-    assert {domain: len(marks) for domain, marks in gates[-1]._marks.items()} == {"slow.example": 1}
+    assert {domain: len(marks) for domain, marks in seen[-1]._marks.items()} == {"slow.example": 1}

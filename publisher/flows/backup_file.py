@@ -111,7 +111,7 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-class Archive:
+class BackupFile:
     """A backup that was found whole. `tables` may be read as often as wanted, each time from the file."""
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The gate before the postmen: which letters may go out now, as far as their readers' domains go. Floor: `flows`.
+"""The readers' domains in one sending: which letters may go out now, as far as these go. Floor: `flows`.
 
     job -> passes? --yes--> letter -> ... -> left
               '--no--> a mark for the domain: from here on its letters are looked up again when it may have some
@@ -31,8 +31,8 @@ ROOM = 100
 MakeMeter = Callable[[DomainSettings, str], Meter]
 
 
-class Gate:
-    """The gate of one sending. `caps`: the limits of config.toml. `patient`: it waits where it can be worth it."""
+class Domains:
+    """What is known of them. `caps`: the limits of config.toml. `patient`: it waits where it can be worth it."""
 
     def __init__(
         self,
