@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from publisher.clock import whole_seconds
 from publisher.feeds.value import Entry, Feed, FeedSite, in_order, newest_moment, nothing_yet
@@ -15,11 +16,12 @@ from publisher.model import FiledArticle, Frequency, Issue, Topic
 
 @dataclass(frozen=True, slots=True)
 class PastIssue:
-    """An issue as a reader of everything would have got it: its `subject`, and under each topic its articles, each
-    article once. Withdrawn ones are left out."""
+    """An issue with all that any of its readers got: its `subject`, and under each topic its articles, each article
+    once. Withdrawn ones are left out. `changed` is when it was composed, or an article of it was changed last."""
 
     issue: Issue
     subject: str
+    changed: datetime
     sections: Sequence[tuple[Topic, Sequence[FiledArticle]]]
 
     @property
@@ -51,16 +53,33 @@ def issue_feed(frequency: Frequency, issues: Sequence[PastIssue], site: FeedSite
 
 def _entry(past: PastIssue, site: FeedSite) -> Entry:
     issue = past.issue
+    if not past.sections:
+        return _withdrawn(past, site)
     titles = [clean_line(filed.article.title) for _, articles in past.sections for filed in articles]
     composed = whole_seconds(issue.composed)
     return Entry(
         entry_id=site.tag(f"issue/{issue.name}"),
-        title=clean_line(past.subject) or issue.name,
+        title=clean_line(past.subject),
         url=site.links.issue(issue.name),
         published=composed,
-        updated=composed,
+        updated=whole_seconds(past.changed),
         summary=excerpt("; ".join(titles)),
         content="".join(_section(topic, articles, site) for topic, articles in past.sections).strip(),
+        language=site.language,
+    )
+
+
+def _withdrawn(past: PastIssue, site: FeedSite) -> Entry:
+    """An issue of which nothing is left keeps its place: readers have seen its id."""
+    says = "The articles of this issue were withdrawn."
+    return Entry(
+        entry_id=site.tag(f"issue/{past.issue.name}"),
+        title=clean_line(past.subject),
+        url=site.links.issue(past.issue.name),
+        published=whole_seconds(past.issue.composed),
+        updated=whole_seconds(past.changed),
+        summary=says,
+        content=f"<p>{says}</p>",
         language=site.language,
     )
 

@@ -17,6 +17,7 @@ from publisher.feeds.value import Feed
 from publisher.flows.press import Press
 from publisher.links import issue_feed_path, issue_path, issues_path
 from publisher.model import ALL, Document, Frequency, Issue
+from publisher.pages.frame import issue_title
 from publisher.store import Transaction
 
 PER_PAGE = 50
@@ -47,25 +48,26 @@ def paths(issues: Sequence[Issue], formats: Formats) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class PastIssues:
-    """One rendering: `issues` are all that have a number, the newest first, of which `news` are not on the site yet."""
+    """One rendering: `issues` are all that have a number, the newest first, of which `news` are not on the site yet;
+    `changed` are the ids of those with an article that was changed or withdrawn since."""
 
     tx: Transaction
     press: Press
     now: datetime
     issues: Sequence[Issue]
     news: Sequence[Issue]
+    changed: Collection[int]
 
-    def pages(self, *, everything: bool, withdrawn: Collection[str]) -> Iterator[Document]:
-        """The pages of new issues, and of those with one of the articles (keys) that were `withdrawn`."""
-        wanted = {issue.id for issue in self.news} | self.tx.issues.holding(withdrawn)
+    def pages(self, *, everything: bool) -> Iterator[Document]:
+        """The pages of issues that are new or changed."""
         for issue in self.issues:
-            if everything or issue.id in wanted:
+            if everything or self._differs(issue):
                 past = self._past(issue)
                 yield self.press.pages.issue(issue, past.sections, past.subject)
 
     def lists(self, *, everything: bool) -> Iterator[Document]:
-        """The pages that list issues, as far as the news change them."""
-        if not everything and not self.news:
+        """The pages that list issues, as far as new and changed ones make them differ."""
+        if not everything and not any(map(self._differs, self.issues)):
             return
         last = full_pages(len(self.issues))
         first = 1 if everything else max(1, min(full_pages(len(self.issues) - len(self.news)), self._page_of_oldest()))
@@ -73,14 +75,16 @@ class PastIssues:
         for number in [None, *range(first, last + 1)]:
             shown = self._on(number, last)
             heads = self.tx.issues.heads([issue.id for issue in shown])
-            listed = [(issue, *heads[issue.id]) for issue in shown]
+            listed = [
+                (issue, heads[issue.id].subject or issue_title(issue), heads[issue.id].articles) for issue in shown
+            ]
             yield self.press.pages.issues(listed, number=number, last=last, feeds=feeds, total=len(self.issues))
 
     def feeds(self, formats: Formats, made: Make, problems: list[str], *, everything: bool) -> Iterator[Document]:
-        """Of each frequency that has something new."""
+        """Of each frequency that has something new or changed."""
         for frequency in Frequency:
             mine = [issue for issue in self.issues if issue.frequency is frequency]
-            if not mine or not (everything or any(issue.frequency is frequency for issue in self.news)):
+            if not mine or not (everything or any(map(self._differs, mine))):
                 continue
             whole = issue_feed(frequency, [self._past(issue) for issue in mine[:IN_FEED]], self.press.site)
             feed, bad = drop_bad_entries(whole, now=self.now)
@@ -88,9 +92,12 @@ class PastIssues:
             for extension, render in formats:
                 yield from made(issue_feed_path(frequency, extension), partial(render, feed))
 
+    def _differs(self, issue: Issue) -> bool:
+        return issue in self.news or issue.id in self.changed
+
     def _page_of_oldest(self) -> int:
-        """The page of the oldest news: an issue may be approved when newer ones are on the site already."""
-        oldest = min(issue.id for issue in self.news)
+        """The page of the oldest that differs: also an approved one comes when newer ones are on the site already."""
+        oldest = min(issue.id for issue in self.issues if self._differs(issue))
         return sum(issue.id < oldest for issue in self.issues) // PER_PAGE + 1
 
     def _on(self, number: int | None, last: int) -> Sequence[Issue]:
@@ -114,5 +121,7 @@ class PastIssues:
             (topic, [one for one in articles if places[one.article.key] == topic.slug])
             for topic in (*self.press.topics, replace(self.press.everything, slug=ALL, label=OTHER_NEWS))
         ]
-        subject = self.tx.issues.heads([issue.id])[issue.id].subject
-        return PastIssue(issue, subject, [(topic, items) for topic, items in sections if items])
+        subject = self.tx.issues.heads([issue.id])[issue.id].subject or issue_title(issue)
+        moments = (one.article.withdrawn or one.article.updated for one in filed.values())
+        changed = max([issue.composed, *moments])
+        return PastIssue(issue, subject, changed, [(topic, items) for topic, items in sections if items])

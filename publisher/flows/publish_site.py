@@ -35,6 +35,7 @@ from publisher.store import Transaction, Transactions
 PUBLISHED = "site.published"
 NEWEST_ON_INDEX = 20
 ISSUES_ON_INDEX = 6
+TOUCHED_AT_ONCE = 1000  # articles whose issues are looked for together: bounds memory
 FORMATS = (("atom", atom.render), ("rss", rss.render), ("json", jsonfeed.render))
 
 
@@ -162,14 +163,18 @@ class _Sheet:
             yield pages.icon()
             yield from self.press.pictures()
             yield pages.not_found()
-        withdrawn: set[str] = set()
+        touched: list[str] = []
+        changed: set[int] = set()
         for filed in tx.articles.touched_since(before.touched):
             yield pages.article(filed)
-            if filed.article.withdrawn is not None:
-                withdrawn.add(filed.article.key)
+            touched.append(filed.article.key)
+            if len(touched) == TOUCHED_AT_ONCE:
+                changed |= tx.issues.holding(touched)
+                touched.clear()
+        changed |= tx.issues.holding(touched)
         news = [issue for issue in issues if issue.id > before.issue_id or issue.id in self.fresh]
-        past = PastIssues(tx, self.press, self.now, issues, news)
-        yield from past.pages(everything=mend, withdrawn=withdrawn)
+        past = PastIssues(tx, self.press, self.now, issues, news, changed)
+        yield from past.pages(everything=mend)
         yield from past.lists(everything=self.everything)
         for topic, _, articles in made:
             if topic.slug != ALL:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from publisher.errors import NotFound
 from publisher.model import UNPUBLISHED, Edition, Frequency, Issue, IssueState, Section
 from publisher.store.columns import batches
-from publisher.store.schema import edition_articles, editions, issues
+from publisher.store.schema import articles, edition_articles, editions, issues
 
 _FIELDS = [issues.c[name] for name in Issue.__dataclass_fields__]
 _EDITION = (editions.c.id, editions.c.issue_id, editions.c.language)
@@ -28,7 +28,8 @@ class Rendering(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What stands above an issue: the subject of its letters, and how many articles they brought altogether."""
+    """What stands above an issue: the subject of its letters ("" where it is forgotten, or where an article was
+    withdrawn: it may be named there), and how many articles they brought altogether."""
 
     subject: str
     articles: int
@@ -240,6 +241,9 @@ class Issues:
         counts: dict[int, int] = {row[0]: row[1] for row in rows}
         named = sa.select(editions.c.issue_id, editions.c.subject).where(editions.c.id.in_(widest.values()))
         subjects: dict[int, str] = {row[0]: row[1] for row in self._connection.execute(named)}
+        withdrawn = sa.select(editions.c.issue_id).select_from(joined.join(articles)).where(of_these)
+        for issue_id in self._connection.scalars(withdrawn.where(articles.c.withdrawn.is_not(None)).distinct()):
+            subjects.pop(issue_id, None)
         return {number: Head(subjects.get(number) or "", counts.get(number, 0)) for number in issue_ids}
 
     def holding(self, keys: Collection[str]) -> set[int]:

@@ -95,6 +95,34 @@ def test_a_withdrawn_article_leaves_the_page_of_its_issue(house: House) -> None:
     assert "issues/weekly-1/index.html" in written
     page = html.document_fromstring((house.site / "issues/weekly-1/index.html").read_bytes())
     assert page.xpath("//main//h3/a/text()") == ["Kept"]
+    everywhere = [path for path, (content, _) in house.site_files().items() if b"Secret" in content]
+    assert [path for path in everywhere if path.startswith("issues/")] == []
+    feed = feedparser.parse((house.site / "issues/weekly.atom").read_bytes())
+    assert feed.entries[0].title == "Weekly digest no. 1" and feed.entries[0].updated > feed.entries[0].published
+
+
+def test_an_issue_of_which_everything_was_withdrawn_keeps_its_place_and_is_no_problem(house: House) -> None:
+    house.reader("alice")
+    send(house, "Secret")
+    (house.articles / "Secret.md").unlink()
+    house.clock.forward(hours=1)
+    withdraw(house.app.store, "Secret", reason="wrong", now=house.clock())
+    assert house.publish(FEEDS_ONLY)[1].site.problems == ()
+    feed = feedparser.parse((house.site / "issues/weekly.atom").read_bytes())
+    assert [entry.summary for entry in feed.entries] == ["The articles of this issue were withdrawn."]
+
+
+def test_what_a_run_changes_of_past_issues_is_what_a_rebuild_would_make(house: House) -> None:
+    house.reader("alice")
+    send(house, "One")
+    send(house, "Two")
+    house.clock.forward(hours=1)
+    house.article("One", "News on environment, put right.", title="One, corrected")
+    withdraw(house.app.store, "Two", reason="wrong", now=house.clock())
+    house.publish(FEEDS_ONLY)
+    before = house.site_files()
+    assert house.publish(Order(digests=False, rebuild=True))[1].site.written == ()
+    assert house.site_files() == before
 
 
 def test_a_lost_page_comes_back(house: House) -> None:
