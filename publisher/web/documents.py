@@ -22,7 +22,7 @@ PAGE_HEADERS: tuple[Header, ...] = (
         b"default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'; base-uri 'none'; "
         b"frame-ancestors 'none'",
     ),
-    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
 _ARCHIVE = re.compile(r"feeds/[^/]+/archive-\d+\.[a-z]+")

@@ -151,7 +151,7 @@ def test_pages_allow_nothing_but_their_own_style_and_pictures(client: TestClient
             "frame-ancestors 'none'"
         )
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
+        assert headers["referrer-policy"] == "same-origin"
 
 
 def test_programs_in_any_page_may_read_feeds(client: TestClient) -> None:
