@@ -111,7 +111,8 @@ def test_the_overview_shows_what_happened(operator: TestClient, app: App) -> Non
     (issue,) = page.xpath("//tr[th[normalize-space()='weekly-1']]")
     table = issue.xpath("./ancestor::table")[0]
     headings = table.xpath("./thead//th/text()")
-    numbers = {word: cell.text for word, cell in zip(headings, issue.xpath("./*"), strict=True) if cell.get("class") == "n"}
+    cells = zip(headings, issue.xpath("./*"), strict=True)
+    numbers = {word: cell.text for word, cell in cells if cell.get("class") == "n"}
     assert numbers == {"Selected": "1", "Accepted": "1"}, "no column without a letter in it"
     assert all(chart.get("aria-label") for chart in page.xpath("//*[local-name()='svg'][@role='img']"))
     assert not page.xpath("//@style")
