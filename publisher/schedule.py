@@ -164,7 +164,7 @@ def lines(app: App, stop: asyncio.Event) -> list[Line]:
         table.append(
             Line("backup", SlotTrigger(settings.backup.cron, settings.zone), lambda: asyncio.to_thread(_back_up, app))
         )
-    if settings.alarm.mail or settings.alarm.webhook:
+    if settings.alarm.mail or settings.alarm.webhook.get_secret_value():
         looks = EveryTrigger(timedelta(minutes=settings.alarm.every_minutes))
         table.append(Line("alarms", looks, lambda: watch(parts, app.alarm_client)))
     nightly = SlotTrigger(settings.store.housekeeping, settings.zone)

@@ -290,7 +290,7 @@ def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
 def test_only_secrets_have_a_file_variable() -> None:
     secrets = {name for name, _, secret in variables() if secret}
     passwords = {"PUBLISHER_SMTP_PASSWORD", "PUBLISHER_BOUNCES_IMAP_PASSWORD"}
-    assert secrets == {*passwords, "PUBLISHER_WEB_METRICS_TOKEN"}
+    assert secrets == {*passwords, "PUBLISHER_WEB_METRICS_TOKEN", "PUBLISHER_ALARM_WEBHOOK"}
     assert "unknown setting" in refused(environ={"PUBLISHER_SITE_TITLE_FILE": "x"})
 
 

@@ -100,14 +100,14 @@ def _pattern(pattern: str) -> str:
     return pattern
 
 
-def _web_address(url: str) -> str:
+def check_web_address(url: str) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.hostname or not _PLAIN_URL.fullmatch(url)):
         raise ValueError("not a web address; use e.g. 'https://creativecommons.org/licenses/by/4.0/'")
     return url
 
 
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+WebAddress = Annotated[str, AfterValidator(check_web_address)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]

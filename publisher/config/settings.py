@@ -29,6 +29,7 @@ from publisher.config.kinds import (
     StoreUrl,
     WebAddress,
     Zone,
+    check_web_address,
 )
 from publisher.config.relays import DomainSettings, RelaySettings, SmtpSettings
 from publisher.config.section import Section
@@ -180,10 +181,14 @@ class BounceSettings(Section):
     imap_user: str = Field("", description="its login")
     imap_password: SecretStr = Field(SecretStr(""), description="better: PUBLISHER_BOUNCES_IMAP_PASSWORD or ..._FILE")
     imap_folder: str = Field("INBOX", description="its folder; nothing is deleted from it")
+    keep_days: int = Field(
+        90, ge=1, le=36500, description="days read mail stays in processed/; unparsed/ stays for good"
+    )
 
 
 class OutboxSettings(Section):
     path: Path = Field(Path("data/outbox"), description="where letters are kept as .eml when no relay is set")
+    keep_days: int = Field(90, ge=1, le=36500, description="days after which housekeeping deletes them")
 
 
 class BackupSettings(Section):
@@ -201,13 +206,21 @@ class AlarmSettings(Section):
     """Who hears of it when something goes wrong; docs/operating.md says what."""
 
     mail: Mailbox | None = Field(None, description="gets a letter; default: nobody")
-    webhook: WebAddress = Field("", description="gets a POST with JSON; empty: none")
+    webhook: SecretStr = Field(
+        SecretStr(""), description="gets a POST with JSON; empty: none. A chat's address is a key: better a variable"
+    )
     allow_private: bool = Field(False, description="true: the webhook may be in a private network, on any port")
     every_minutes: int = Field(5, ge=1, le=1440, description="so often is looked")
     every_hours: int = Field(12, ge=1, le=24 * 31, description="what lasts is told again after so many hours")
     rejected_percent: int = Field(
         10, ge=1, le=100, description="share of rejected letters from which on an issue is an alarm"
     )
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_web_address(cls, value: SecretStr) -> SecretStr:
+        check_web_address(value.get_secret_value())
+        return value
 
 
 class WebSettings(Section):

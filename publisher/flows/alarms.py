@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
@@ -26,13 +27,15 @@ from publisher.health.alarms import Sent, Watched, alarms, to_tell
 from publisher.health.site import OVERDUE
 from publisher.hubs import HubClient
 from publisher.logs import bare
-from publisher.model import DeliveryState, Frequency, IssueState, RunState
+from publisher.model import DeliveryState, Frequency, Issue, IssueState, IssueSum, RunState
 from publisher.store import Transaction
 from publisher.websub.callback import parse_callback
 from publisher.websub.exchange import Taken
 
 _TOLD, _CALL = "alarms", "alarm call"
 _GIVE_UP = timedelta(days=1)
+_BEFORE = 4
+"""Issues that the newest one is compared with."""
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -87,18 +90,25 @@ def _issues(tx: Transaction) -> list[Sent]:
         issue = tx.issues.last(frequency)
         if issue is not None and issue.number is not None:
             total = tx.deliveries.sum(issue.id)
-            states = total.states
-            found.append(
-                Sent(
-                    issue.name,
-                    issue.state is IssueState.FINISHED,
-                    total.selected,
-                    sum(states.values()),
-                    states.get(DeliveryState.ACCEPTED, 0),
-                    states.get(DeliveryState.REJECTED, 0),
-                )
-            )
+            finished = issue.state is IssueState.FINISHED
+            sent = Sent(issue.name, finished, total.selected, sum(total.states.values()), *_answers(total))
+            found.append(_compared(tx, issue, sent) if sent.is_noticed else sent)
     return found
+
+
+def _compared(tx: Transaction, issue: Issue, sent: Sent) -> Sent:
+    """`sent` with what became of the letters of the issues before it: to count them takes a while."""
+    former = tx.issues.list(_BEFORE, frequency=issue.frequency, state=IssueState.FINISHED, before=issue.id)
+    answers = [_answers(tx.deliveries.sum(one.id)) for one in former]
+    return replace(
+        sent,
+        accepted_before=sum(accepted for accepted, _ in answers),
+        rejected_before=sum(rejected for _, rejected in answers),
+    )
+
+
+def _answers(total: IssueSum) -> tuple[int, int]:
+    return total.states.get(DeliveryState.ACCEPTED, 0), total.states.get(DeliveryState.REJECTED, 0)
 
 
 def _write(tx: Transaction, parts: Parts, lines: list[str], now: datetime) -> None:
@@ -114,7 +124,7 @@ def _write(tx: Transaction, parts: Parts, lines: list[str], now: datetime) -> No
             written=now,
             expires=now + _GIVE_UP,
         )
-    if settings.webhook:
+    if settings.webhook.get_secret_value():
         said = {"site": parts.settings.site.title, "at": now.isoformat(), "alarms": lines}
         tx.meta.set(_CALL, json.dumps(said, ensure_ascii=False))
 
@@ -128,10 +138,11 @@ async def _call(parts: Parts, client: HubClient) -> str:
 
     content = await across(waiting)
     settings = parts.settings.alarm
-    if not content or not settings.webhook:
+    webhook = settings.webhook.get_secret_value()
+    if not content or not webhook:
         return ""
     try:
-        target = parse_callback(settings.webhook, allow_private=settings.allow_private)
+        target = parse_callback(webhook, allow_private=settings.allow_private)
     except HubError as error:
         problem = str(error).replace("hub.callback", "alarm.webhook")
         log("alarm").error("alarm.webhook", problem=problem)

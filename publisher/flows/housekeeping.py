@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from publisher.config import Settings
 from publisher.flows.run import Parts
-from publisher.flows.tidy import forget_letters, forget_tallies, forget_unconfirmed
+from publisher.flows.tidy import forget_files, forget_letters, forget_tallies, forget_unconfirmed
+from publisher.sources.mailboxes import PROCESSED
 from publisher.store import Transaction
 
 Chore = Callable[[Transaction, Parts, datetime], int]
@@ -31,6 +34,15 @@ def _old_log(tx: Transaction, parts: Parts, now: datetime) -> int:
     return tx.audit.forget(now - timedelta(days=parts.settings.store.keep_log_days))
 
 
+def _folders(settings: Settings) -> tuple[tuple[str, Path, str, int], ...]:
+    """What lies in them, where, in which files, and after how many days it goes."""
+    processed = settings.path(settings.bounces.folder) / PROCESSED
+    return (
+        ("letters of the outbox", settings.path(settings.outbox.path), "*.eml", settings.outbox.keep_days),
+        ("letters that came back", processed, "*", settings.bounces.keep_days),
+    )
+
+
 CHORES: tuple[tuple[str, Chore], ...] = (
     ("old runs", _old_runs),
     ("texts of old letters", _old_texts),
@@ -44,11 +56,14 @@ CHORES: tuple[tuple[str, Chore], ...] = (
 
 
 def keep_house(parts: Parts) -> str:
-    """Do every chore, each in a transaction of its own; says what was done."""
+    """Do every chore, each in a transaction of its own, then look through the folders; says what was done."""
     done = []
     for name, chore in CHORES:
         with parts.store.write() as tx:
             count = chore(tx, parts, parts.clock())
         if count:
+            done.append(f"{count:,} {name}")
+    for name, folder, files, days in _folders(parts.settings):
+        if count := forget_files(folder, files, parts.clock() - timedelta(days=days)):
             done.append(f"{count:,} {name}")
     return ", ".join(done) or "nothing to do"

@@ -1,9 +1,10 @@
-"""What housekeeping takes away from sign-up: what nobody confirmed, and what the gate need not know. Floor: `flows`."""
+"""What housekeeping takes away: what nobody confirmed, what the gate need not know, old letters. Floor: `flows`."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from publisher.errors import NotFound
 from publisher.model import SubscriberState
@@ -40,3 +41,15 @@ def forget_tallies(tx: Transaction, now: datetime) -> int:
 def forget_letters(tx: Transaction, now: datetime) -> int:
     """Give up service letters whose time is over, and delete the record of old ones. Returns how many."""
     return tx.service_letters.expire(now) + tx.service_letters.delete_over(now - LETTERS_KEPT)
+
+
+def forget_files(folder: Path, names: str, before: datetime) -> int:
+    """Delete the files of `folder` whose name fits the pattern `names` and that were last written `before`. Returns how
+    many."""
+    deleted = 0
+    for path in folder.glob(names):
+        with suppress(FileNotFoundError):  # somebody else was faster
+            if path.is_file() and not path.is_symlink() and path.stat().st_mtime < before.timestamp():
+                path.unlink()
+                deleted += 1
+    return deleted

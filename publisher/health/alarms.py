@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 ENOUGH = 20
 """Letters answered before a share of rejected ones means anything."""
+RISE, RISE_FROM_PERCENT = 3, 2
+"""So many times the share of the issues before is a rise; a smaller share than that is none, whatever it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,28 @@ class Sent:
     summed: int
     accepted: int
     rejected: int
+    accepted_before: int = 0
+    rejected_before: int = 0
+    """Of the issues before it, where anybody looked."""
+
+    @property
+    def answered(self) -> int:
+        return self.accepted + self.rejected
+
+    @property
+    def is_noticed(self) -> bool:
+        """Whether its share of rejected letters is worth a look at the issues before."""
+        return self.answered >= ENOUGH and 100 * self.rejected >= RISE_FROM_PERCENT * self.answered
+
+    @property
+    def rises(self) -> bool:
+        """Whether its share of rejected letters is RISE times that of the issues before, or more."""
+        before = self.accepted_before + self.rejected_before
+        return (
+            self.is_noticed
+            and before >= ENOUGH
+            and self.rejected * before >= RISE * self.rejected_before * self.answered
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +78,18 @@ def alarms(watched: Watched, *, rejected_percent: int) -> Iterator[tuple[str, st
                 f"sum of {issue.name}",
                 f"{issue.name} does not balance: {issue.selected:,} selected, {issue.summed:,} told",
             )
-        answered = issue.accepted + issue.rejected
-        if answered >= ENOUGH and 100 * issue.rejected >= rejected_percent * answered:
-            share = 100 * issue.rejected // answered
-            yield f"rejections of {issue.name}", f"{share} % of the letters of {issue.name} were rejected"
+        if issue.answered >= ENOUGH and (100 * issue.rejected >= rejected_percent * issue.answered or issue.rises):
+            line = f"{_percent(issue.rejected, issue.answered)} % of the letters of {issue.name} were rejected"
+            if issue.rises:
+                before = _percent(issue.rejected_before, issue.accepted_before + issue.rejected_before)
+                line += f"; of the issues before it {before} %"
+            yield f"rejections of {issue.name}", line
     if watched.backup_late is not None and watched.backup_late > timedelta():
         yield "backup overdue", "the last backup is older than 36 hours"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2g}" if 100 * part < 10 * whole else f"{100 * part // whole}"
 
 
 def to_tell(

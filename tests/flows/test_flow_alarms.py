@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
-from flows.house import FEEDS_ONLY, START, House
+from flows.house import FEEDS_ONLY, START, House, relay_settings, relay_thread
 from websub.hub_subscriber import Received, Reply, subscriber
 
 from publisher.flows.alarms import watch
+from publisher.flows.housekeeping import keep_house
 from publisher.health.alarms import Sent, Watched, alarms, to_tell
 from publisher.model import RunState, RunTrigger
 
@@ -19,9 +21,12 @@ HOUR = timedelta(hours=1)
 OPERATOR = "operator@news.example"
 
 
-def issue(*, accepted: int = 0, rejected: int = 0, lost: int = 0, finished: bool = True) -> Sent:
+def issue(
+    *, accepted: int = 0, rejected: int = 0, lost: int = 0, finished: bool = True, before: tuple[int, int] = (0, 0)
+) -> Sent:
+    """`before`: accepted and rejected of the issues before it."""
     summed = accepted + rejected
-    return Sent("weekly-1", finished, summed + lost, summed, accepted, rejected)
+    return Sent("weekly-1", finished, summed + lost, summed, accepted, rejected, *before)
 
 
 # --- the rules -------------------------------------------------------------------------------------------------
@@ -36,6 +41,13 @@ WRONG = {
 }
 
 
+def test_a_share_of_rejections_that_rises_is_told_with_what_it_was_before() -> None:
+    watched = Watched(issues=[issue(accepted=970, rejected=30, before=(3980, 20))])
+    assert list(alarms(watched, rejected_percent=10)) == [
+        ("rejections of weekly-1", "3 % of the letters of weekly-1 were rejected; of the issues before it 0.5 %")
+    ]
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_one_alarm(name: str) -> None:
     assert [found for found, _ in alarms(WRONG[name], rejected_percent=10)] == [name]
@@ -47,6 +59,9 @@ WELL = {
     "half sent": Watched(issues=[issue(accepted=3, lost=1, finished=False)]),
     "few letters": Watched(issues=[issue(rejected=19)]),
     "few rejected": Watched(issues=[issue(accepted=19, rejected=1)]),
+    "as many rejected as before": Watched(issues=[issue(accepted=95, rejected=5, before=(380, 20))]),
+    "a rise of next to nothing": Watched(issues=[issue(accepted=985, rejected=15, before=(4000, 0))]),
+    "hardly anything to compare with": Watched(issues=[issue(accepted=95, rejected=5, before=(19, 0))]),
 }
 
 
@@ -167,3 +182,33 @@ def test_a_webhook_that_never_answers_is_given_up_after_a_day(house: House) -> N
         house.clock.forward(minutes=5)
         assert look(house) == ""
     assert len(hook.received) == 2
+
+
+def test_rejections_that_rise_from_one_issue_to_the_next_are_told(house: House) -> None:
+    with relay_thread() as relay:
+        house.rebuild(smtp=relay_settings(relay), alarm={"mail": OPERATOR})
+        for number in range(25):
+            house.reader(f"reader{number}")
+        house.article("Waste")
+        house.publish()
+        assert look(house) == ""
+        relay.rcpt["reader7@readers.example"] = "550 5.7.1 not wanted here"
+        house.clock.forward(days=7)
+        house.article("Plastics")
+        house.publish()
+        assert look(house) == "4 % of the letters of weekly-2 were rejected; of the issues before it 0 %"
+
+
+def test_letters_on_the_disk_go_after_their_days_and_what_nobody_understood_stays(house: House) -> None:
+    outbox, bounces = house.app.post.outbox_path, house.app.settings.path(house.app.settings.bounces.folder)
+    old, young = house.clock() - timedelta(days=91), house.clock() - timedelta(days=89)
+    files = [outbox / "old.eml", outbox / "notes.txt", bounces / "processed/old", bounces / "unparsed/old"]
+    kept = [outbox / "young.eml", bounces / "processed/young", *files[1::2]]
+    for path in {*files, *kept}:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a letter")
+        written = (young if "young" in path.name else old).timestamp()
+        os.utime(path, (written, written))
+    assert keep_house(house.app.parts) == "1 letters of the outbox, 1 letters that came back"
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in files[::2])
