@@ -54,7 +54,7 @@ def read(
     Example: publisher bounces read -
     """
     from publisher.flows.bounces import read_bounces
-    from publisher.mail.bounces import FOR_PEOPLE
+    from publisher.mail.scoring import FOR_PEOPLE
 
     with opened(config) as app:
         report = read_bounces(
@@ -82,12 +82,12 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List messages that were read, the newest first.
+    """List messages that were read, and refusals of the relay that say something of a reader, the newest first.
 
     Example: publisher bounces list
     """
     from publisher.errors import UsageError
-    from publisher.mail.bounces import BounceKind
+    from publisher.mail.scoring import BounceKind
 
     try:
         kinds = [BounceKind(kind)] if kind else []

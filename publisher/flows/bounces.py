@@ -14,18 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from publisher.errors import NotFound, TokenError, UsageError
-from publisher.mail.bounces import (
-    ABOUT_A_LETTER,
-    COUNTS_FOR,
-    FOR_PEOPLE,
-    LIMIT,
-    Bounce,
-    BounceKind,
-    Clues,
-    read_bounce,
-    score,
-)
+from publisher.errors import TokenError, UsageError
+from publisher.flows.struck_off import consequences
+from publisher.mail.bounces import Bounce, Clues, read_bounce
+from publisher.mail.scoring import ABOUT_A_LETTER, FOR_PEOPLE, BounceKind
 from publisher.mail.verp import LetterName, ReturnPath
 from publisher.model import SubscriberState
 from publisher.sources.mailboxes import Incoming
@@ -33,7 +25,6 @@ from publisher.store import BounceEvent, Store, Transaction
 from publisher.tokens import MESSAGE_ID, UNSUBSCRIBE, Signer
 
 _DIGEST = 26  # characters of a Message-ID's first half, see Signer.digest
-_REACHED = {SubscriberState.ACTIVE, SubscriberState.PAUSED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +59,7 @@ def read_bounces(
                     event = BounceEvent(sha256=sha256, at=now, kind=BounceKind.UNSUBSCRIBE, subscriber_id=leaving)
                 tx.bounces.add(event)
                 kinds[event.kind] += 1
-                changes.update(_consequences(tx, event, now))
+                changes.update(consequences(tx, event, now))
             else:
                 known += 1
         mail.settle(event.kind in FOR_PEOPLE)
@@ -136,41 +127,3 @@ def _addressed(tx: Transaction, clues: Clues) -> Iterator[int]:
             continue
         if reader is not None:
             yield reader.id
-
-
-# --- what follows ---------------------------------------------------------------------------------------------------
-
-
-def _consequences(tx: Transaction, event: BounceEvent, now: datetime) -> list[SubscriberState]:
-    """Change the reader's state if the message, with those before it, says so; the state, if it changed."""
-    if event.subscriber_id is None:
-        return []
-    try:
-        reader = tx.subscribers.get(event.subscriber_id)
-    except NotFound:  # forgotten meanwhile
-        return []
-    said = " ".join(filter(None, [_issue_name(tx, event.issue_id), f"came back: {event.kind}", event.status]))
-    if event.kind in {BounceKind.COMPLAINT, BounceKind.UNSUBSCRIBE}:
-        if reader.state is SubscriberState.UNSUBSCRIBED:
-            return []
-        complained = f"the reader complained of a letter ({event.detail})"
-        reason = complained if event.kind is BounceKind.COMPLAINT else "by a letter to the address for leaving"
-        tx.subscribers.set_state(reader.id, SubscriberState.UNSUBSCRIBED, now, reason=reason)
-        return [SubscriberState.UNSUBSCRIBED]
-    if reader.state not in _REACHED:
-        return []
-    fresh_start = max(one.at for one in tx.subscribers.events(reader.id) if one.event in {"added", "state"})
-    since = max(fresh_start, now - COUNTS_FOR[reader.frequency])
-    returned = [(one.at, one.issue_id, one.kind) for one in tx.bounces.of_subscriber(reader.id, since=since)]
-    points = score(returned, reader.frequency, now)
-    if points < LIMIT:
-        return []
-    tx.subscribers.set_state(reader.id, SubscriberState.BOUNCED, now, reason=f"{said} (score {points} of {LIMIT})")
-    return [SubscriberState.BOUNCED]
-
-
-def _issue_name(tx: Transaction, issue_id: int | None) -> str:
-    try:
-        return f"letter of {tx.issues.get(issue_id).name}" if issue_id is not None else "a letter"
-    except NotFound:
-        return "a letter"

@@ -26,8 +26,10 @@ from publisher.flows.domains import Domains
 from publisher.flows.ledger_desk import SENDING, LedgerDesk, Progress, Rules
 from publisher.flows.letters import Letters
 from publisher.flows.reports import DeliverReport
+from publisher.flows.struck_off import refused, take_note
 from publisher.mail.backoff import DOUBT
 from publisher.mail.circuit import CLOSED, RELAY, Circuit, after_failure
+from publisher.mail.scoring import BounceKind
 from publisher.model import DeliveryState
 from publisher.smtp.endpoint import Endpoint
 from publisher.smtp.outbox import outbox
@@ -276,6 +278,8 @@ def _open(store: Store, post: Post, now: datetime) -> _Opening:
     too_old = now - timedelta(hours=post.smtp.give_up_hours)
     with store.write() as tx:
         tx.deliveries.recover(now, now + DOUBT, force=not tx.helpers.any(now))
+        for issue, reader, reply in tx.deliveries.full(too_old):
+            take_note(tx, refused(f"{issue}/{reader}", BounceKind.SOFT, reply, now, reader=reader, issue=issue), now)
         tx.deliveries.expire(too_old, now)
         tx.deliveries.hold(too_old, now)
         tx.circuits.forget(now - FORGET)

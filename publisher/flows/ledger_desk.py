@@ -24,8 +24,10 @@ from publisher.flows.crossing import across
 from publisher.flows.domains import Domains
 from publisher.flows.ledger_tray import Batch, LedgerTray
 from publisher.flows.letters import Letters
+from publisher.flows.struck_off import refused
 from publisher.mail.backoff import next_attempt, resend_at
 from publisher.mail.replies import Scope, Verdict
+from publisher.mail.scoring import IN_A_ROW, BounceKind
 from publisher.model import DeliveryState, Issue
 from publisher.smtp.postman import Handed, Letter
 from publisher.store import FIRST, HeldStore, Job, Key, Outcome, Store, Transaction
@@ -87,6 +89,7 @@ class LedgerDesk:
         self._looked_for_deferred = clock()
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
         self._done_letters = 0
+        self._doubtful = 0
         self.states: Counter[DeliveryState] = Counter()
 
     # --- out: letters -------------------------------------------------------------------------------------------------
@@ -215,10 +218,17 @@ class LedgerDesk:
                 return self._tray.recorded()
         elif state is DeliveryState.UNCERTAIN:
             when = resend_at(job.attempts, self._clock(), doubted=job.state is DeliveryState.UNCERTAIN)
-        if verdict.bounced:
-            self._tray.batch.bounced.append((job.subscriber_id, verdict.reason))
+        self._blame(job, verdict, handed.reply)
         self._note(job, state, reply=handed.reply, reason=verdict.reason, again=when)
         return self._tray.recorded()
+
+    def _blame(self, job: Job, verdict: Verdict, reply: str) -> None:
+        """Have what the answer says of the reader remembered, unless the relay says it of everybody."""
+        self._doubtful = self._doubtful + 1 if verdict.bounce is BounceKind.DOUBTFUL else 0
+        if verdict.bounce is not None and self._doubtful <= IN_A_ROW:
+            letter = f"{job.issue_id}/{job.subscriber_id}"
+            seen = refused(letter, verdict.bounce, reply, self._clock(), reader=job.subscriber_id, issue=job.issue_id)
+            self._tray.batch.refusals.append(seen)
 
     def _note(self, job: Job, state: DeliveryState, *, reply: str, reason: str, again: datetime | None = None) -> None:
         self._late_unless_claimed(job)

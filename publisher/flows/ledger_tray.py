@@ -11,17 +11,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from publisher.clock import Clock
-from publisher.errors import NotFound, StoreBusy
+from publisher.errors import StoreBusy
 from publisher.flows.crossing import across
+from publisher.flows.struck_off import take_note
 from publisher.mail.circuit import Circuit
-from publisher.model import SubscriberState
-from publisher.store import HeldStore, Job, Key, Kind, Outcome, Store, Transactions
+from publisher.store import BounceEvent, HeldStore, Job, Key, Kind, Outcome, Store, Transactions
 
 CLAIM = timedelta(minutes=15)
 """How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
@@ -38,7 +37,7 @@ class Batch:
 
     late: list[Job] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    bounced: list[tuple[int, str]] = field(default_factory=list)
+    refusals: list[BounceEvent] = field(default_factory=list)
     given_back: list[Job] = field(default_factory=list)
     put_off: list[tuple[Job, datetime, str, str]] = field(default_factory=list)
     circuits: dict[str, Circuit] = field(default_factory=dict)
@@ -52,7 +51,7 @@ class Batch:
     @property
     def needs_more(self) -> bool:
         """Whether there is more on it than claims, and outcomes of letters that were claimed."""
-        return bool(self.late or self.unfit or self.given_back or self.bounced or self.put_off or self.circuits)
+        return bool(self.late or self.unfit or self.given_back or self.refusals or self.put_off or self.circuits)
 
     @property
     def is_waited_for(self) -> bool:
@@ -62,7 +61,7 @@ class Batch:
         """Take over what `other` could not write down; who waited for it has been told."""
         self.late[:0] = other.late
         self.outcomes[:0] = other.outcomes
-        self.bounced[:0] = other.bounced
+        self.refusals[:0] = other.refusals
         self.given_back[:0] = other.given_back
         self.put_off[:0] = other.put_off
         self.circuits = other.circuits | self.circuits
@@ -168,10 +167,8 @@ class LedgerTray:
                 tx.deliveries.put_off([job], until_then, now, reply=reply, reason=reason)
             for domain, circuit in batch.circuits.items():
                 tx.circuits.keep(Kind.DOMAIN, domain, circuit, now)
-            for subscriber_id, reason in batch.bounced:
-                with suppress(NotFound):  # removed meanwhile
-                    if tx.subscribers.get(subscriber_id).state is SubscriberState.ACTIVE:
-                        tx.subscribers.set_state(subscriber_id, SubscriberState.BOUNCED, now, reason=reason)
+            for refusal in batch.refusals:
+                take_note(tx, refusal, now)
             return tx.deliveries.hand_over([job for job, _ in batch.claims], now, until)
 
     def _done(self, batch: Batch, ours: set[Key]) -> None:

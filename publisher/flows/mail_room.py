@@ -27,9 +27,11 @@ from publisher.flows.deliver import Post, meter_of
 from publisher.flows.late_log import log
 from publisher.flows.service_press import ServicePress
 from publisher.flows.sign_up import SignUpParts, settle_asked
+from publisher.flows.struck_off import refused, take_note
 from publisher.mail.backoff import CEILING, DOUBT, next_attempt
 from publisher.mail.circuit import CLOSED, RELAY, Circuit, after_failure
 from publisher.mail.replies import Scope
+from publisher.mail.scoring import BounceKind
 from publisher.model import DeliveryState
 from publisher.smtp.endpoint import Endpoint
 from publisher.smtp.postman import PAUSES_S, Handed, Letter, deliver_all
@@ -283,7 +285,7 @@ class _Sending:
             again = next_attempt(row.attempts + 1, now, self._first_wait, spread=chance, greylisted=verdict.greylisted)
             wait = again - now
         self.got_through |= verdict.state is DeliveryState.ACCEPTED or verdict.scope is Scope.READER
-        await across(self._record, row, verdict.state, handed.reply, wait)
+        await across(self._record, row, verdict.state, handed.reply, wait, verdict.bounce)
 
     def _unspent(self) -> None:
         if self._meter is not None:
@@ -300,7 +302,14 @@ class _Sending:
         with self._store.write() as tx:
             return tx.service_letters.claim(row, now, now + CLAIM)
 
-    def _record(self, row: ServiceLetter, state: DeliveryState, reply: str, wait: timedelta | None = None) -> None:
+    def _record(
+        self,
+        row: ServiceLetter,
+        state: DeliveryState,
+        reply: str,
+        wait: timedelta | None = None,
+        bounce: BounceKind | None = None,
+    ) -> None:
         now = self._clock()
         if state is not DeliveryState.PLANNED:  # that one goes on at once, over another relay perhaps
             self._states[state] += 1
@@ -309,3 +318,6 @@ class _Sending:
         with self._store.write() as tx:
             again = None if wait is None else now + wait
             tx.service_letters.record(row.id, state, now, reply=reply, next_attempt=again)
+            reader = None if bounce is None else tx.subscribers.find(row.email)
+            if bounce is not None and reader is not None:
+                take_note(tx, refused(f"letter/{row.id}", bounce, reply, now, reader=reader.id, issue=None), now)

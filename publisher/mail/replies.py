@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from publisher.mail.scoring import BounceKind
 from publisher.model import DeliveryState
 
 MAX_REPLY = 300
@@ -43,7 +44,8 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of one delivery. `reason` is for people. `bounced`: the address is dead, stop writing to it.
+    """What becomes of one delivery. `reason` is for people. `bounce`: what it says of the address, as a letter that
+    came back would; None where it says nothing.
 
     `greylisted`: the relay wants to see us again, five minutes later at the earliest.
     """
@@ -51,8 +53,13 @@ class Verdict:
     state: DeliveryState
     scope: Scope
     reason: str
-    bounced: bool = False
+    bounce: BounceKind | None = None
     greylisted: bool = False
+
+    @property
+    def bounced(self) -> bool:
+        """Whether the address is dead: nothing is to go there any more."""
+        return self.bounce is BounceKind.DEAD
 
 
 LOST_REPLY = Verdict(
@@ -75,7 +82,7 @@ class _Row:
     state: DeliveryState
     scope: Scope
     reason: str
-    bounced: bool = False
+    bounce: BounceKind | None = None
     greylisted: bool = False
 
     def fits(self, stage: Stage, code: int, enhanced: str, text: str) -> bool:
@@ -88,7 +95,7 @@ class _Row:
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict(self.state, self.scope, self.reason, self.bounced, self.greylisted)
+        return Verdict(self.state, self.scope, self.reason, self.bounce, self.greylisted)
 
 
 _ANY = frozenset(Stage)
@@ -106,9 +113,17 @@ _OUR_SET_UP = (
     r"|sender address rejected|client host rejected|helo command rejected"
     r"|authenticat\w+ (is )?required|must authenticate|not authenticated|must issue a starttls"
 )
+_REPUTATION = (
+    r"(black|block|deny)[- ]?list|\brbl\b|dnsbl|spam|reputation|\bblocked (by|using|for|due)\b"
+    r"|\b(sender|client|host|server|ip)\b.{0,60}\b(blocked|banned)\b"
+)
 _TOO_FAST = r"\brates?\b|too (many|much|fast)|throttl|\blimit|exceed|slow down"
 
+_OUR_LIMIT = r"\b(sending|sender|relay(ing)?|outgoing|outbound|daily|hourly)\b.{0,20} (limit|quota|rate)\b"
+_SAYS_NO = "the relay refuses this address without saying it is dead"
+
 _ACCEPTED, _DEFERRED, _REJECTED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED
+_DEAD, _DOUBTFUL, _SOFT = BounceKind.DEAD, BounceKind.DOUBTFUL, BounceKind.SOFT
 
 # fmt: off
 _TABLE = (
@@ -124,6 +139,8 @@ _TABLE = (
     _Row(_LETTER, "53[0458]", "", "", _DEFERRED, Scope.RELAY, "the relay asks for another login"),
     _Row(_LETTER, "5..", r"5\.7\.(8|9|11|14)", "", _DEFERRED, Scope.RELAY, "the relay asks for another login"),
     _Row(_LETTER, "5..", r"5\.1\.[78]", "", _DEFERRED, Scope.RELAY, "the relay refuses our sender address"),
+    _Row(_LETTER, "5..", r"5\.4\.5", "", _DEFERRED, Scope.RELAY, "the relay's limit for us is reached"),
+    _Row(_LETTER, "5..", "", _OUR_LIMIT, _DEFERRED, Scope.RELAY, "the relay's limit for us is reached"),
     _Row(_LETTER, "5..|454", "", _OUR_SET_UP, _DEFERRED, Scope.RELAY, "the relay takes no letters from us"),
     _Row(_LETTER, "4..", r"4\.1\.[78]", "", _DEFERRED, Scope.CONNECTION, "the relay doubts our sender address"),
     # --- size: RFC 1870, RFC 3463 §3.3 (x.2.3) and §3.4 (x.3.4) ------------------------------------------------
@@ -131,13 +148,13 @@ _TABLE = (
     _Row(_MAIL | _DATA, "552", r"|5\.3\.0", "", _REJECTED, Scope.LETTER, "the letter is too large"),
     _Row(_MAIL, "5..", "", "", _DEFERRED, Scope.RELAY, "the relay refuses our sender address"),
     # --- the address: RFC 3463 §3.2, RFC 7505 (null MX: 5.1.10), RFC 7504 (556) ---------------------------------
-    _Row(_READER, "5..", r"5\.1\.(1|2|3|6|10)", "", _REJECTED, Scope.READER, "the address is dead", bounced=True),
-    _Row(_READER, "556", "", "", _REJECTED, Scope.READER, "the domain takes no mail", bounced=True),
+    _Row(_READER, "5..", r"5\.1\.(1|2|3|6|10)", "", _REJECTED, Scope.READER, "the address is dead", _DEAD),
+    _Row(_READER, "556", "", "", _REJECTED, Scope.READER, "the domain takes no mail", _DEAD),
     # --- the mailbox: RFC 3463 §3.3 -------------------------------------------------------------------------------
-    _Row(_READER, "5..", r"5\.2\.1", "", _REJECTED, Scope.READER, "the mailbox is disabled"),
-    _Row(_READER, "5..", r"5\.2\.2", "", _REJECTED, Scope.READER, "the mailbox is full"),
+    _Row(_READER, "5..", r"5\.2\.1", "", _REJECTED, Scope.READER, "the mailbox is disabled", _DOUBTFUL),
+    _Row(_READER, "5..", r"5\.2\.2", "", _REJECTED, Scope.READER, "the mailbox is full", _SOFT),
     _Row(_READER, "4..", r"4\.2\.2", "", _DEFERRED, Scope.READER, "the mailbox is full"),
-    _Row(_RCPT, "552", "", "", _REJECTED, Scope.READER, "the mailbox is full"),
+    _Row(_RCPT, "552", "", "", _REJECTED, Scope.READER, "the mailbox is full", _SOFT),
     # --- later: RFC 6647 (greylisting), RFC 3463 §3.4, §3.5, §3.8 -------------------------------------------------
     _Row(_LETTER, "4..", r"4\.7\.\d+", _TOO_FAST, _DEFERRED, Scope.CONNECTION, "the relay asks us to slow down"),
     _Row(_READER, "45[01]", r"4\.7\.1", "", _DEFERRED, Scope.READER, "greylisted", greylisted=True),
@@ -156,7 +173,12 @@ _TABLE = (
     _Row(_RCPT, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.DOMAIN, "refused by the domain's policy: our reputation"),
     _Row(_DATA, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.LETTER, "refused by policy: our reputation or content"),
     _Row(_DATA, "5..", "", "", _REJECTED, Scope.LETTER, "the relay refuses this letter"),
-    _Row(_RCPT, "5..", "", "", _REJECTED, Scope.READER, "the relay refuses this address without saying it is dead"),
+    _Row(_RCPT, "5..", "", _REPUTATION, _REJECTED, Scope.DOMAIN, "refused by the domain's policy: our reputation"),
+    _Row(_RCPT, "5..", r"5\.3\.\d+", "", _REJECTED, Scope.READER, "the reader's mail server cannot take it", _SOFT),
+    # one that only says no may mean the address: the next issue's answer tells
+    _Row(_RCPT, "55[013]", "", "", _REJECTED, Scope.READER, _SAYS_NO, _DOUBTFUL),
+    _Row(_RCPT, "5..", r"5\.[0124]\.\d+", "", _REJECTED, Scope.READER, _SAYS_NO, _DOUBTFUL),
+    _Row(_RCPT, "5..", "", "", _REJECTED, Scope.READER, _SAYS_NO),
     _Row(_ANY, ".*", "", "", _DEFERRED, Scope.CONNECTION, "the relay's answer makes no sense here"),
 )
 # fmt: on

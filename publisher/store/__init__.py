@@ -11,7 +11,7 @@ from publisher.store.address_changes import AddressChange
 from publisher.store.api_tokens import KeptRequest
 from publisher.store.archives import ArchiveRow, FeedLine
 from publisher.store.articles import KnownArticle, NewArticle
-from publisher.store.bounces import BounceEvent
+from publisher.store.bounces import REFUSED, BounceEvent
 from publisher.store.circuits import Kind
 from publisher.store.database import HeldStore, Store, Transaction, Transactions, Trial
 from publisher.store.feed_versions import FeedVersion
@@ -33,6 +33,7 @@ from publisher.store.subscribers import AudienceRow, NewSubscriber, SubscriberEv
 __all__ = [
     "FIRST",
     "INSTALLED_AT",
+    "REFUSED",
     "SCHEMA",
     "AddressChange",
     "ArchiveRow",

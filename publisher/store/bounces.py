@@ -1,4 +1,4 @@
-"""Mail that came back: each message once, by the hash of its bytes. Floor: store.
+"""Mail that came back, each message once by the hash of its bytes, and letters that the relay refused. Floor: store.
 
 A row names reader and issue by number and holds no address: whoever is forgotten leaves none behind here either.
 """
@@ -11,13 +11,17 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from publisher.mail.bounces import BounceKind
+from publisher.mail.scoring import BounceKind
 from publisher.store.schema import bounce_events
+
+REFUSED = "smtp/"
+"""So begins the name of an event that is no message: the relay refused a letter. The letter's name follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceEvent:
-    """A message that was read at `at` and what it said. `sha256` is of its bytes, in hexadecimal digits."""
+    """A message that was read at `at` and what it said. `sha256` is of its bytes, in hexadecimal digits; of what the
+    relay refused it is the name, see REFUSED."""
 
     sha256: str
     at: datetime
@@ -26,6 +30,10 @@ class BounceEvent:
     issue_id: int | None = None
     status: str = ""
     detail: str = ""
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.sha256.startswith(REFUSED)
 
 
 _FIELDS = [bounce_events.c[name] for name in BounceEvent.__dataclass_fields__]
@@ -46,6 +54,11 @@ class Bounces:
         values = {name: getattr(event, name) for name in BounceEvent.__dataclass_fields__}
         self._connection.execute(sa.insert(bounce_events).values(values))
 
+    def replace(self, event: BounceEvent) -> None:
+        """Add it in place of one of the same name."""
+        self._connection.execute(sa.delete(bounce_events).where(bounce_events.c.sha256 == event.sha256))
+        self.add(event)
+
     def of_subscriber(self, subscriber_id: int, *, since: datetime) -> list[BounceEvent]:
         """Those read from `since` on, the oldest first."""
         query = sa.select(*_FIELDS).where(bounce_events.c.subscriber_id == subscriber_id, bounce_events.c.at >= since)
@@ -53,7 +66,8 @@ class Bounces:
 
     def of_issue(self, issue_id: int) -> dict[BounceKind, int]:
         """How many letters of an issue came back after they were accepted, by kind."""
-        query = sa.select(bounce_events.c.kind, sa.func.count()).where(bounce_events.c.issue_id == issue_id)
+        came_back = (bounce_events.c.issue_id == issue_id, bounce_events.c.sha256.not_like(f"{REFUSED}%"))
+        query = sa.select(bounce_events.c.kind, sa.func.count()).where(*came_back)
         rows = self._connection.execute(query.group_by(bounce_events.c.kind).order_by(bounce_events.c.kind))
         return {row[0]: row[1] for row in rows}
 

@@ -191,6 +191,17 @@ class Deliveries(HandOver):
             .values(state=IssueState.FINISHED, finished=now)
         ).rowcount
 
+    def full(self, before: datetime) -> list[tuple[int, int, str]]:
+        """Issue, reader and the relay's reply of letters that `expire` would give up because of their mailbox (RFC 3463
+        section 3.3)."""
+        old = sa.select(issues.c.id).where(issues.c.composed < before)
+        query = sa.select(deliveries.c.issue_id, deliveries.c.subscriber_id, deliveries.c.reply).where(
+            deliveries.c.state == DeliveryState.DEFERRED,
+            deliveries.c.issue_id.in_(old),
+            deliveries.c.reply.like("4__ 4.2.%"),
+        )
+        return [(row[0], row[1], row[2]) for row in self._connection.execute(query)]
+
     def expire(self, before: datetime, now: datetime) -> int:
         """Give up what is still deferred of issues composed before `before`. Returns how many."""
         old = sa.select(issues.c.id).where(issues.c.composed < before)

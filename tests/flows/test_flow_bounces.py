@@ -12,7 +12,7 @@ from wire.servers import Relay, Taken
 
 from publisher.flows.bounces import BounceReport, read_bounces
 from publisher.flows.subscribe import unsubscribe
-from publisher.mail.bounces import BounceKind
+from publisher.mail.scoring import BounceKind
 from publisher.model import SubscriberState
 from publisher.sources.mailboxes import Incoming
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.mail.bounces import COUNTS_FOR, LIMIT, BounceKind, judge, read_bounce, score
+from publisher.mail.bounces import judge, read_bounce
+from publisher.mail.scoring import COUNTS_FOR, LIMIT, BounceKind, score
 from publisher.mail.verp import LetterName, ReturnPath
 from publisher.model import Frequency
 from publisher.tokens import Signer

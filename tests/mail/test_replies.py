@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.mail.replies import MAX_REPLY, Scope, Stage, decide, enhanced_status, without_addresses
+from publisher.mail.scoring import BounceKind
 from publisher.model import DeliveryState
 
 ACCEPTED, DEFERRED, REJECTED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED
@@ -45,6 +46,11 @@ def test_a_dead_address_found_only_after_the_dot_bounces_too():
         (RCPT, "552 5.2.2 full", REJECTED, Scope.READER),
         (RCPT, "552 full", REJECTED, Scope.READER),
         (RCPT, "452 4.2.2 full", DEFERRED, Scope.READER),
+        (RCPT, "551 not local", REJECTED, Scope.READER),
+        (RCPT, "554 no", REJECTED, Scope.READER),
+        (RCPT, "554 5.3.0 their disk", REJECTED, Scope.READER),
+        (RCPT, "550 5.4.4 no route", REJECTED, Scope.READER),
+        (RCPT, "550 Rejected by the Example RBL", REJECTED, Scope.DOMAIN),
         (RCPT, "450 later", DEFERRED, Scope.DOMAIN),
         (RCPT, "450 4.2.0 not now", DEFERRED, Scope.READER),
         (RCPT, "450 4.2.1 busy", DEFERRED, Scope.READER),
@@ -86,9 +92,36 @@ def test_each_answer_has_its_verdict_and_none_of_these_bounces(stage, reply, sta
 
 
 @pytest.mark.parametrize(
+    ("stage", "reply", "kind"),
+    [
+        (RCPT, "550 5.1.1 nobody", BounceKind.DEAD),
+        (RCPT, "550 5.2.1 disabled", BounceKind.DOUBTFUL),
+        (CONTENT, "550 5.2.1 disabled", BounceKind.DOUBTFUL),
+        (RCPT, "550 no", BounceKind.DOUBTFUL),
+        (RCPT, "553 no", BounceKind.DOUBTFUL),
+        (RCPT, "550 5.0.0 no", BounceKind.DOUBTFUL),
+        (RCPT, "554 5.4.4 no route", BounceKind.DOUBTFUL),
+        (RCPT, "552 5.2.2 full", BounceKind.SOFT),
+        (RCPT, "554 5.3.0 their disk", BounceKind.SOFT),
+        (RCPT, "452 4.2.2 full", None),  # counts when it is given up
+        (RCPT, "554 no", None),
+        (RCPT, "550 IP blocked, see example.net/rbl", None),
+        (RCPT, "550 5.7.1 no", None),
+        (RCPT, "552 5.2.3 too large", None),
+        (CONTENT, "550 no", None),
+    ],
+)
+def test_a_refusal_says_of_the_address_what_a_letter_that_came_back_would(stage, reply, kind):
+    assert judge(stage, reply).bounce is kind
+
+
+@pytest.mark.parametrize(
     ("stage", "reply"),
     [
         (Stage.CONNECT, "554 go away"),
+        (RCPT, "550 5.4.5 Daily user sending quota exceeded"),
+        (RCPT, "550 Your sending limit is reached"),
+        (CONTENT, "550 5.4.5 no more for today"),
         (Stage.EHLO, "550 5.7.1 no"),
         (Stage.STARTTLS, "454 4.7.0 not now"),
         (Stage.AUTH, "535 5.7.8 wrong password"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
 
-from publisher.mail.bounces import BounceKind
+from publisher.mail.scoring import BounceKind
 from publisher.model import DeliveryState, Frequency, IssueState
 from publisher.store.columns import Name, Number, Report, UtcTime, Word
 from publisher.store.schema.base import metadata

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from publisher.flows import approval, issue_desk
-from publisher.mail.bounces import BounceKind
+from publisher.mail.scoring import BounceKind
 from publisher.model import (
     ApiToken,
     Delivery,
