@@ -82,7 +82,7 @@ def list_(
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List messages that were read, and refusals of the relay that say something of a reader, the newest first.
+    """List what came back and what the relay refused, the newest first.
 
     Example: publisher bounces list
     """
