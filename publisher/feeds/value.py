@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from html.entities import name2codepoint
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -197,14 +198,23 @@ def build_feed(
     site: FeedSite,
     tombstones: Sequence[Tombstone] = (),
 ) -> Feed:
-    """The feed of `topic` (`everything(site)` for the feed of all) with `articles`, already cut to what it holds.
-    A withdrawn article is a notice without its text.
+    """The feed of `topic` (`everything(site)` for the feed of all) with `articles`, already cut to what it holds."""
+    return feed_with(topic, build_entries(articles, topics, site), site, tombstones)
+
+
+def build_entries(articles: Iterable[FiledArticle], topics: Mapping[str, Topic], site: FeedSite) -> list[Entry]:
+    """The entry of each article, the same in every feed. A withdrawn article is a notice without its text.
 
     `topics` gives the labels of the categories; a slug that is not in it (a topic since removed) is no category.
-    An empty feed is dated 1 January of the tag year, for lack of anything in the data.
     """
+    return [_entry(filed, topics, site) for filed in articles]
+
+
+def feed_with(topic: Topic, entries: Iterable[Entry], site: FeedSite, tombstones: Sequence[Tombstone] = ()) -> Feed:
+    """The feed of `topic` with these entries, put in order. An empty feed is dated 1 January of the tag year, for lack
+    of anything in the data."""
     language = site.language
-    entries = in_order(_entry(filed, topics, site) for filed in articles)
+    entries = in_order(entries)
     label = clean_line(topic.label)
     pictures = site.pictures or Pictures("", "", "")
     return Feed(
@@ -274,6 +284,7 @@ def _looks_like_markup(plain: str) -> bool:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=1000)  # a site has few authors and topics, and names them in every entry
 def name_of(text: str) -> str:
     """A name on one line: what has no type in Atom cannot be declared as HTML, so tags and entities go, and UTF-8 that
     was taken for Latin-1 is read once more."""

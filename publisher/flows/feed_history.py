@@ -9,15 +9,17 @@ needed, and no archive has to change when the next is cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 
 from publisher.errors import FeedError
 from publisher.feeds import atom
 from publisher.feeds.cut import cut, stays_open, within_room
 from publisher.feeds.entry_rules import drop_bad_entries, entry_size
-from publisher.feeds.value import Feed, Tombstone, build_feed, part_of
+from publisher.feeds.value import Entry, Feed, Tombstone, build_entries, build_feed, feed_with, part_of
 from publisher.flows.press import Press
 from publisher.flows.writer import Writer, refusal
 from publisher.links import archive_path
@@ -26,6 +28,7 @@ from publisher.site import SiteFolder
 from publisher.store import ArchiveRow, FeedLine, Transaction, Transactions
 
 ARCHIVES_AT_ONCE = 10  # closed in one transaction: bounds memory, and the time the lock is held
+WRITTEN_AT_ONCE = 60  # made of entries that are read at once: bounds memory
 
 TOMBSTONE_SIZE = 500  # bytes in a document, generously
 
@@ -52,7 +55,22 @@ def closed_archive(tx: Transaction, topic: Topic, number: int, press: Press) -> 
     row = tx.archives.get(topic.slug, number)
     if row is None:
         return None
-    return _again(tx, topic, row, tx.articles.filed({line.key for line in row.lines}), press)
+    return _again(tx, topic, row, _Shown.read(tx, [row], press), press)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the lines of archives showed when they were closed, by key and revision; their articles today, by key."""
+
+    entries: Mapping[tuple[str, int], Entry]
+    today: Mapping[str, FiledArticle]
+
+    @classmethod
+    def read(cls, tx: Transaction, rows: Iterable[ArchiveRow], press: Press) -> _Shown:
+        lines = {(line.key, line.revision): line for row in rows for line in row.lines}
+        today = tx.articles.filed({key for key, _ in lines})
+        articles = tx.archives.as_were(list(lines.values()), today)
+        return cls(dict(zip(lines, build_entries(articles, press.by_slug, press.site), strict=True)), today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +125,27 @@ class Archivist:
             self._publish([(row, _archive(feed, row, ids, self.press)) for row in rows])
 
     def _write_missing(self) -> None:
+        """By the stamps, whatever the topic: so the archives that show the same article follow each other, and it is
+        read, judged and rendered once."""
         topics = {topic.slug: topic for topic in self.press.feeds}
-        last = ("", 0)
+        with self.store.read() as tx:
+            unfinished = tx.archives.unfinished(topics)
+        waiting = merge(*map(self._unwritten, unfinished), key=lambda row: row.lines[-1].stamp)
+        while rows := list(islice(waiting, WRITTEN_AT_ONCE)):
+            with self.store.read() as tx:
+                shown = _Shown.read(tx, rows, self.press)
+                made = [(row, _again(tx, topics[row.topic], row, shown, self.press)) for row in rows]
+            self._publish(made)
+
+    def _unwritten(self, topic: str) -> Iterator[ArchiveRow]:
+        last = 0
         while True:
             with self.store.read() as tx:
-                rows = tx.archives.unwritten(topics, after=last, limit=ARCHIVES_AT_ONCE)
-                lines = {line for row in rows for line in row.lines}
-                today = tx.articles.filed({line.key for line in lines})
-                made = [(row, _again(tx, topics[row.topic], row, today, self.press)) for row in rows]
+                rows = tx.archives.unwritten(topic, after=last, limit=ARCHIVES_AT_ONCE)
             if not rows:
                 return
-            self._publish(made)
-            last = (rows[-1].topic, rows[-1].number)
+            yield from rows
+            last = rows[-1].number
 
     def _publish(self, made: Sequence[tuple[ArchiveRow, Feed]]) -> None:
         paths = {archive_path(row.topic, row.number): feed for row, feed in made}
@@ -140,21 +167,21 @@ class Archivist:
         return atom.render(good)
 
 
-def _again(tx: Transaction, topic: Topic, row: ArchiveRow, today: Mapping[str, FiledArticle], press: Press) -> Feed:
+def _again(tx: Transaction, topic: Topic, row: ArchiveRow, shown: _Shown, press: Press) -> Feed:
     """The archive `row` without the articles that left the topic since. What is known of them today may be later than
     their tombstone here, and would bring them back."""
 
     def stays(line: FeedLine) -> bool:
-        filed = today[line.key]
+        filed = shown.today[line.key]
         if filed.article.withdrawn is None:
             return topic.slug == ALL or topic.slug in filed.topics
         gone = tx.departures.of(line.key)
         return any(left.topic == topic.slug and left.state is DepartureState.NOTICE for left in gone)
 
     lines = [line for line in row.lines if line.left is not None or stays(line)]
-    articles = tx.archives.as_were(lines, today)
-    feed = build_feed(topic, _entries(lines, articles), press.by_slug, press.site)
-    ids = {line: filed.article.entry_id for line, filed in zip(lines, articles, strict=True)}
+    of_lines = {line: shown.entries[line.key, line.revision] for line in lines}
+    feed = feed_with(topic, [entry for line, entry in of_lines.items() if line.left is None], press.site)
+    ids = {line: entry.entry_id for line, entry in of_lines.items()}
     return _archive(feed, replace(row, lines=tuple(lines)), ids, press)
 
 

@@ -143,21 +143,25 @@ class Archives:
         lines = self._connection.execute(query).scalar_one_or_none()
         return None if lines is None else ArchiveRow(topic, number, _load(lines))
 
-    def unwritten(self, topics: Collection[str], *, after: tuple[str, int], limit: int) -> list[ArchiveRow]:
-        """The first `limit` archives of `topics` that have no document yet, after a topic and number."""
-        place = sa.tuple_(archives.c.topic, archives.c.number)
-        waiting = (archives.c.written == sa.false(), archives.c.topic.in_(topics), place > after)
-        query = sa.select(archives).where(*waiting).order_by(archives.c.topic, archives.c.number).limit(limit)
+    def unfinished(self, topics: Collection[str]) -> set[str]:
+        """Those of `topics` that have archives without a document."""
+        waiting = (archives.c.written == sa.false(), archives.c.topic.in_(topics))
+        query = sa.select(archives.c.topic).where(*waiting).distinct()
+        return set(self._connection.execute(query).scalars())
+
+    def unwritten(self, topic: str, *, after: int, limit: int) -> list[ArchiveRow]:
+        """The first `limit` archives of a topic, after a number, that have no document yet."""
+        waiting = (archives.c.written == sa.false(), archives.c.topic == topic, archives.c.number > after)
+        query = sa.select(archives).where(*waiting).order_by(archives.c.number).limit(limit)
         return [ArchiveRow(row.topic, row.number, _load(row.lines)) for row in self._connection.execute(query)]
 
     def mark(self, pairs: Collection[tuple[str, int]], *, written: bool) -> None:
         """Say of archives (topic, number) that their documents are there, or that they are lost."""
-        for topic, number in pairs:
-            self._connection.execute(
-                sa.update(archives)
-                .where(archives.c.topic == topic, archives.c.number == number)
-                .values(written=written)
-            )
+        if not pairs:
+            return
+        which = (archives.c.topic == sa.bindparam("of"), archives.c.number == sa.bindparam("at"))
+        statement = sa.update(archives).where(*which).values(written=written)
+        self._connection.execute(statement, [{"of": topic, "at": number} for topic, number in pairs])
 
     def as_were(self, lines: Sequence[FeedLine], today: Mapping[str, FiledArticle]) -> list[FiledArticle]:
         """The article of each line as it was at the line's revision, in the order of `lines`; `today` has them as
