@@ -8,13 +8,13 @@ def gist(report: object) -> str:
     if not isinstance(report, dict) or not report:
         return ""
     problem = report.get("problem") or report["delivery"]["problem"]
-    words = [f"{report['ingest'][name]} {name}" for name in ("new", "changed") if report["ingest"].get(name)]
+    words = [f"{report['ingest'][name]:,} {name}" for name in ("new", "changed") if report["ingest"].get(name)]
     if report["ingest"].get("refused_count"):
-        words.append(f"{report['ingest']['refused_count']} refused")
+        words.append(f"{report['ingest']['refused_count']:,} refused")
     if report["site"].get("written_count"):
-        words.append(f"{report['site']['written_count']} documents")
+        words.append(f"{report['site']['written_count']:,} documents")
     words += [issue["name"] or f"{issue['frequency']} skipped" for issue in report["issues"]]
-    words += [f"{count} {state}" for state, count in report["delivery"]["states"].items()]
+    words += [f"{count:,} {state}" for state, count in report["delivery"]["states"].items()]
     if problem:
         words.append(str(problem))
     return ", ".join(words) or "nothing new"
