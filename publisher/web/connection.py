@@ -1,10 +1,12 @@
 """One connection of a client: how long it may take, and what is answered at once. Floor: `web`.
 
-    bytes -> uvicorn's parser -> does the answer lie ready? -> its bytes, before anybody else's turn
-                                 no: a task that asks the ASGI app
+    bytes -> a whole request that came before? ---------------------> does the answer lie ready? -> its bytes, before
+             no: uvicorn's parser -> what it says; is it worth keeping? -^                          anybody else's turn
+                                                                         no: a task that asks the ASGI app
 
-Feed readers ask for little but documents that lie in memory. A task for each, ASGI's messages, and looking once more at
-headers that never change would cost more than all the rest of the answer.
+Feed readers ask for little but documents that lie in memory, and always with the same words. To read these words again,
+a task for each, ASGI's messages, and looking once more at headers that never change would cost many times as much as
+the answer itself.
 """
 
 from __future__ import annotations
@@ -13,35 +15,43 @@ import asyncio
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from publisher.web.representation import Answer, lines_of
+from publisher.web.heads import Client, Head, Heads, head_of
+from publisher.web.representation import Answer, Header, lines_of
 
 HEADERS_S = 15.0
 """So long a client may take to say what it wants."""
 
-AtOnce = Callable[[Scope], Answer | None]
-"""The answer to a request if it lies ready, with `lines`; it must neither wait nor raise."""
+AtOnce = Callable[[Head, Client], Answer | None]
+"""The answer to a request without a body if it lies ready, with `lines`; it must neither wait nor raise."""
 
 
-def nothing_at_once(_: Scope) -> None:
+def nothing_at_once(_head: Head, _client: Client) -> None:
     return None
 
 
 class PatientProtocol(HttpToolsProtocol):
     """Closes a connection whose request does not come within HEADERS_S; uvicorn itself would wait for ever. Sends what
-    `at_once` has.
+    `at_once` has; `heads` are those that a server's connections have met.
 
     Setting a timer for each request would cost as much as reading it. So each connection has one, which looks, when it
     rings, whether the time that the client has was put off since.
     """
 
-    def __init__(self, *uvicorns: Any, at_once: AtOnce = nothing_at_once, **and_more: Any) -> None:
+    def __init__(
+        self, *uvicorns: Any, at_once: AtOnce = nothing_at_once, heads: Heads | None = None, **and_more: Any
+    ) -> None:
         super().__init__(*uvicorns, **and_more)
         self._at_once = at_once
+        self._heads = Heads() if heads is None else heads
+        self._between = True  # the parser has read no part of another request yet
+        self._begun = 0  # requests that began in the last bytes
+        self._answered: Head | None = None  # what the last request said, if it was answered at once
         self._until = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
@@ -50,7 +60,21 @@ class PatientProtocol(HttpToolsProtocol):
         self._wait(HEADERS_S)
         self._look_later()
 
+    def data_received(self, data: bytes) -> None:
+        at_rest = self._between and (self.cycle is None or self.cycle.response_complete)
+        head = self._heads.get(data) if at_rest else None
+        if head is not None and self._answers(head):
+            self._unset_keepalive_if_required()
+            return
+        self._begun = 0
+        super().data_received(data)
+        if at_rest and self._begun == 1 and self._between and self._answered is not None:
+            self._heads.keep(data, self._answered)
+
     def on_message_begin(self) -> None:
+        self._between = False
+        self._begun += 1
+        self._answered = None
         self._wait(HEADERS_S)
         super().on_message_begin()
 
@@ -58,25 +82,34 @@ class PatientProtocol(HttpToolsProtocol):
         self._until = math.inf
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self._between = not self.parser.should_upgrade()  # which the parser takes for the end of all requests
+        super().on_message_complete()
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """It is the turn of this request: nothing of an earlier one is left to be sent."""
-        simple = cycle.keep_alive and not self.pipeline and not self.flow.write_paused
-        answer = self._at_once(cast(Scope, cycle.scope)) if simple else None
-        if answer is None:
-            super()._start_asgi_task(cycle, app)
-        else:
-            cycle.response_started = cycle.response_complete = True
-            self._send(answer)
-            self._wait(self.timeout_keep_alive)
+        if cycle.keep_alive and not self.pipeline:
+            head = head_of(cast(Scope, cycle.scope))
+            if self._answers(head):
+                cycle.response_started = cycle.response_complete = True
+                self._answered = head
+                return
+        super()._start_asgi_task(cycle, app)
 
-    def _send(self, answer: Answer) -> None:
+    def _answers(self, head: Head) -> bool:
+        """Whether the answer lay ready; then it is sent."""
+        answer = None if self.flow.write_paused else self._at_once(head, self.client)
+        if answer is None:
+            return False
         state = self.server_state
         state.total_requests += 1
-        head = STATUS_LINE[answer.status] + lines_of(state.default_headers) + answer.lines + b"\r\n"
+        lines = _beginning(answer.status, tuple(state.default_headers)) + answer.lines + b"\r\n"
         if answer.body:
-            self.transport.writelines((head, answer.body))
+            self.transport.writelines((lines, answer.body))
         else:
-            self.transport.write(head)
+            self.transport.write(lines)
+        self._wait(self.timeout_keep_alive)
+        return True
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -101,3 +134,9 @@ class PatientProtocol(HttpToolsProtocol):
                 self.transport.close()
         elif not self.transport.is_closing():
             self._look_later()
+
+
+@lru_cache(maxsize=8)
+def _beginning(status: int, headers: tuple[Header, ...]) -> bytes:
+    """The first lines of an answer; `headers` change once a second, with the date."""
+    return STATUS_LINE[status] + lines_of(headers)

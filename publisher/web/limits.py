@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from publisher.web.heads import Client
 from publisher.web.representation import Answer, Header, html, text
 
 FULL, NOT_MODIFIED = 1.0, 0.1
@@ -36,7 +37,7 @@ class Limits:
 
     def refusal(self, scope: Mapping[str, Any]) -> Answer | None:
         """429 for a client that has used up its burst, with the whole seconds after which it may come again."""
-        address = self._address(scope)
+        address = self._address(scope.get("client"))
         if address is None:
             return None
         missing = FULL - self._tokens(address, self._now())
@@ -54,11 +55,25 @@ class Limits:
         )
 
     def charge(self, scope: Mapping[str, Any], cost: float) -> None:
-        address = self._address(scope)
+        address = self._address(scope.get("client"))
+        if address is not None:
+            now = self._now()
+            self._take(address, self._tokens(address, now), cost, now)
+
+    def charged(self, client: Client, cost: float) -> bool:
+        """Charges a client that is not refused; whether it is not."""
+        address = self._address(client)
         if address is None:
-            return
+            return True
         now = self._now()
-        self._buckets[address] = (max(self._tokens(address, now) - cost, 0.0), now)
+        tokens = self._tokens(address, now)
+        if tokens < FULL:
+            return False
+        self._take(address, tokens, cost, now)
+        return True
+
+    def _take(self, address: str, tokens: float, cost: float, now: float) -> None:
+        self._buckets[address] = (max(tokens - cost, 0.0), now)
         self._buckets.move_to_end(address)
         if len(self._buckets) > ADDRESSES:
             self._buckets.popitem(last=False)
@@ -67,8 +82,7 @@ class Limits:
         tokens, since = self._buckets.get(address, (self._burst, now))
         return min(self._burst, tokens + (now - since) * self._rate)
 
-    def _address(self, scope: Mapping[str, Any]) -> str | None:
-        client = scope.get("client")
+    def _address(self, client: Client) -> str | None:
         return limited_as(client[0]) if self._burst and client else None
 
 

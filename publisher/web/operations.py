@@ -6,12 +6,11 @@ Health is for everybody and says no more than whether; metrics are for this mach
 from __future__ import annotations
 
 import hmac
-import time
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -19,50 +18,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Scope
 
 from publisher import __version__
 from publisher.app import App
 from publisher.errors import PublisherError
 from publisher.flows.vital_signs import Signs, signs
-from publisher.web.connection import AtOnce
-from publisher.web.representation import Answer
+from publisher.web.tally import Requests
 
 _NEVER_KEPT = {"cache-control": "no-store"}
 
 
-class Requests:
-    """Counts answers by status and how long they took, in a registry of its own."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._answers = Counter(
-            "publisher_http_requests", "Requests answered.", ["method", "status"], registry=self.registry
-        )
-        self._seconds = Histogram(
-            "publisher_http_request_seconds", "From the request to the end of its answer.", registry=self.registry
-        )
-
-    def saw(self, method: str, status: int, seconds: float) -> None:
-        known = method if method in {"GET", "HEAD", "POST"} else "other"
-        self._answers.labels(known, str(status)).inc()
-        self._seconds.observe(seconds)
-
-    def counted(self, at_once: AtOnce) -> AtOnce:
-        """`at_once` with its answers counted, which nobody else sees."""
-
-        def answer(scope: Scope) -> Answer | None:
-            begun = time.monotonic()
-            found = at_once(scope)
-            if found is not None:
-                self.saw(scope["method"], found.status, time.monotonic() - begun)
-            return found
-
-        return answer
-
-
 def routes(app: App, requests: Requests) -> list[Route]:
-    requests.registry.register(_Collector(app))
+    registry = CollectorRegistry()
+    registry.register(_Collector(app))
+    registry.register(requests)
     token = app.settings.web.metrics_token.get_secret_value()
 
     async def health(_: Request) -> Response:
@@ -81,7 +50,7 @@ def routes(app: App, requests: Requests) -> list[Route]:
         if not _may_see(request, token):
             return PlainTextResponse("Metrics are for this machine, or with web.metrics_token.\n", 403)
         try:
-            text = await run_in_threadpool(generate_latest, requests.registry)
+            text = await run_in_threadpool(generate_latest, registry)
         except PublisherError as error:
             return PlainTextResponse(f"{error}\n", 503)
         return Response(text, media_type=CONTENT_TYPE_LATEST, headers=_NEVER_KEPT)

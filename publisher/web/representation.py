@@ -44,7 +44,8 @@ class Answer(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Variant:
     """One coding of a document. `headers` are those of a full answer, `brief` those of a 304; both without the
-    Cache-Control, which changes with the time. `lines` and `brief_lines` are the same as HTTP/1.1 writes them."""
+    Cache-Control, which changes with the time. `lines` and `brief_lines` are the same as HTTP/1.1 writes them.
+    `_last` are the last answers made of it: their Cache-Control stays the same for a second at least."""
 
     etag: bytes
     body: bytes
@@ -52,14 +53,25 @@ class Variant:
     brief: tuple[Header, ...]
     lines: bytes
     brief_lines: bytes
+    _last: dict[int, tuple[bytes, Answer]] = field(default_factory=dict, repr=False, compare=False)
 
     def whole(self, cache_control: bytes) -> Answer:
-        control = (b"cache-control", cache_control)
-        return Answer(200, (*self.headers, control), self.body, self.lines + lines_of((control,)))
+        return self._answer(200, cache_control)
 
     def unchanged(self, cache_control: bytes) -> Answer:
+        return self._answer(304, cache_control)
+
+    def _answer(self, status: int, cache_control: bytes) -> Answer:
+        known = self._last.get(status)
+        if known is not None and known[0] == cache_control:
+            return known[1]
+        full = status == 200
         control = (b"cache-control", cache_control)
-        return Answer(304, (*self.brief, control), b"", self.brief_lines + lines_of((control,)))
+        headers = (*(self.headers if full else self.brief), control)
+        lines = (self.lines if full else self.brief_lines) + lines_of((control,))
+        answer = Answer(status, headers, self.body if full else b"", lines)
+        self._last[status] = (cache_control, answer)
+        return answer
 
 
 @dataclass(frozen=True, slots=True)

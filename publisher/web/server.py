@@ -37,11 +37,12 @@ from publisher.web import (
 )
 from publisher.web.connection import AtOnce, PatientProtocol, nothing_at_once
 from publisher.web.guard import Guard, everywhere
+from publisher.web.heads import Heads
 from publisher.web.late import mounted
 from publisher.web.on_demand import OnDemand
-from publisher.web.operations import Requests
 from publisher.web.published import Published
 from publisher.web.run_desk import RunDesk, RunRequestDesk
+from publisher.web.tally import Requests
 
 SHUTDOWN_S = 10
 """After a signal, requests in hand are finished within this time."""
@@ -144,7 +145,7 @@ def run_server(app: App, beside: Beside, *, host: str, port: int, only_answers: 
     config = uvicorn.Config(
         front.asgi,
         log_level="warning",
-        http=cast(Any, partial(PatientProtocol, at_once=front.at_once)),
+        http=cast(Any, partial(PatientProtocol, at_once=front.at_once, heads=Heads())),
         log_config=None,  # its lines go where ours go: see `logs`
         access_log=False,  # tokens in addresses stay out of logs; `Guard` writes one without them
         proxy_headers=False,  # done above, as web.trusted_proxies says

@@ -17,6 +17,7 @@ from publisher.web.documents import has_delta
 from publisher.web.feed_delta import FeedDelta
 from publisher.web.file_cache import FileCache, Kept
 from publisher.web.freshness import IMMUTABLE, Freshness
+from publisher.web.heads import Client, Head
 from publisher.web.limits import FULL, NOT_MODIFIED, Limits
 from publisher.web.negotiation import Fields, fields_of
 from publisher.web.representation import Answer, Representation, answer
@@ -45,25 +46,22 @@ class SiteFiles:
         self._delta = delta
         self._prefix = prefix
 
-    def at_once(self, scope: Scope) -> Answer | None:
+    def at_once(self, head: Head, client: Client) -> Answer | None:
         """The answer that needs neither waiting nor anybody else: a document in memory, whole or not modified, for a
         client within its limit that asks for nothing special."""
-        kept = self._files.get(self._address(scope)) if scope["method"] == "GET" else None
+        if head.method != "GET" or not _SPECIAL.isdisjoint(head.fields):
+            return None
+        kept = self._files.get(self._address(head.path))
         if kept is None or kept.document is None or kept.gone:
             return None
-        fields = fields_of(scope["headers"])
-        if not _SPECIAL.isdisjoint(fields):
-            return None
-        reply = answer(kept.document, fields, self._cache_control(kept, scope))
-        if not reply.lines or self._limits.refusal(scope) is not None:
-            return None
-        self._limits.charge(scope, NOT_MODIFIED if reply.status == 304 else FULL)
-        return reply
+        reply = answer(kept.document, head.fields, self._cache_control(kept, head.query))
+        cost = NOT_MODIFIED if reply.status == 304 else FULL
+        return reply if reply.lines and self._limits.charged(client, cost) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return await self._behind(scope, receive, send)
-        path = self._address(scope)
+        path = self._address(scope["path"])
         kept = self._files.get(path) or await self._loaded(path)
         if kept is None:
             return await self._behind(scope, receive, send)
@@ -82,8 +80,7 @@ class SiteFiles:
         self._limits.charge(scope, NOT_MODIFIED if reply.status == 304 else FULL)
         return await reply.send(send, head=head)
 
-    def _address(self, scope: Scope) -> str:
-        path: str = scope["path"]
+    def _address(self, path: str) -> str:
         return path[len(self._prefix) :] if self._prefix and path.startswith(self._prefix + "/") else path
 
     async def _loaded(self, path: str) -> Kept | None:
@@ -97,12 +94,12 @@ class SiteFiles:
 
     def _reply(self, kept: Kept, document: Representation, fields: Fields, scope: Scope) -> Answer:
         if not kept.gone:
-            return answer(document, fields, self._cache_control(kept, scope))
+            return answer(document, fields, self._cache_control(kept, scope["query_string"]))
         whole = answer(document, {b"accept-encoding": fields.get(b"accept-encoding", b"")}, b"no-cache")
         return Answer(410, whole.headers, whole.body)
 
-    def _cache_control(self, kept: Kept, scope: Scope) -> bytes:
+    def _cache_control(self, kept: Kept, query: bytes) -> bytes:
         """For ever where the address says which bytes it means; another version than the present one does not."""
-        if kept.lasting or (kept.version and kept.version == scope["query_string"]):
+        if kept.lasting or (kept.version and kept.version == query):
             return IMMUTABLE
         return self._freshness.cache_control()
