@@ -1,9 +1,9 @@
 """The tray: claims and outcomes of all lines, gathered and written in one transaction. Floor: `flows`.
 
 What all lines put on the tray in one turn of the event loop is written together: its commit is what costs. SQLite is
-written right there, in the loop: a commit takes less than handing it to a thread and back. While somebody else holds
-its lock, and with a database server, the store's thread writes, and what comes meanwhile gathers for the next
-transaction.
+written right there, in the loop: a commit takes less than handing it to a thread and back; while somebody else holds
+its lock the store's thread writes. A database server is told what to write, and answers when it has. What comes
+meanwhile gathers for the next transaction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from publisher.clock import Clock
 from publisher.errors import StoreBusy
-from publisher.flows.crossing import across
+from publisher.flows.crossing import across, readable
 from publisher.flows.struck_off import take_note
 from publisher.mail.circuit import Circuit
 from publisher.store import BounceEvent, HeldStore, Job, Key, Kind, Outcome, Store, Transactions
@@ -137,7 +137,10 @@ class LedgerTray:
     async def _write_across(self, batch: Batch, store: Transactions | HeldStore) -> None:
         again = True
         try:
-            ours = await across(self._write, store, batch)
+            if isinstance(store, HeldStore) and not batch.needs_more:
+                ours = await self._exchange(store, batch)
+            else:
+                ours = await across(self._write, store, batch)
         except Exception as error:
             self._failed(batch, error)
             again = self.batch.is_waited_for  # else a store that is gone would be asked for ever
@@ -148,6 +151,16 @@ class LedgerTray:
             if again and self.batch:
                 self.schedule()
 
+    async def _exchange(self, store: HeldStore, batch: Batch) -> set[Key]:
+        """While the server writes, the loop has its hands free; no thread has to wait for it."""
+        jobs, now = [job for job, _ in batch.claims], self._clock()
+        socket = store.begin_exchange(batch.outcomes, jobs, now, now + CLAIM)
+        while (ours := store.answer()) is None:
+            await readable(socket)
+        if len(ours) < len(jobs):
+            await across(self._dismiss, store, jobs, ours)
+        return ours
+
     def _write(self, store: Transactions | HeldStore, batch: Batch) -> set[Key]:
         now = self._clock()
         until = now + CLAIM
@@ -155,8 +168,7 @@ class LedgerTray:
             jobs = [job for job, _ in batch.claims]
             ours = store.exchange(batch.outcomes, jobs, now, until)
             if len(ours) < len(jobs):
-                with store.write() as tx:
-                    tx.deliveries.dismiss([job for job in jobs if job.key not in ours], now)
+                self._dismiss(store, jobs, ours)
             return ours
         with store.write() as tx:
             if batch.late or batch.unfit:
@@ -170,6 +182,10 @@ class LedgerTray:
             for refusal in batch.refusals:
                 take_note(tx, refusal, now)
             return tx.deliveries.hand_over([job for job, _ in batch.claims], now, until)
+
+    def _dismiss(self, store: HeldStore, jobs: list[Job], ours: set[Key]) -> None:
+        with store.write() as tx:
+            tx.deliveries.dismiss([job for job in jobs if job.key not in ours], self._clock())
 
     def _done(self, batch: Batch, ours: set[Key]) -> None:
         self._settled(batch, ours)

@@ -140,6 +140,17 @@ class HeldStore:
         with engines.translated():
             return self._transaction.deliveries.exchange(outcomes, jobs, now, until)
 
+    def begin_exchange(self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, until: datetime) -> int:
+        """As `exchange`, of a store that is not at hand: it gives a socket and leaves the server at work, and `answer`
+        tells how it went when that can be read. Nothing else is done on this connection meanwhile."""
+        with engines.translated():
+            return self._transaction.deliveries.begin_exchange(outcomes, jobs, now, until)
+
+    def answer(self) -> set[Key] | None:
+        """What the exchange that was begun gives; None as long as the server is at work."""
+        with engines.translated():
+            return self._transaction.deliveries.exchange_answer()
+
 
 class Store:
     """A database, SQLite or PostgreSQL. One for the whole process; threads may share it.

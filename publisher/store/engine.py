@@ -83,7 +83,7 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _open_postgresql(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "UTF8"})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from publisher.model import DeliveryState, IssueState, SubscriberState
 from publisher.store.columns import batches
-from publisher.store.ledger_sql import ON_THE_WAY, WORDS, Ended, Key, ledger_sql
+from publisher.store.ledger_sql import ON_THE_WAY, WORDS, AtServer, Ended, Key, ledger_sql
 from publisher.store.ledger_view import LedgerView
 from publisher.store.schema import deliveries, issues, subscribers
 
@@ -141,9 +141,28 @@ class HandOver(LedgerView):
     ) -> set[Key]:
         """`record`, then `hand_over`, in a transaction of its own and on the shortest way: for one who does nothing
         else a thousand times a second. What is not ours is left as it is; `dismiss` settles it."""
-        time = self._sql.time
+        return self._sql.exchange(*self._exchanged(outcomes, jobs, now, claim_until))
+
+    def begin_exchange(
+        self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, claim_until: datetime
+    ) -> int:
+        """Have the server do an `exchange`, and do not wait for it. Gives the socket on which its answer comes."""
+        return self._at_server.begin(*self._exchanged(outcomes, jobs, now, claim_until))
+
+    def exchange_answer(self) -> set[Key] | None:
+        """What the exchange that was begun gives; None as long as the server is at work."""
+        return self._at_server.answer()
+
+    @property
+    def _at_server(self) -> AtServer:
+        assert isinstance(self._sql, AtServer), "SQLite has no server"
+        return self._sql
+
+    def _exchanged(
+        self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, until: datetime
+    ) -> tuple[Sequence[Ended], Sequence[tuple[Key, str]], object, object]:
         claims = [(job.key, WORDS[job.state]) for job in jobs]
-        return self._sql.exchange(self._ended(outcomes), claims, time(now), time(claim_until))
+        return self._ended(outcomes), claims, self._sql.time(now), self._sql.time(until)
 
     def _ended(self, outcomes: Sequence[Outcome]) -> list[Ended]:
         if any(outcome.state not in _OUTCOMES for outcome in outcomes):
