@@ -32,14 +32,15 @@ from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.ledger_tray import LedgerTray
 from publisher.flows.run import deliver_only
 from publisher.smtp.session import Session
+from publisher.store.database import HeldStore
 from publisher.store.deliveries import Deliveries
-from publisher.store.ledger_sql import PostgresqlSql, SqliteSql
+from publisher.store.ledger_sql import SqliteSql
 
 POINTS: dict[str, tuple[Sequence[tuple[type, str]], bool]] = {  # the methods, and whether it is before them
-    "before write": ([(LedgerTray, "_write")], True),
-    # the last thing before the commit, with each database
-    "before commit": ([(SqliteSql, "_claim"), (PostgresqlSql, "_claims")], False),
-    "after write": ([(LedgerTray, "_write")], False),
+    "before write": ([(LedgerTray, "_write"), (HeldStore, "begin_exchange")], True),
+    # a file: the last thing before the commit; a server: it has been asked, and commits behind our back
+    "before commit": ([(SqliteSql, "_claim"), (HeldStore, "begin_exchange")], False),
+    "after write": ([(LedgerTray, "_done")], True),
     "before send": ([(Session, "send")], True),
     "after send": ([(Session, "send")], False),
     "before result": ([(LedgerDesk, "take")], True),
