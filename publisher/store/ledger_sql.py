@@ -162,6 +162,8 @@ def driver_errors(dialect: sa.Dialect) -> Iterator[None]:
     try:
         yield
     except dialect.dbapi.Error as error:
+        if dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor):
+            connection.invalidate(error)  # else its end would be told to the log, as a failure to undo
         raise sa.exc.DBAPIError.instance("", None, error, dialect.dbapi.Error, dialect=dialect) from error
 
 

@@ -31,6 +31,7 @@ from publisher.flows import deliver
 from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.ledger_tray import LedgerTray
 from publisher.flows.run import deliver_only
+from publisher.mail import backoff
 from publisher.smtp.session import Session
 from publisher.store.database import HeldStore
 from publisher.store.deliveries import Deliveries
@@ -75,7 +76,7 @@ def _send(root: Path, point: str, nth: int) -> None:
         methods, before = POINTS[point]
         for owner, name in methods:
             setattr(owner, name, _deadly(getattr(owner, name), nth, before=before))
-    deliver.DOUBT = timedelta(0)  # who is killed a hundred times cannot wait ten minutes each time
+    backoff.DOUBT = deliver.DOUBT = timedelta(0)  # who is killed a hundred times cannot wait ten minutes each time
     app = build(load(root / "config.toml"))
 
     async def send() -> None:

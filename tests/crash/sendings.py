@@ -55,6 +55,24 @@ def recording_relay() -> Iterator[HostileRelay]:
         thread.join(10)
 
 
+@contextmanager
+def frozen(relay: HostileRelay) -> Iterator[None]:
+    """As if SIGSTOP had met it: its machine takes connections and bytes, and nothing answers."""
+    stopped, go_on = threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        stopped.set()
+        go_on.wait(60)
+
+    assert relay.loop is not None
+    relay.loop.call_soon_threadsafe(stand_still)
+    assert stopped.wait(10)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
 @dataclass
 class Sending:
     """An issue to many readers, its senders, and what is known after each of them. `stops`: senders that did not

@@ -60,6 +60,7 @@ class HostileRelay:
     seen: dict[str, list[bytes]] = field(default_factory=dict)
     commands: list[bytes] = field(default_factory=list)
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 0, security="none"))
+    loop: asyncio.AbstractEventLoop | None = None
 
 
 class _Conversation:
@@ -208,6 +209,7 @@ async def hostile_relay(relay: HostileRelay) -> AsyncIterator[HostileRelay]:
             with suppress(Exception):
                 writer.close()
 
+    relay.loop = asyncio.get_running_loop()
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
     relay.endpoint = Endpoint(
         "127.0.0.1", server.sockets[0].getsockname()[1], security="none", timeout_s=0.3, final_timeout_s=0.4
