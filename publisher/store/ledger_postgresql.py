@@ -89,7 +89,7 @@ class PostgresqlSql(AtServer):
         return ours
 
     def begin(self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object) -> int:
-        with driver_errors(self._connection.dialect):
+        with driver_errors(self._connection):
             pg = self._pg or self._prepared()
             statements = []
             if ended:
@@ -108,7 +108,7 @@ class PostgresqlSql(AtServer):
     def answer(self) -> set[Key] | None:
         pg = self._pg
         assert pg is not None, "nothing was begun"
-        with driver_errors(self._connection.dialect):
+        with driver_errors(self._connection):
             pg.consume_input()
             while not pg.is_busy():
                 result = pg.get_result()
@@ -138,7 +138,7 @@ class PostgresqlSql(AtServer):
 
     def _changed(self, statement: str, values: list[object]) -> set[Key]:
         driver: Any = self._connection.connection.dbapi_connection
-        with driver_errors(self._connection.dialect), psycopg.RawCursor(driver) as cursor:
+        with driver_errors(self._connection), psycopg.RawCursor(driver) as cursor:
             return set(map(Key._make, cursor.execute(statement.encode(), values).fetchall()))
 
 

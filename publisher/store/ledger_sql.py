@@ -156,13 +156,14 @@ def time_converter(dialect: sa.Dialect) -> Callable[[datetime | None], object]:
 
 
 @contextmanager
-def driver_errors(dialect: sa.Dialect) -> Iterator[None]:
-    """Errors of the driver become SQLAlchemy's, as everywhere."""
+def driver_errors(connection: sa.Connection) -> Iterator[None]:
+    """Errors of the driver become SQLAlchemy's, as everywhere; a connection that is lost is known to be."""
+    dialect = connection.dialect
     assert dialect.dbapi is not None
     try:
         yield
     except dialect.dbapi.Error as error:
-        if dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor):
+        if not connection.invalidated and dialect.is_disconnect(error, connection.connection.dbapi_connection, None):
             connection.invalidate(error)  # else its end would be told to the log, as a failure to undo
         raise sa.exc.DBAPIError.instance("", None, error, dialect.dbapi.Error, dialect=dialect) from error
 
@@ -170,7 +171,7 @@ def driver_errors(dialect: sa.Dialect) -> Iterator[None]:
 @contextmanager
 def _cursor(connection: sa.Connection) -> Iterator[Any]:
     """A cursor of the driver in the transaction of `connection`."""
-    with driver_errors(connection.dialect):
+    with driver_errors(connection):
         cursor = connection.connection.cursor()
         try:
             yield cursor
