@@ -131,7 +131,6 @@ class LedgerTray:
         except Exception as error:
             self._failed(batch, error)
         else:
-            self._rest_until = time.monotonic() + REST_S  # the loop's own time stands still within a turn
             self._done(batch, ours)
 
     async def _write_across(self, batch: Batch, store: Transactions | HeldStore) -> None:
@@ -188,6 +187,7 @@ class LedgerTray:
             tx.deliveries.dismiss([job for job in jobs if job.key not in ours], self._clock())
 
     def _done(self, batch: Batch, ours: set[Key]) -> None:
+        self._rest_until = time.monotonic() + REST_S  # the loop's own time stands still within a turn
         self._settled(batch, ours)
         for job, claim in batch.claims:
             if not claim.done():
