@@ -6,6 +6,7 @@ as an address, for tests that start further processes.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,15 @@ from publisher.topics import Classifier, compile_topics
 
 INSTALLED = datetime(2026, 1, 1, tzinfo=UTC)
 TOPIC_ORDER = ("environment", "enforcement-security", "digital-customs", "region-mena")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The programs that tests start share what Python compiles, also where it may not be kept beside the sources:
+    else each of them compiles its libraries anew, for a second of processor time."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        folder = tempfile.TemporaryDirectory(prefix="publisher-tests-")
+        os.environ["PYTHONPYCACHEPREFIX"] = folder.name  # the processes of pytest-xdist begin after this, and get both
+        config.add_cleanup(folder.cleanup)
 
 
 class CompiledTemplates(BytecodeCache):

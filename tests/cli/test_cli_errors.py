@@ -15,7 +15,6 @@ import pytest
 
 from publisher import cli
 from publisher.cli.articles import list_
-from publisher.smtp import postman
 
 READER = "ann@customs.example"
 NO_RELAY = {"PUBLISHER_SMTP_HOST": "127.0.0.1", "PUBLISHER_SMTP_SECURITY": "none"}
@@ -177,11 +176,8 @@ def test_no_room_on_the_disk_is_one_line(site: Path) -> None:
     assert "No space left on device" in one_line(done.stderr)
 
 
-def test_a_relay_that_is_down_fails_the_run_keeps_the_letters_and_names_nobody(
-    site: Path, publisher: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    no_pauses = {**postman.deliver_all.__kwdefaults__, "pauses_s": (0.0,)}
-    monkeypatch.setattr(postman.deliver_all, "__kwdefaults__", no_pauses)
+@pytest.mark.usefixtures("no_pauses")
+def test_a_relay_that_is_down_fails_the_run_keeps_the_letters_and_names_nobody(site: Path, publisher: Any) -> None:
     publisher("subscribers", "add", "bob@port.example", "--frequency", "daily")
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))

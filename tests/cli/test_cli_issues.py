@@ -10,7 +10,7 @@ READER = "ann@customs.example"
 
 
 @pytest.fixture
-def stuck(site: Any, publisher: Any) -> str:
+def stuck(site: Any, publisher: Any, no_pauses: None) -> str:
     """The name of an issue that could not be sent, for there is no relay."""
     publisher("import", "-", "--format", "jsonl", stdin=b'{"title": "Ports meet", "text": "Ports and customs meet."}')
     config = site / "config.toml"
