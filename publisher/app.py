@@ -42,7 +42,7 @@ from publisher.readers.policy import AddressPolicy
 from publisher.site import SiteFolder
 from publisher.store import Step, Store
 from publisher.tokens import Signer, load_or_make_key
-from publisher.topics import Classifier, compile_topics
+from publisher.topics import Classifier
 
 _KEY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads like another
 _KEY_LENGTH = 16  # 80 bits: never met twice
@@ -109,7 +109,7 @@ class App:
 
     @cached_property
     def classifier(self) -> Classifier:
-        return compile_topics(self.settings.topics)
+        return Classifier(self.settings.topics)
 
     @cached_property
     def signer(self) -> Signer:

@@ -40,6 +40,7 @@ def serve(
     from publisher.web.server import run_server
 
     with opened(config) as app:
+        app.classifier.compile()  # an impossible rule is told now, not by the first run that has an article
         run_server(
             app,
             nullcontext if web_only else lambda: running(app),

@@ -28,7 +28,11 @@ def rules_changed(store: Transactions, classifier: Classifier) -> bool:
 
 
 def refile(store: Transactions, *, classifier: Classifier, now: datetime, remove_leaving: bool = False) -> IngestReport:
-    """File every article by today's rules. `remove_leaving` takes articles out of topics they no longer match."""
+    """File every article by today's rules. `remove_leaving` takes articles out of topics they no longer match.
+
+    Raises ConfigError for rules that cannot be compiled, also where there is no article yet.
+    """
+    classifier.compile()
     filed: Counter[str] = Counter()
     leaving: list[Leaving] = []
     for chunk in _chunks(store):

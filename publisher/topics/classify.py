@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from publisher.config import TopicSettings
 from publisher.config.patterns import compiled
@@ -117,17 +118,27 @@ class _Found:
 
 
 _Candidates = list[tuple[Term, _Rule]]
-_Index = dict[tuple[str, str], _Candidates]
-"""Terms by their first two words; by the first and "" where the second is free (a single word, or a gap follows)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """`index`: terms by their first two words; by the first and "" where the second is free (a single word, or a gap
+    follows). `starts`: the first words alone."""
+
+    index: Mapping[tuple[str, str], _Candidates]
+    starts: frozenset[str]
+    patterns: list[tuple[re.Pattern[str], _Rule]]
 
 
 def compile_topics(topics: Mapping[str, TopicSettings]) -> Classifier:
-    """Read the rules of every topic (slug -> settings, in the order they are shown in).
+    """A classifier whose rules were all read. Raises ConfigError like `Classifier.compile`."""
+    classifier = Classifier(topics)
+    classifier.compile()
+    return classifier
 
-    Raises ConfigError with the dotted path of the first impossible term, e.g. ``topics.environment.phrases[2]``;
-    config has refused impossible patterns.
-    """
-    index: _Index = {}
+
+def _compiled(topics: Mapping[str, TopicSettings]) -> _Compiled:
+    index: dict[tuple[str, str], _Candidates] = {}
     patterns: list[tuple[re.Pattern[str], _Rule]] = []
     for number, (slug, topic) in enumerate(topics.items()):
         patterns += [(compiled(pattern), _Rule(number, Kind.PATTERN, pattern)) for pattern in topic.patterns]
@@ -139,7 +150,7 @@ def compile_topics(topics: Mapping[str, TopicSettings]) -> Classifier:
                 raise ConfigError(f"topics.{slug}.{name}[{place}]", f"{rule!r} {error}") from error
     for candidates in index.values():
         candidates.sort(key=_longest_first)
-    return Classifier(topics, index, patterns)
+    return _Compiled(index, frozenset(first for first, _ in index), patterns)
 
 
 def _longest_first(candidate: tuple[Term, _Rule]) -> tuple[int, bool]:
@@ -160,21 +171,32 @@ def _term_rules(topic: TopicSettings) -> Iterator[tuple[Kind, str, int, str]]:
 
 
 class Classifier:
-    """The compiled rules. Build it with `compile_topics`; it holds no state and may be shared between threads."""
+    """The rules of every topic: slug -> settings, in the order they are shown in. May be shared between threads.
 
-    def __init__(
-        self, topics: Mapping[str, TopicSettings], index: _Index, patterns: list[tuple[re.Pattern[str], _Rule]]
-    ) -> None:
+    They are compiled when the first article asks, for that takes longer than a whole run that has nothing new.
+    """
+
+    def __init__(self, topics: Mapping[str, TopicSettings]) -> None:
         self._topics = dict(topics)
         self._slugs = tuple(topics)
-        self._index = index
-        self._starts = frozenset(first for first, _ in index)
-        self._patterns = patterns
         self.fingerprint = _fingerprint(topics)
         """Changes exactly when the rules, or how they are read, change; not with labels, descriptions or order."""
 
+    def compile(self) -> None:
+        """Read the rules now, if nobody did.
+
+        Raises ConfigError with the dotted path of the first impossible term, e.g. ``topics.environment.phrases[2]``;
+        config has refused impossible patterns.
+        """
+        self._rules  # noqa: B018  (made at its first use)
+
+    @cached_property
+    def _rules(self) -> _Compiled:
+        return _compiled(self._topics)
+
     def classify(self, title: str, text: str, summary: str = "") -> tuple[Match, ...]:
-        """The topics of an article, in the order of config.toml. Any text will do; it never fails."""
+        """The topics of an article, in the order of config.toml. Any text will do: only an impossible rule fails, with
+        the ConfigError of `compile`."""
         return tuple(
             Match(c.topic, _in_words(c.hits), tuple(dict.fromkeys(hit.words for hit in c.hits)), round(c.score, 2))
             for c in self.explain(title, text, summary)
@@ -215,7 +237,7 @@ class Classifier:
     def _search(self, words: Words) -> list[tuple[_Found, str]]:
         """All hits in one place, each with its words; in a topic no word is used twice, the longest term wins."""
         found = self._terms(words)
-        if self._patterns:
+        if self._rules.patterns:
             found += self._patterns_in(words, found)
         if not found:
             return []
@@ -224,9 +246,10 @@ class Classifier:
 
     def _terms(self, words: Words) -> list[_Found]:
         found: list[_Found] = []
+        starts = self._rules.starts
         free_from = [0] * len(self._slugs)
         for start, first in enumerate(words.keys):
-            if first not in self._starts:
+            if first not in starts:
                 continue
             for term, rule in self._candidates(first, words.keys[start + 1 : start + 2]):
                 if free_from[rule.topic] <= start and (end := term.end(words, start)):
@@ -235,8 +258,9 @@ class Classifier:
         return found
 
     def _candidates(self, first: str, second: tuple[str, ...]) -> _Candidates:
-        singles = self._index.get((first, ""), [])
-        pairs = self._index.get((first, second[0]), []) if second else []
+        index = self._rules.index
+        singles = index.get((first, ""), [])
+        pairs = index.get((first, second[0]), []) if second else []
         return sorted(pairs + singles, key=_longest_first) if pairs and singles else pairs or singles
 
     def _patterns_in(self, words: Words, taken: Iterable[_Found]) -> list[_Found]:
@@ -246,7 +270,7 @@ class Classifier:
         starts, ends = [start for start, _ in spans], [end for _, end in spans]
         found: list[_Found] = []
         for offset, piece in pieces(words.text):
-            for pattern, rule in self._patterns:
+            for pattern, rule in self._rules.patterns:
                 for match in pattern.finditer(piece):
                     low, high = offset + match.start(), offset + match.end()
                     inside = range(bisect_right(ends, low), bisect_left(starts, high))

@@ -89,13 +89,14 @@ def variants(rule: str) -> tuple[Term, ...]:
 def _term(written: str) -> Term:
     runs: list[tuple[str, ...]] = []
     capitals: list[tuple[int, int, str]] = []
-    parts = _GAP.split(written)
+    parts = _GAP.split(written) if "..." in written or "…" in written else [written]
     if len(parts) > MAX_GAPS + 1:
         raise ValueError(f"has more than {MAX_GAPS} gaps (...); make it two rules")
     for run, part in enumerate(parts):
         words = read(part)
         if not any(raw[0].isalnum() for raw in words.raws):
             raise ValueError("is empty, or has no word before or after '...'")
-        capitals += [(run, place, raw) for place, raw in enumerate(words.raws) if is_acronym(raw)]
+        if not part.islower():
+            capitals += [(run, place, raw) for place, raw in enumerate(words.raws) if is_acronym(raw)]
         runs.append(words.keys)
     return Term(tuple(runs), tuple(capitals))

@@ -17,7 +17,6 @@ import pytest
 
 from publisher.cli import run
 from publisher.flows.new_site import make_site
-from publisher.smtp import postman
 
 READER = "ann@customs.example"
 
@@ -65,13 +64,6 @@ def publisher(
         return Shown(code, shown.out, shown.err)
 
     yield call
-
-
-@pytest.fixture
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relay that cannot be reached is tried once more, at once."""
-    now = {**postman.deliver_all.__kwdefaults__, "pauses_s": (0.0,)}
-    monkeypatch.setattr(postman.deliver_all, "__kwdefaults__", now)
 
 
 @pytest.fixture(scope="session")

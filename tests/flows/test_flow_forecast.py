@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from flows.house import FEEDS_ONLY, START, House, slugs_in
 
 from publisher.flows.forecast import next_letter
@@ -58,6 +59,7 @@ def test_what_a_letter_brought_already_does_not_wait_again_under_a_new_topic(hou
     assert told(house, alice).waiting == 1
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_letter_on_its_way_is_named_and_its_articles_do_not_wait_twice(posting: House) -> None:
     alice = posting.reader("alice")
     posting.article("One")
