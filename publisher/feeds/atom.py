@@ -83,11 +83,11 @@ def _neighbours(feed: Feed) -> list[tuple[str, str]]:
 
 def _entry(entry: Entry, feed_language: str) -> bytes:
     """The lines of an entry in every feed of that language."""
-
-    def size(lines: bytes) -> int:
-        return 2 * len(lines)  # the key has the same texts
-
-    return _ENTRIES.get((entry, feed_language), lambda: _written(entry, feed_language), size)
+    lines = _ENTRIES.get((entry, feed_language))
+    if lines is None:
+        lines = _written(entry, feed_language)
+        _ENTRIES.put((entry, feed_language), lines, 2 * len(lines))  # the key has the same texts
+    return lines
 
 
 def _written(entry: Entry, feed_language: str) -> bytes:

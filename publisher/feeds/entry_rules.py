@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from publisher.errors import FeedError
 from publisher.feeds.memo import Memo
-from publisher.feeds.value import EARLIEST_YEAR, NOT_XML, Category, Entry, Feed, newest_moment
+from publisher.feeds.value import EARLIEST_YEAR, Category, Entry, Feed, has_forbidden, newest_moment
 
 MAX_BYTES = 5_000_000
 """A longer document fails the W3C feed validator, and readers refuse it."""
@@ -39,7 +39,7 @@ class Problem:
         return f"{where}{self.text} ({self.rule})"
 
 
-_JUDGED: Memo[Entry, Problem | None] = Memo(15_000_000)  # 2,000 articles of 1,000 words
+_GOOD: Memo[Entry, bool] = Memo(15_000_000)  # 2,000 articles of 1,000 words
 
 
 def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, list[Problem]]:
@@ -77,9 +77,11 @@ def drop_bad_entries(feed: Feed, *, now: datetime | None = None) -> tuple[Feed, 
 
 def entry_problem(entry: Entry, *, now: datetime | None = None) -> Problem | None:
     """The first rule that `entry` breaks on its own, or None."""
-    problem = _JUDGED.get(entry, lambda: _broken(entry), lambda _: characters_of([entry]) + _ENTRY_OVERHEAD)
-    if problem is not None:
-        return problem
+    if not _GOOD.get(entry):
+        problem = _broken(entry)
+        if problem is not None:
+            return problem
+        _GOOD.put(entry, True, characters_of([entry]) + _ENTRY_OVERHEAD)
     for moment in _dates(entry):
         if moment.year < EARLIEST_YEAR or (now is not None and moment > now + LATEST):
             return Problem("RFC 4287, 3.3", f"an implausible date: {moment:%Y-%m-%d}", entry.entry_id)
@@ -93,7 +95,7 @@ def _broken(entry: Entry) -> Problem | None:
     texts += (entry.author or "", entry.source_url or "")
     checks = (
         ("RFC 4287, 4.2.6", "the id is not an absolute IRI", _ID.fullmatch(entry.entry_id)),
-        ("XML 1.0, 2.2", "a text has a character that XML forbids", not any(map(NOT_XML.search, texts))),
+        ("XML 1.0, 2.2", "a text has a character that XML forbids", not any(map(has_forbidden, texts))),
         ("RFC 4287, 4.2.14", "the title is empty", entry.title.strip()),
         ("RFC 4287, 4.1.2", "there is neither summary nor content", (entry.summary + entry.content).strip()),
         ("RFC 4287, 4.2.7.1", f"not a web address: {entry.url!r}", _WEB_ADDRESS.fullmatch(entry.url)),
@@ -116,7 +118,7 @@ def _broken(entry: Entry) -> Problem | None:
 def require_good(feed: Feed) -> None:
     """Raise FeedError naming the entry and rule when a format cannot write `feed`; `drop_bad_entries` sees to it."""
     head = (feed.title, feed.subtitle, feed.author, feed.rights, feed.feed_id)
-    if any(map(NOT_XML.search, head)) or not (feed.title.strip() and feed.author.strip()):
+    if any(map(has_forbidden, head)) or not (feed.title.strip() and feed.author.strip()):
         raise FeedError(feed.slug, "title or author is empty, or the head has a character that XML forbids")
     if not _LANGUAGE.fullmatch(feed.language) or not _is_exact(feed.updated):
         raise FeedError(feed.slug, "the language is no language tag, or the date has no zone or parts of a second")

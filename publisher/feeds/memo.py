@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -21,20 +21,22 @@ class Memo(Generic[Key, Value]):
         self._kept: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Key, make: Callable[[], Value], size: Callable[[Value], int]) -> Value:
-        """What was made of `key`, or else what `make` gives; `size` says how many bytes it and the key take.
-        Two threads that ask for the same at the same time may both make it; what `make` raises is not kept."""
+    def get(self, key: Key) -> Value | None:
+        """What was made of `key`, None if that is not known (any more)."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key][0]
-        value = make()
-        needed = size(value)
+            kept = self._kept.get(key)
+            if kept is None:
+                return None
+            self._kept.move_to_end(key)
+            return kept[0]
+
+    def put(self, key: Key, value: Value, size: int) -> None:
+        """Keep what was made of `key`; `size` is the bytes that both take. What has no room at all is not kept."""
         with self._lock:
-            if key not in self._kept and needed <= self._room:
-                self._kept[key] = value, needed
-                self._used += needed
+            if key in self._kept or size > self._room:
+                return
+            self._kept[key] = value, size
+            self._used += size
             while self._used > self._room:
                 _, (_, freed) = self._kept.popitem(last=False)
                 self._used -= freed
-        return value
