@@ -33,7 +33,7 @@ them wait already there is no rest: the relay has the others."""
 @dataclass(slots=True)
 class Batch:
     """What is written in one transaction: outcomes, then claims. Letters refused before they were claimed are claimed
-    first."""
+    first. `denied` were claimed in vain, because nobody is to get them any more: that is written down afterwards."""
 
     late: list[Job] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -43,15 +43,17 @@ class Batch:
     circuits: dict[str, Circuit] = field(default_factory=dict)
     recorded: list[asyncio.Future[None]] = field(default_factory=list)
     unfit: list[Job] = field(default_factory=list)
+    denied: list[Job] = field(default_factory=list)
     claims: list[tuple[Job, asyncio.Future[bool]]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.outcomes or self.claims or self.given_back or self.unfit or self.recorded)
+        return bool(self.outcomes or self.claims or self.given_back or self.unfit or self.denied or self.recorded)
 
     @property
     def needs_more(self) -> bool:
         """Whether there is more on it than claims, and outcomes of letters that were claimed."""
-        return bool(self.late or self.unfit or self.given_back or self.refusals or self.put_off or self.circuits)
+        rare = (self.late, self.unfit, self.denied, self.given_back, self.refusals, self.put_off, self.circuits)
+        return any(rare)
 
     @property
     def is_waited_for(self) -> bool:
@@ -64,6 +66,7 @@ class Batch:
         self.refusals[:0] = other.refusals
         self.given_back[:0] = other.given_back
         self.put_off[:0] = other.put_off
+        self.denied[:0] = other.denied
         self.circuits = other.circuits | self.circuits
 
 
@@ -132,6 +135,8 @@ class LedgerTray:
             self._failed(batch, error)
         else:
             self._done(batch, ours)
+            if self.batch.denied:
+                self.schedule()
 
     async def _write_across(self, batch: Batch, store: Transactions | HeldStore) -> None:
         again = True
@@ -156,8 +161,7 @@ class LedgerTray:
         socket = store.begin_exchange(batch.outcomes, jobs, now, now + CLAIM)
         while (ours := store.answer()) is None:
             await readable(socket)
-        if len(ours) < len(jobs):
-            await across(self._dismiss, store, jobs, ours)
+        self._note_denied(jobs, ours)
         return ours
 
     def _write(self, store: Transactions | HeldStore, batch: Batch) -> set[Key]:
@@ -166,12 +170,12 @@ class LedgerTray:
         if isinstance(store, HeldStore) and not batch.needs_more:
             jobs = [job for job, _ in batch.claims]
             ours = store.exchange(batch.outcomes, jobs, now, until)
-            if len(ours) < len(jobs):
-                self._dismiss(store, jobs, ours)
+            self._note_denied(jobs, ours)
             return ours
         with store.write() as tx:
             if batch.late or batch.unfit:
                 tx.deliveries.hand_over([*batch.late, *batch.unfit], now, until)
+            tx.deliveries.dismiss(batch.denied, now)
             tx.deliveries.record(batch.outcomes, now)
             tx.deliveries.release(batch.given_back, now)
             for job, until_then, reply, reason in batch.put_off:
@@ -182,9 +186,10 @@ class LedgerTray:
                 take_note(tx, refusal, now)
             return tx.deliveries.hand_over([job for job, _ in batch.claims], now, until)
 
-    def _dismiss(self, store: HeldStore, jobs: list[Job], ours: set[Key]) -> None:
-        with store.write() as tx:
-            tx.deliveries.dismiss([job for job in jobs if job.key not in ours], self._clock())
+    def _note_denied(self, jobs: list[Job], ours: set[Key]) -> None:
+        """Not written here: if that failed, the claims which are ours and durable would be taken for nobody's."""
+        if len(ours) < len(jobs):
+            self.batch.denied += [job for job in jobs if job.key not in ours]
 
     def _done(self, batch: Batch, ours: set[Key]) -> None:
         self._rest_until = time.monotonic() + REST_S  # the loop's own time stands still within a turn

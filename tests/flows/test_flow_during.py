@@ -22,10 +22,12 @@ from flows.house import House
 from starlette.testclient import TestClient
 from wire.hostile import Fault, HostileRelay
 
+from publisher.errors import StoreBusy
 from publisher.flows import deliver as deliver_flow
 from publisher.flows.deliver import DOUBT
 from publisher.model import DeliveryState, IssueState, SubscriberState
 from publisher.smtp.postman import deliver_all
+from publisher.store import HeldStore, Transaction
 from publisher.tokens import UNSUBSCRIBE
 from publisher.web.server import make_asgi
 
@@ -210,3 +212,19 @@ def test_exactly_the_letters_whose_answers_were_lost_come_twice(tmp_path: Path, 
 @pytest.mark.usefixtures("_no_pauses")
 def test_exactly_the_letters_whose_answers_were_lost_come_twice_of_10000(tmp_path: Path, store_url: str) -> None:
     lose_replies(tmp_path, store_url, 10_000)
+
+
+def test_a_letter_that_is_ours_goes_out_though_the_store_is_busy_when_another_is_denied(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is claimed stays claimed: to write down who left meanwhile is a transaction of its own, which may have to
+    wait for others."""
+
+    @contextmanager
+    def busy(_: HeldStore) -> Iterator[Transaction]:
+        raise StoreBusy("somebody else writes")
+        yield
+
+    with going(tmp_path, sqlite_url, 400) as sending:
+        monkeypatch.setattr(HeldStore, "write", busy)
+        leave_in_the_middle(sending, range(395, 195, -8))
