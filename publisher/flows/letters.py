@@ -74,8 +74,9 @@ class Letters:
         """The letter as the wire takes it, in pieces to be written one behind the other."""
         if self._dkim is None:
             return form.pieces(*self._values(issue, subscriber_id, email), stuffed=True)
-        letter = self.letter(form, issue, subscriber_id, email, stuffed=True)
-        return Pieces([letter], len(letter), letter.isascii())
+        letter = form.pieces(*self._values(issue, subscriber_id, email), stuffed=True)
+        signatures = self._dkim.signatures(letter.parts, issue.composed)
+        return Pieces([signatures, *letter.parts], len(signatures) + letter.size, letter.seven_bit)
 
     def envelope_sender(self, issue_id: int, subscriber_id: int) -> str:
         """Where that letter comes back to: an address of its own, or the sender's."""

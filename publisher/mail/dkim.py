@@ -36,6 +36,7 @@ SEALED = frozenset(SIGNED) - {"MIME-Version", "List-Id", "Feedback-ID"}
 """Those that nobody may add another one of."""
 
 _LINE = 76  # characters of a folded line
+_WORTH_KEEPING = 200  # bytes: a reader's own values are shorter
 _FOLD = "\r\n "
 _TXT = 255  # characters of one string of a TXT record (RFC 1035 section 3.3.14)
 
@@ -122,10 +123,24 @@ class DkimSigner:
         `stuffed`: its leading dots are doubled for the wire already (RFC 5321 section 4.5.2); verifiers see it
         without them."""
         head, end, body = letter.partition(b"\r\n\r\n")
-        if stuffed:
-            body = (b"\r\n" + body).replace(b"\r\n.", b"\r\n")[2:]
-        body_hash = b64encode(hashlib.sha256(canonical_body(body)).digest()).decode("ascii")
-        names, signed_head = _selected(head + end[:2])
+        return self._signatures(head + end[:2], canonical_body(_unstuffed(body) if stuffed else body), when) + letter
+
+    def signatures(self, pieces: Sequence[bytes], when: datetime) -> bytes:
+        """What `sign` puts above a letter that is stuffed, for one in `pieces`. What they have in common with those of
+        another letter, the same objects, is brought into its canonical form once for all."""
+        for place, piece in enumerate(pieces):
+            end, body = _end_of_head(piece)
+            if end >= 0:
+                head = b"".join((*pieces[:place], piece[: end + 2]))
+                if b"\r\n\r\n" in head:  # it ended earlier, between two pieces
+                    break
+                return self._signatures(head, canonical_lines([body, *pieces[place + 1 :]]), when)
+        letter = b"".join(pieces)
+        return self.sign(letter, when, stuffed=True).removesuffix(letter)
+
+    def _signatures(self, head: bytes, canonical: bytes, when: datetime) -> bytes:
+        body_hash = b64encode(hashlib.sha256(canonical).digest()).decode("ascii")
+        names, signed_head = _selected(head)
         signatures = []
         for algorithm, selector, sign in self._keys:
             header = _fold(
@@ -139,7 +154,7 @@ class DkimSigner:
             room = _LINE - len(" b=")
             chunks = [signature[at : at + room] for at in range(0, len(signature), room)]
             signatures.append(f"{unsigned}{_FOLD.join(chunks)}\r\n".encode("ascii"))
-        return b"".join((*signatures, letter))
+        return b"".join(signatures)
 
 
 # --- canonical forms: RFC 6376 section 3.4 ------------------------------------------------------------------------
@@ -155,7 +170,46 @@ def canonical_header(header: bytes) -> bytes:
 
 def canonical_body(body: bytes) -> bytes:
     """The relaxed form (section 3.4.4): blanks within a line as one, none at its end, no empty lines at the end."""
-    body = _single_blanks(body + b"\r\n").replace(b" \r\n", b"\r\n")  # one line end too many, which goes again:
+    return _without_empty_end(_relaxed(body + b"\r\n"))  # one line end too many, which goes again
+
+
+def canonical_lines(stuffed: Sequence[bytes]) -> bytes:
+    """`canonical_body` of a body in pieces, with doubled dots. Quick where they end with their lines."""
+    found: list[bytes] = []
+    begun = b""
+    for piece in stuffed:
+        if begun or not piece.endswith(b"\r\n"):
+            begun += piece
+            if not begun.endswith(b"\r\n"):
+                continue
+            piece, begun = begun, b""  # noqa: PLW2901
+        found.append(_known_lines(piece) if len(piece) > _WORTH_KEEPING else _relaxed(_unstuffed(piece)))
+    found.append(_relaxed(_unstuffed(begun) + b"\r\n"))
+    return _without_empty_end(b"".join(found))
+
+
+@lru_cache(maxsize=2048)  # the bodies of some hundred editions
+def _known_lines(stuffed: bytes) -> bytes:
+    return _relaxed(_unstuffed(stuffed))
+
+
+@lru_cache(maxsize=2048)
+def _end_of_head(piece: bytes) -> tuple[int, bytes]:
+    """Where in `piece` of a letter its head ends, -1 if it does not, and what comes behind."""
+    end = piece.find(b"\r\n\r\n")
+    return end, piece[end + 4 :] if end >= 0 else b""
+
+
+def _unstuffed(body: bytes) -> bytes:
+    """Without the dots that the wire asks for (RFC 5321 section 4.5.2)."""
+    return (b"\r\n" + body).replace(b"\r\n.", b"\r\n")[2:]
+
+
+def _relaxed(lines: bytes) -> bytes:
+    return _single_blanks(lines).replace(b" \r\n", b"\r\n")
+
+
+def _without_empty_end(body: bytes) -> bytes:
     while body.endswith(b"\r\n\r\n"):
         body = body[:-2]
     return b"" if body == b"\r\n" else body

@@ -141,6 +141,23 @@ blank = st.text(alphabet=" \tab.:;", max_size=8)
 lines = st.lists(blank, max_size=6)
 
 
+PIECES = st.lists(
+    st.sampled_from(
+        [b"", b"a", b" ", b"\t ", b".", b"..", b"\r\n", b"\r\n\r\n", b"=\r\n", b"From: a@b.example\r\n", b"To: ",
+         b" \r\n.. c", b"x" * 300 + b"  y \r\n", b"\r\n\r\n" + b"..z \t\r\n" * 60, b"..w" * 100]
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(PIECES)
+@settings(max_examples=400)
+def test_a_letter_in_pieces_gets_the_signatures_that_it_gets_as_a_whole(pieces: list[bytes]) -> None:
+    signer = DkimSigner(DOMAIN, [ED25519])
+    letter = b"".join(pieces)
+    assert signer.signatures(pieces, WHEN) + letter == signer.sign(letter, WHEN, stuffed=True)
+
+
 @given(body=lines)
 @settings(max_examples=300)
 def test_the_canonical_body_is_the_one_that_dkimpy_makes(body: list[str]) -> None:
