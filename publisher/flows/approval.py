@@ -20,9 +20,9 @@ from publisher.digest.render import SLOTS
 from publisher.errors import Conflict, PublisherError
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post
+from publisher.flows.one_letter import hand_over
 from publisher.links import issue_path
 from publisher.model import DeliveryState, Edition, Issue, IssueState
-from publisher.smtp.session import open_session
 from publisher.store import Rendering, Store, Transaction
 
 _LISTED = 60  # articles named in the letter to the editor
@@ -88,8 +88,7 @@ async def ask_editor(store: Store, post: Post, settings: Settings, *, clock: Clo
     for issue in [one for one in await across(waiting, store) if one.asked is None]:
         letter = _letter(post, settings, editor, issue)
         try:
-            async with post.endpoint() as endpoint, open_session(endpoint) as session:
-                await session.hand_over(post.letters.sender, parseaddr(editor)[1], letter)
+            await hand_over(post, parseaddr(editor)[1], letter)
         except (PublisherError, OSError) as error:
             return f"the editor could not be asked about {issue.name}: {error}"
         await across(_mark_asked, store, issue.issue.id, clock())

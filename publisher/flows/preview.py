@@ -11,10 +11,10 @@ from publisher.digest.render import PREFERENCES, RECIPIENT, UNSUBSCRIBE, Rendere
 from publisher.errors import NotFound, PublisherError
 from publisher.flows.compose import fresh_filings, starting_watermark
 from publisher.flows.crossing import across
+from publisher.flows.one_letter import hand_over
 from publisher.flows.run import Parts
 from publisher.model import ALL, Edition, Frequency, Issue, IssueState
 from publisher.readers.address import checked_address
-from publisher.smtp.session import open_session
 from publisher.store import Transaction
 
 SAMPLE_READER = "reader@customs.example"
@@ -87,8 +87,7 @@ async def send_test(parts: Parts, frequency: Frequency, to: str, *, email: str |
     letters = parts.post.letters
     form = letters.form(draft.issue, draft.edition, rendered)
     content = letters.letter(form, draft.issue, 0, address)
-    async with parts.post.endpoint() as endpoint, open_session(endpoint) as session:
-        reply = await session.hand_over(letters.sender, address, content)
+    reply = await hand_over(parts.post, address, content)
     return f"kept in {parts.post.outbox_path}" if parts.post.is_local else str(reply)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
-from flows.house import House, slugs_in
+from flows.house import House, relay_settings, slugs_in
 from starlette.testclient import TestClient
 from wire.servers import Relay
 
 from publisher.errors import UsageError
 from publisher.flows.approval import approve, refuse, waiting
+from publisher.flows.preview import send_test
 from publisher.flows.run import Order
 from publisher.flows.subscribe import unsubscribe
 from publisher.model import Frequency, Issue, IssueState, Subscriber
@@ -67,6 +70,20 @@ def test_a_scheduled_issue_waits_and_the_editor_is_asked_once(editor: House, rel
     (issue,) = waiting(editor.app.store)
     assert (issue.name, issue.letters, issue.articles) == ("weekly-1", 1, ("Waste",))
     assert issue.asked == MONDAY
+
+
+def test_where_a_relay_is_gone_the_editor_is_asked_over_the_next(editor: House, relay: Relay) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # nobody listens
+        settings = relay_settings(relay)
+        gone = {**settings, "name": "gone", "port": closed.getsockname()[1]}
+        editor.rebuild(digest=DIGEST, smtp={}, relay=[gone, {**settings, "name": "spare"}])
+        editor.publish(Order())
+        asyncio.run(
+            send_test(editor.app.parts, Frequency.WEEKLY, "tester@customs.example", email="alice@readers.example")
+        )
+    assert len(to(relay, "tester")) == 1
+    assert len(to(relay, "desk")) == 1
 
 
 def test_an_approved_issue_is_sent_as_it_was_with_its_page_and_todays_date(editor: House, relay: Relay) -> None:
