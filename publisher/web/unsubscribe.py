@@ -4,6 +4,7 @@ The one-click POST of a mail provider comes without cookie, Origin or session an
 token that was made up and one of a forgotten reader get the same receipt; a reader's own also says where their feed
 is, which goes on, and has a button that takes it back for a while.
 
+    GET                       asks; of who has left already, the receipt
     POST anything             leaves
     POST instead=monthly      stays, with fewer letters: a button of the page
     POST undo=yes             comes back: a button of the receipt
@@ -28,6 +29,7 @@ from publisher.flows.settings_link import ask_for_settings
 from publisher.flows.subscribe import unsubscribe
 from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.pages import WebPages
+from publisher.store import Transaction
 from publisher.tokens import UNSUBSCRIBE
 from publisher.web.responses import MAX_FIELDS, page, path_of
 
@@ -46,6 +48,8 @@ def routes(app: App, pages: WebPages) -> list[Route]:
                 reader = tx.subscribers.get(reader_id)
             except NotFound:
                 return pages.unsubscribe()
+            if reader.state is SubscriberState.UNSUBSCRIBED:  # perhaps by their mail program, which showed them nothing
+                return left(tx, reader)
         enabled = [f for f in less_often(reader.frequency) if app.settings.timetable(f).enabled]
         fewer = enabled if reader.state is SubscriberState.ACTIVE else []
         return pages.unsubscribe(fewer=fewer, has_feed=True, has_settings=reader.state in STAYING)
@@ -54,9 +58,12 @@ def routes(app: App, pages: WebPages) -> list[Route]:
         if not unsubscribe(app.store, reader_id, now=app.clock(), reason="by the link in a letter"):
             return pages.unsubscribed()
         with app.store.read() as tx:
-            undo = may_undo(tx, tx.subscribers.get(reader_id), app.clock())
-            here = path_of(app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader_id)))
-            return pages.unsubscribed(feed_token=feed_token(tx, app.signer, reader_id), undo=here if undo else "")
+            return left(tx, tx.subscribers.get(reader_id))
+
+    def left(tx: Transaction, reader: Subscriber) -> bytes:
+        undo = may_undo(tx, reader, app.clock())
+        here = path_of(app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, reader.id)))
+        return pages.unsubscribed(feed_token=feed_token(tx, app.signer, reader.id), undo=here if undo else "")
 
     def stay(reader_id: int, frequency: Frequency) -> bytes:
         reader = fewer_letters(app.store, reader_id, frequency, now=app.clock())

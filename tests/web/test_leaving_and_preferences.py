@@ -113,6 +113,19 @@ def test_leaving_can_be_taken_back_by_a_button_of_the_receipt_for_a_while(client
     assert reader(app).state is SubscriberState.UNSUBSCRIBED
 
 
+def test_who_left_by_the_button_of_their_mail_program_finds_the_receipt_behind_the_link(
+    client: TestClient, app: App
+) -> None:
+    receipt = client.post(one_click_path(app), data={"List-Unsubscribe": "One-Click"})
+    for _ in range(2):
+        page = client.get(one_click_path(app))
+        assert (page.status_code, page.content) == (200, receipt.content)
+    assert reader(app).state is SubscriberState.UNSUBSCRIBED
+    (undo,) = html.document_fromstring(page.content).forms
+    assert client.post(undo.action, data=dict(undo.form_values())).status_code == 200
+    assert reader(app).state is SubscriberState.ACTIVE
+
+
 def test_taking_it_back_brings_nobody_back_whose_address_bounced(client: TestClient, app: App) -> None:
     with app.store.write() as tx:
         tx.subscribers.set_state(reader(app).id, SubscriberState.BOUNCED, NOW, reason="no such mailbox")
