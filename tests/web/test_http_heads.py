@@ -102,7 +102,8 @@ def sent(
                 protocol.data_received(piece)
             for _ in range(8):
                 await asyncio.sleep(0)
-        await asyncio.gather(*known.tasks)
+        while known.tasks:  # the end of one may begin the next
+            await asyncio.wait(known.tasks)
         protocol.connection_lost(None)
         return wire.written
 
