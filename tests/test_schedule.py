@@ -244,7 +244,7 @@ async def test_a_job_that_was_missed_while_nothing_ran_comes_at_the_start_and_on
             if count == 0 and expected == 1:
                 await table._fired("night")
             await until(lambda: len(table._scheduler.get_jobs()) == 2)  # what was to come at the start has come
-            await until(lambda: count == expected)  # only then is its outcome that of this start
+            await until(lambda wanted=expected: count == wanted)  # only then is its outcome that of this start
             await until(lambda: jobs(house.app.store)["night"].outcome == ("done" if count else ""))
         assert count == expected
 
