@@ -5,7 +5,6 @@ python -m publisher.cli.reference man > publisher.1
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import typer
 
 from publisher import __version__
 from publisher.cli import NAME, app
+from publisher.cli.command_help import CommandHelp, each_command
 
 _ENDS = (("0", "done"), ("1", "failed"), ("2", "wrong use"), ("130", "stopped with Ctrl-C"))
 _FILES = (
@@ -33,7 +33,7 @@ def page() -> str:
         ".I COMMAND",
         "[OPTIONS] [ARGUMENTS]",
         ".SH COMMANDS",
-        *_command(command, NAME),
+        *(line for one in each_command(command, NAME) for line in _section(one)),
         ".SH EXIT STATUS",
         *_list(_ENDS),
         ".SH FILES",
@@ -45,22 +45,15 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(command: Any, path: str) -> Iterator[str]:
-    inner = getattr(command, "commands", None)
-    if inner is not None:
-        for name, below in inner.items():
-            yield from _command(below, f"{path} {name}")
-        return
-    context = typer.Context(command, info_name=path)
-    text, _, example = inspect.cleandoc(command.help).partition("Example: ")
-    yield f'.SS "{_text(" ".join(command.get_usage(context).removeprefix("Usage: ").split()))}"'
-    for paragraph in text.strip().split("\n\n"):
+def _section(command: CommandHelp) -> Iterator[str]:
+    yield f'.SS "{_text(command.usage)}"'
+    for paragraph in command.text.split("\n\n"):
         yield ".PP"
         yield _text(paragraph)
-    yield from _list([record for param in command.params if (record := param.get_help_record(context))])
+    yield from _list(command.parameters)
     yield ".PP"
     yield "Example:"
-    yield f".B {_text(example.strip())}"
+    yield f".B {_text(command.example)}"
 
 
 def _list(pairs: Any) -> Iterator[str]:

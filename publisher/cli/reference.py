@@ -7,7 +7,6 @@ python -m publisher.cli.reference man > publisher.1
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from publisher.cli import NAME, app, manual
+from publisher.cli.command_help import CommandHelp, each_command
 from publisher.config import (
     BLOCKS,
     DomainSettings,
@@ -106,7 +106,8 @@ _HEAD = ("setting", "type", "default", "variable", "meaning")
 
 def commands() -> str:
     """docs/cli.md as Markdown."""
-    return "\n".join([COMMANDS_INTRO, *_command(typer.main.get_command(app), NAME)])
+    every = each_command(typer.main.get_command(app), NAME)
+    return "\n".join([COMMANDS_INTRO, *(line for command in every for line in _section(command))])
 
 
 def settings() -> str:
@@ -147,22 +148,14 @@ def leaves(field: FieldInfo, key: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
         yield from leaves(given, (*key, name))
 
 
-def _command(command: Any, path: str) -> Iterator[str]:
-    inner = getattr(command, "commands", None)
-    if inner is not None:
-        for name, below in inner.items():
-            yield from _command(below, f"{path} {name}")
-        return
-    context = typer.Context(command, info_name=path)
-    usage = command.get_usage(context).removeprefix("Usage: ")
-    text, _, example = inspect.cleandoc(command.help).partition("Example: ")
-    yield f"## {path}\n"
-    yield f"{text.strip()}\n"
-    yield f"```\n{' '.join(usage.split())}\n```\n"
-    records = [record for param in command.params if (record := param.get_help_record(context))]
-    if records:
-        yield _table(("", ""), [(f"`{name.partition(' <')[0]}`", " ".join(help_.split())) for name, help_ in records])
-    yield f"Example: `{example.strip()}`\n"
+def _section(command: CommandHelp) -> Iterator[str]:
+    yield f"## {command.path}\n"
+    yield f"{command.text}\n"
+    yield f"```\n{command.usage}\n```\n"
+    if command.parameters:
+        rows = [(f"`{name.partition(' <')[0]}`", " ".join(meaning.split())) for name, meaning in command.parameters]
+        yield _table(("", ""), rows)
+    yield f"Example: `{command.example}`\n"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
