@@ -110,11 +110,11 @@ class Pages:
         path = links.issue_path(issue.name)
         frame = self._frame(path)
         values = {
-            "heading": subject,
-            "summary": f"{issue_title(issue)} of {self._site.title}",
+            "heading": issue_title(issue),
+            "summary": subject,
+            "name": issue_title(issue),  # for templates that a site keeps as they were
             "canonical": self._site.links.to(path),
             "feeds": frame.feeds(ALL),
-            "name": issue_title(issue),
             "composed": issue.composed,
             "sections": [
                 (topic, [frame.article(filed, but=topic.slug, as_sent=True) for filed in articles])
