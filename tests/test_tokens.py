@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import stat
 import subprocess
 import sys
@@ -26,6 +27,13 @@ def test_a_token_names_its_subscriber_in_28_characters(number: int) -> None:
     assert len(token) == 28
     assert token.replace("-", "").replace("_", "").isalnum()
     assert signer.subscriber_id(UNSUBSCRIBE, token) == number
+
+
+@given(ids, st.binary(min_size=32, max_size=100), st.sampled_from([UNSUBSCRIBE, PREFERENCES, "p" * 200]))
+def test_a_token_proves_itself_by_the_hmac_that_python_makes(number: int, key: bytes, purpose: str) -> None:
+    subject = number.to_bytes(6, "big")
+    proof = hmac.digest(key, purpose.encode() + b"\0" + subject, "sha256")[:15]
+    assert base64.urlsafe_b64decode(Signer([key]).token(purpose, number)) == subject + proof
 
 
 @given(ids)

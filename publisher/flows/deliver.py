@@ -184,6 +184,8 @@ class _Sending:
                     letters_per_connection=way.letters_per_connection,
                     claim=desk.claim,
                     on_result=desk.take,
+                    at_once=desk.at_once,
+                    swap=desk.swap,
                     stop=stop,
                     tell=self.tell,
                 )

@@ -1,9 +1,9 @@
 """The desk between the ledger and the postman: due letters out, claims and outcomes in. Floor: `flows`.
 
-    look ahead (nothing claimed) -> letter -> claim ─┐
-                                 outcome of the last ┴─> tray -> one transaction for all lines -> both go on
+    shelf (nothing claimed) -> letter -> claim ─┐
+                            outcome of the last ┴─> tray -> one transaction for all lines -> both go on
 
-It says which letter is next and what an answer means for it; `ledger_tray` writes.
+It says which letter is next and what an answer means for it; `ledger_shelf` looks up, `ledger_tray` writes.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import partial
 
 from publisher.clock import Clock
 from publisher.digest.letter import LetterForm
 from publisher.errors import LetterError, StoreBusy
-from publisher.flows.crossing import across
 from publisher.flows.domains import Domains
+from publisher.flows.ledger_shelf import Shelf
 from publisher.flows.ledger_tray import Batch, LedgerTray
 from publisher.flows.letters import Letters
 from publisher.flows.struck_off import refused
@@ -29,23 +29,17 @@ from publisher.mail.backoff import next_attempt, resend_at
 from publisher.mail.replies import Scope, Verdict
 from publisher.mail.scoring import IN_A_ROW, BounceKind
 from publisher.model import DeliveryState, Issue
-from publisher.smtp.postman import Handed, Letter
-from publisher.store import FIRST, HeldStore, Job, Key, Outcome, Store, Transaction
+from publisher.smtp.hand import Handed, Letter
+from publisher.smtp.lane import Told
+from publisher.store import HeldStore, Job, Key, Outcome, Store, Transaction
 
 SENDING = "sending letters"
 """The step of a run that others may help with."""
 
-AHEAD = 500
-"""Letters looked up at once."""
-STALE_S = 1.0
-"""What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
-AGAIN = timedelta(minutes=1)
-"""So often deferred letters whose time has come are looked for, while planned ones are sent."""
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
 
 Progress = Callable[[str, int, int], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +51,8 @@ class Rules:
 
 
 class LedgerDesk:
-    """One sending's desk. `letters`, `claim` and `take` are the postman's; `close` at the end."""
+    """One sending's desk. `letters`, `claim` and `take` are the postman's, and `at_once` and `swap` its quick ones;
+    `close` at the end."""
 
     def __init__(
         self,
@@ -72,7 +67,6 @@ class LedgerDesk:
         total: int,
         lines: int,
     ) -> None:
-        self._store = store
         self._held = held
         self._letters = letters
         self._domains = domains
@@ -80,13 +74,10 @@ class LedgerDesk:
         self._clock = clock
         self._progress = progress
         self._total = total
-        self._loop = asyncio.get_running_loop()
         self._tray = LedgerTray(store, held, clock=clock, lines=lines, settled=self._settled)
         self._out: set[Key] = set()
         self._claimed: set[Key] = set()
-        self._place: dict[DeliveryState, Key] = {}
-        self._none_left: set[DeliveryState] = set()
-        self._looked_for_deferred = clock()
+        self._shelf = Shelf(store, held, resend=rules.resend, clock=clock, out=self._out)
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
         self._done_letters = 0
         self._doubtful = 0
@@ -95,20 +86,10 @@ class LedgerDesk:
     # --- out: letters -------------------------------------------------------------------------------------------------
 
     async def letters(self) -> AsyncGenerator[Letter[Job], None]:
-        """Every letter that is due, uncertain and deferred ones first, then as planned."""
-        while jobs := await self._ahead():
-            looked = self._loop.time()
-            for job in jobs:
-                if self._loop.time() - looked > STALE_S:
-                    break
-                self._place[job.state] = job.key
-                if job.key in self._out:
-                    continue
-                if not job.fit:
-                    self._tray.batch.unfit.append(job)
-                    self._tray.schedule()
-                    continue
-                if not self._domains.passes(job):
+        """Every letter that is due, in the shelf's order."""
+        while await self._ahead():
+            while (job := self._shelf.take()) is not None:
+                if not self._wanted(job) or not self._domains.passes(job):
                     continue
                 self._out.add(job.key)
                 try:
@@ -120,20 +101,48 @@ class LedgerDesk:
                 else:
                     yield letter
 
-    async def _ahead(self) -> list[Job]:
+    def at_once(self) -> Letter[Job] | None:
+        """The next letter, unless somebody has to be waited for: then `letters` has it."""
         while True:
-            if self._domains.holding and (found := await self._left_behind()):
-                return found
-            if self._clock() - self._looked_for_deferred >= AGAIN:
-                self._looked_for_deferred = self._clock()
-                self._place.pop(DeliveryState.DEFERRED, None)
-                self._none_left.clear()
-            found = await self._visit(self._look)
-            if not found and self._place and not self._domains.holding:
+            job = self._shelf.take()
+            if job is None:
+                if self._domains.holding or not self._shelf.look_at_once():
+                    return None
+                continue
+            if not self._wanted(job):
+                continue
+            try:
+                made = self._forms.get(job.edition_id or 0) or self._form_at_once(job)
+                letter = None if made is None else self._letter(job, made)
+            except LetterError:
+                letter = None
+            if letter is None:
+                self._shelf.put_back(job)
+                return None
+            if self._domains.passes(job):
+                self._out.add(job.key)
+                return letter
+
+    def _wanted(self, job: Job) -> bool:
+        """Whether `job` is nobody's yet, and its reader may still get it."""
+        if job.key in self._out:
+            return False
+        if not job.fit:
+            self._tray.batch.unfit.append(job)
+            self._tray.schedule()
+        return job.fit
+
+    async def _ahead(self) -> bool:
+        """Fill the shelf; False when there is nothing more to be sent now."""
+        while True:
+            if self._domains.holding and (left := await self._left_behind()):
+                self._shelf.put(left)
+                return True
+            found = await self._shelf.look()
+            if not found and self._shelf.begun and not self._domains.holding:
                 await self._tray.written()  # once more from the beginning, for what was planned or put back meanwhile
-                self._place.clear()
-                self._none_left.clear()
-                found = await self._visit(self._look)
+                self._shelf.from_the_beginning()
+                found = await self._shelf.look()
             if found or not (self._domains.holding and await self._domains.wait()):
                 return found
 
@@ -142,26 +151,14 @@ class LedgerDesk:
         found: list[Job] = []
         for domain, room in await self._domains.opened():
             for state, after in self._domains.lift(domain).items():
-                some = await self._visit(self._look_at, domain, state, after, room)
+                some = await self._shelf.visit(partial(self._look_at, domain, state, after, room))
                 if len(some) == room:
                     self._domains.mark(domain, state, some[-1].key)
                 found += some
         return found
 
-    def _look_at(self, tx: Transaction, domain: str, state: DeliveryState, after: Key, limit: int) -> list[Job]:
+    def _look_at(self, domain: str, state: DeliveryState, after: Key, limit: int, tx: Transaction) -> list[Job]:
         return tx.deliveries.upcoming(state, self._clock(), limit, after=after, domain=domain)
-
-    def _look(self, tx: Transaction) -> list[Job]:
-        now = self._clock()
-        states = (DeliveryState.UNCERTAIN, DeliveryState.DEFERRED, DeliveryState.PLANNED)
-        for state in states if self._rules.resend else states[1:]:
-            if state in self._none_left:
-                continue
-            found = tx.deliveries.upcoming(state, now, AHEAD, after=self._place.get(state, FIRST))
-            if any(job.key not in self._out for job in found):
-                return found
-            self._none_left.add(state)
-        return []
 
     def _letter(self, job: Job, made: tuple[Issue, LetterForm]) -> Letter[Job]:
         issue, form = made
@@ -170,34 +167,49 @@ class LedgerDesk:
         return Letter(job, sender, job.email, self._letters.pieces(form, issue, reader, job.email))
 
     async def _form(self, job: Job) -> tuple[Issue, LetterForm]:
+        return self._keep_form(job, await self._shelf.visit(partial(self._read_form, job)))
+
+    def _form_at_once(self, job: Job) -> tuple[Issue, LetterForm] | None:
+        if self._held.at_hand:
+            with suppress(StoreBusy), self._held.write() as tx:
+                return self._keep_form(job, self._read_form(job, tx))
+        return None
+
+    def _read_form(self, job: Job, tx: Transaction) -> tuple[Issue, LetterForm]:
         if job.edition_id is None:
             raise LetterError("edition", "a delivery without one")
-        made = await self._visit(self._read_form, job.issue_id, job.edition_id)
+        issue, edition = tx.issues.get(job.issue_id), tx.issues.edition(job.edition_id)
+        return issue, self._letters.form(issue, edition, tx.issues.rendering(job.edition_id))
+
+    def _keep_form(self, job: Job, made: tuple[Issue, LetterForm]) -> tuple[Issue, LetterForm]:
         if len(self._forms) >= FORMS:
             del self._forms[next(iter(self._forms))]
-        self._forms[job.edition_id] = made
+        self._forms[job.edition_id or 0] = made
         return made
-
-    def _read_form(self, tx: Transaction, issue_id: int, edition_id: int) -> tuple[Issue, LetterForm]:
-        issue, edition = tx.issues.get(issue_id), tx.issues.edition(edition_id)
-        return issue, self._letters.form(issue, edition, tx.issues.rendering(edition_id))
 
     # --- in: claims and outcomes --------------------------------------------------------------------------------------
 
     def claim(self, job: Job) -> asyncio.Future[bool]:
         """Done when the claim is durable: True where this letter may be sent."""
-        return self._tray.claim(job)
+        return self._tray.claimed(job)
+
+    def swap(self, handed: Handed[Job], job: Job, told: Told) -> None:
+        """`take` of a letter that was accepted, and `claim` of `job`: durable together, and told then."""
+        self._accepted(handed)
+        self._tray.claim(job, told)
 
     def take(self, handed: Handed[Job]) -> asyncio.Future[None]:
         """Done when the result is durable."""
         job, verdict = handed.ref, handed.verdict
         state, when = verdict.state, None
+        if state is DeliveryState.ACCEPTED:
+            self._accepted(handed)
+            return self._tray.recorded()
         self._domains.left(job)
         if state is DeliveryState.PLANNED or job.key in self._claimed:  # else it looks due until `_done`
             self._out.discard(job.key)
         if state is DeliveryState.PLANNED:
-            self._place.pop(job.state, None)  # it lies behind us: look for it again
-            self._none_left.discard(job.state)
+            self._shelf.look_behind(job.state)
             self._domains.unspent(job)
             if job.key in self._claimed:
                 self._claimed.discard(job.key)
@@ -222,6 +234,16 @@ class LedgerDesk:
         self._note(job, state, reply=handed.reply, reason=verdict.reason, again=when)
         return self._tray.recorded()
 
+    def _accepted(self, handed: Handed[Job]) -> None:
+        job = handed.ref
+        self._domains.left(job)
+        if job.key in self._claimed:
+            self._out.discard(job.key)
+        if self._domains.circuits:
+            self._tray.batch.circuits.update(self._domains.heard(job, handed.verdict))
+        self._doubtful = 0
+        self._note(job, DeliveryState.ACCEPTED, reply=handed.reply, reason="")
+
     def _blame(self, job: Job, verdict: Verdict, reply: str) -> None:
         """Have what the answer says of the reader remembered, unless the relay says it of everybody."""
         self._doubtful = self._doubtful + 1 if verdict.bounce is BounceKind.DOUBTFUL else 0
@@ -232,7 +254,6 @@ class LedgerDesk:
 
     def _note(self, job: Job, state: DeliveryState, *, reply: str, reason: str, again: datetime | None = None) -> None:
         self._late_unless_claimed(job)
-        reason = "" if state is DeliveryState.ACCEPTED else reason
         self._tray.batch.outcomes.append(Outcome(job.issue_id, job.subscriber_id, state, reply, reason, again))
 
     def _late_unless_claimed(self, job: Job) -> None:
@@ -267,20 +288,9 @@ class LedgerDesk:
             else:
                 self._let_go(job)
 
-    async def _visit(self, look: Callable[..., T], *arguments: object) -> T:
-        """`look(tx, ...)` where a transaction costs least."""
-        if self._held.at_hand:
-            with suppress(StoreBusy), self._held.write() as tx:
-                return look(tx, *arguments)
-
-        def from_outside() -> T:
-            with self._store.read() as tx:
-                return look(tx, *arguments)
-
-        return await across(from_outside)
-
     async def close(self) -> None:
         """Write what is left; raises what the store raises."""
+        await self._shelf.close()
         await self._tray.close()
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from publisher.clock import Clock
@@ -20,6 +21,7 @@ from publisher.errors import StoreBusy
 from publisher.flows.crossing import across, readable
 from publisher.flows.struck_off import take_note
 from publisher.mail.circuit import Circuit
+from publisher.smtp.lane import Told
 from publisher.store import BounceEvent, HeldStore, Job, Key, Kind, Outcome, Store, Transactions
 
 CLAIM = timedelta(minutes=15)
@@ -44,7 +46,7 @@ class Batch:
     recorded: list[asyncio.Future[None]] = field(default_factory=list)
     unfit: list[Job] = field(default_factory=list)
     denied: list[Job] = field(default_factory=list)
-    claims: list[tuple[Job, asyncio.Future[bool]]] = field(default_factory=list)
+    claims: list[tuple[Job, Told]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.outcomes or self.claims or self.given_back or self.unfit or self.denied or self.recorded)
@@ -92,11 +94,16 @@ class LedgerTray:
         self._rest_until = 0.0
         self._writing: asyncio.Task[None] | None = None
 
-    def claim(self, job: Job) -> asyncio.Future[bool]:
-        """Done when the claim is durable: True where this letter may be sent."""
-        future: asyncio.Future[bool] = self._loop.create_future()
-        self.batch.claims.append((job, future))
+    def claim(self, job: Job, told: Told) -> None:
+        """Tells when the claim is durable, and with it all that is on the tray now: True where this letter may be
+        sent."""
+        self.batch.claims.append((job, told))
         self.schedule()
+
+    def claimed(self, job: Job) -> asyncio.Future[bool]:
+        """`claim`, for one who waits."""
+        future: asyncio.Future[bool] = self._loop.create_future()
+        self.claim(job, partial(_tell, future))
         return future
 
     def recorded(self) -> asyncio.Future[None]:
@@ -194,20 +201,18 @@ class LedgerTray:
     def _done(self, batch: Batch, ours: set[Key]) -> None:
         self._rest_until = time.monotonic() + REST_S  # the loop's own time stands still within a turn
         self._settled(batch, ours)
-        for job, claim in batch.claims:
-            if not claim.done():
-                claim.set_result(job.key in ours)
         for recorded in batch.recorded:
             if not recorded.done():
                 recorded.set_result(None)
+        for job, told in batch.claims:
+            told(job.key in ours)
 
     def _failed(self, batch: Batch, error: Exception) -> None:
         self.batch.keep(batch)
-        waiting: list[asyncio.Future[Any]] = [claim for _, claim in batch.claims]
-        for future in [*waiting, *batch.recorded]:
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # who gave up waiting need not hear of it
+        for recorded in batch.recorded:
+            _tell(recorded, error)
+        for _, told in batch.claims:
+            told(error)
 
     async def written(self) -> None:
         """Wait until what is on it now is written."""
@@ -222,3 +227,13 @@ class LedgerTray:
         if batch:
             await across(self._write, self._store, batch)
             self._done(batch, set())
+
+
+def _tell(future: asyncio.Future[Any], result: bool | Exception) -> None:
+    if future.done():  # who waited has given up
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+        future.exception()  # who gives up waiting need not hear of it
+    else:
+        future.set_result(result)

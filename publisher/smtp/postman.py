@@ -19,7 +19,9 @@ from typing import Generic
 from publisher.errors import RelayUnavailable
 from publisher.mail.replies import NOT_TRIED, Scope
 from publisher.smtp.endpoint import Endpoint
-from publisher.smtp.line import Handed, Letter, Line, R
+from publisher.smtp.hand import Handed, Letter, R
+from publisher.smtp.lane import Swap
+from publisher.smtp.line import Line
 from publisher.smtp.session import Session, connect
 
 __all__ = ["IN_A_ROW", "LEAVE_S", "PAUSES_S", "Handed", "Letter", "deliver_all"]
@@ -53,6 +55,7 @@ async def deliver_all(
     pauses_s: Sequence[float] = PAUSES_S,
     pipelining: bool = True,
     at_once: Callable[[], Letter[R] | None] | None = None,
+    swap: Swap[R] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> None:
     """Hand over all `letters`, with at most `connections` at a time, each renewed after `letters_per_connection`.
@@ -66,7 +69,9 @@ async def deliver_all(
     more is read.
 
     Where `letters` may make a reader wait long, `at_once` gives a letter that is there already, or None: a connection
-    with a letter in hand asks that instead. `tell` is told in words of each wait for a relay that does not let us in.
+    with a letter in hand asks that instead. `swap` does by plain calls what `on_result` does for a letter that was
+    accepted, and `claim` for the next one on its line; with it and `at_once`, letters go the quick way (`lane`) while
+    all is well. `tell` is told in words of each wait for a relay that does not let us in.
 
     Raises RelayUnavailable after the letters in hand are finished and the others given back; an error of `letters`,
     `claim` or `on_result` likewise. Cancelled, it closes all connections: letters in hand then have no result and are
@@ -82,6 +87,7 @@ async def deliver_all(
         pauses_s=pauses_s,
         pipelining=pipelining,
         at_once=at_once,
+        swap=swap,
         tell=tell,
     )
     await postman.run(connections, stop)
@@ -102,6 +108,7 @@ class Postman(Generic[R]):
         pauses_s: Sequence[float],
         pipelining: bool,
         at_once: Callable[[], Letter[R] | None] | None,
+        swap: Swap[R] | None,
         tell: Callable[[str], None] | None,
     ) -> None:
         self._endpoint = endpoint
@@ -109,6 +116,7 @@ class Postman(Generic[R]):
         self.letters_per_connection = letters_per_connection
         self.claim = claim
         self.on_result = on_result
+        self.swap = swap if at_once is not None else None
         self._local_hostname = local_hostname
         self._pauses_s = pauses_s
         self._pipelining = pipelining
@@ -181,10 +189,10 @@ class Postman(Generic[R]):
     async def next(self, *, wait: bool = True) -> Letter[R] | None:
         """The next letter; None when there are no more, or the postman is stopped. Unless `wait`: also when none is
         there yet."""
+        if not wait and self._at_once is not None:
+            return self.next_at_once()
         if self._given_back and not self._ended.is_set():
             return self._given_back.popleft()
-        if not wait and self._at_once is not None:
-            return None if self._ended.is_set() else self._at_once()
         async with self._reading:
             if self._ended.is_set():
                 return None
@@ -203,6 +211,12 @@ class Postman(Generic[R]):
                 self._given_back.append(letter)
                 return None
             return letter
+
+    def next_at_once(self) -> Letter[R] | None:
+        """The next letter that is there already; None when there is none, or the postman is stopped."""
+        if self._ended.is_set() or self._at_once is None:
+            return None
+        return self._given_back.popleft() if self._given_back else self._at_once()
 
     async def _read_or_ended(self) -> Letter[R] | None:
         """A letter that may be long in coming: None if the end comes first."""
@@ -228,8 +242,9 @@ class Postman(Generic[R]):
     def went_well(self) -> None:
         """The relay took a letter, or spoke of its reader alone."""
         self._carried += 1
-        self._in_a_row.clear()
-        self._refusing.clear()
+        if self._in_a_row:
+            self._in_a_row.clear()
+            self._refusing.clear()
 
     async def take_note(self, handed: Handed[R], recipient: str) -> None:
         """Something went wrong that is no reader's affair: stop when the relay is to blame, or seems to be after too

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import NamedTuple, cast
@@ -86,6 +86,11 @@ class Session:
         return self._wire.whole
 
     @property
+    def silent(self) -> bool:
+        """Whether the relay has not answered yet, and may."""
+        return self._wire.silent
+
+    @property
     def abilities(self) -> Abilities:
         """What the relay offered."""
         return self._abilities
@@ -120,10 +125,10 @@ class Session:
 
     def opened_already(self) -> bool:
         """Whether the relay is known to want the content of the letter begun; else `opened` finds out."""
-        agreed = self.pipelining and not self._reset_due and self._wire.agreed(250, 250, 354)
-        if agreed:
-            self._begun = None
-        return agreed
+        if not self.pipelining or self._reset_due or self._wire.agreed(250, 250, 354) is None:
+            return False
+        self._begun = None
+        return True
 
     async def opened(self) -> Envelope:
         """Wait until the relay wants the content of the letter begun. Raises as `hand_over`, never in doubt."""
@@ -131,7 +136,7 @@ class Session:
         if envelope is None:
             raise ValueError("no letter was begun")
         if self.pipelining:
-            if self._reset_due or not self._wire.agreed(250, 250, 354):
+            if self._reset_due or self._wire.agreed(250, 250, 354) is None:
                 await self._opened_together()
         else:
             await self._opened_stepwise(envelope)
@@ -153,6 +158,26 @@ class Session:
         if answer.code != 250:
             self._check(Stage.CONTENT, answer)
         return _reply(answer)
+
+    def turned(self) -> Reply | None:
+        """The relay's answer, where it took the content sent and is known to want that of the letter begun behind it;
+        None where `taken` and `opened` have to find out."""
+        if self._begun is None or self._reset_due:
+            return None
+        answer = self._wire.agreed(250, 250, 250, 354)
+        if answer is None:
+            return None
+        self._begun = None
+        self._letters += 1
+        return _reply(answer)
+
+    def listen(self, heard: Callable[[], None] | None) -> None:
+        """As `Wire.listen`: for one who asks `turned` whenever something came."""
+        self._wire.listen(heard)
+
+    def expect(self) -> None:
+        """The answer to the content sent has its time from now on."""
+        self._wire.expect(self._endpoint.final_timeout_s)
 
     async def stands(self) -> bool:
         """Whether the connection still stands; asks the relay (NOOP) where it has been idle for long."""

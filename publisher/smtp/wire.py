@@ -8,14 +8,17 @@ wrong breaks it too, and then it is never used again.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 MAX_LINE = 8192
 MAX_ANSWER = 4 * MAX_LINE
 """Octets of one answer, all its lines: bounds memory, many times what RFC 5321 §4.5.3.1.5 allows."""
+_SHORT = 512
+"""Octets that are worth a look whether they came before: a relay tends to say the same to every letter."""
 
 
 class Answer(NamedTuple):
@@ -31,6 +34,14 @@ def _whole_answer(line: bytes) -> Answer | None:
     if line[:3].isdigit() and line[3:4] == b" ":
         return Answer(int(line[:3]), line[4:].decode("utf-8", "surrogateescape").strip())
     return None
+
+
+@lru_cache(maxsize=256)
+def _whole_answers(data: bytes) -> tuple[Answer, ...] | None:
+    """The answers that are these lines, each of them one; None where that is not all there is."""
+    *lines, rest = data.split(b"\n")
+    answers = tuple(answer for answer in map(_whole_answer, lines) if answer is not None)
+    return answers if not rest and len(answers) == len(lines) else None
 
 
 class WireBroken(ConnectionError):
@@ -55,6 +66,7 @@ class Wire(asyncio.Protocol):
         self._owed = 0
         self._broken: WireBroken | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._heard: Callable[[], None] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.last_used = self._loop.time()
@@ -64,6 +76,11 @@ class Wire(asyncio.Protocol):
     def whole(self) -> bool:
         """Whether more may be written: it is open, and nothing was said that nobody asked for."""
         return self._broken is None and not self._transport.is_closing()
+
+    @property
+    def silent(self) -> bool:
+        """Whether no whole answer is here, and one may still come."""
+        return not self._answers and self._broken is None
 
     @property
     def owed(self) -> int:
@@ -83,9 +100,7 @@ class Wire(asyncio.Protocol):
             if self._broken is not None:
                 raise self._broken
             self._waiter = self._loop.create_future()
-            self._deadline = self._loop.time() + timeout_s
-            if self._timer is None or self._deadline < self._timer.when():
-                self._watch(timeout_s)
+            self.expect(timeout_s)
             try:
                 await self._waiter
             finally:
@@ -93,17 +108,32 @@ class Wire(asyncio.Protocol):
         self.last_used = self._loop.time()
         return self._answers.popleft()
 
-    def agreed(self, *codes: int) -> bool:
-        """Take the next answers if they are all here and say just these `codes`; else they stay where they are."""
+    def agreed(self, *codes: int) -> Answer | None:
+        """Take the next answers if they are all here and say just these `codes`, and give the first of them; else
+        they stay where they are."""
         answers = self._answers
         if len(answers) < len(codes):
-            return False
+            return None
         for place, code in enumerate(codes):
             if answers[place].code != code:
-                return False
-        for _ in codes:
+                return None
+        first = answers.popleft()
+        for _ in codes[1:]:
             answers.popleft()
-        return True
+        return first
+
+    def listen(self, heard: Callable[[], None] | None) -> None:
+        """Until the next call of this, `heard` is called when something came, or when nothing will come any more: for
+        one who takes what is there with `agreed`, and does not wait in `answer`."""
+        self._heard = heard
+        self._deadline = math.inf
+
+    def expect(self, timeout_s: float) -> None:
+        """An answer is to come within so many seconds from now, or the wire is broken."""
+        self.last_used = self._loop.time()
+        self._deadline = self.last_used + timeout_s
+        if self._timer is None or self._deadline < self._timer.when():
+            self._watch(timeout_s)
 
     def abort(self) -> None:
         """Close at once; what is still unsent stays unsent."""
@@ -118,14 +148,18 @@ class Wire(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
+        if self._waiter is None and self._heard is None:
+            return
         left = self._deadline - self._loop.time()
-        if self._waiter is not None and left <= 0:
+        if left <= 0:
             self._break(WireBroken("no answer in time", silent=True))
-        elif self._waiter is not None:
+        elif left < math.inf:
             self._watch(left)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._heard is not None:
+            self._heard()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def _break(self, why: WireBroken) -> None:
@@ -141,6 +175,13 @@ class Wire(asyncio.Protocol):
         """Answers that come in one piece wake their reader once."""
         if self._broken is not None:
             return
+        if not self._rest and not self._lines:
+            known = _whole_answers(data) if len(data) <= _SHORT else None
+            if known is not None and len(known) <= self._owed:
+                self._owed -= len(known)
+                self._answers.extend(known)
+                self._wake()
+                return
         *lines, self._rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
         for line in lines:
             if self._broken is None:  # what comes behind nonsense is nobody's answer

@@ -1,7 +1,7 @@
 """The statements that run for every letter, in the driver's own way, for each database. Floor: store.
 
-SQLite runs a prepared statement for each row faster than anything made of many rows; PostgreSQL (`ledger_postgresql`)
-takes all rows of a transaction as arrays. Both do the same, and the same tests hold both to it.
+What they have in common; `ledger_sqlite` and `ledger_postgresql` have the statements. Both do the same, and the same
+tests hold both to it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -92,58 +92,10 @@ NOW_HELD = f"claimed_from = deliveries.state, {HELD}, attempts = attempts + 1"
 NOT_HELD = "claimed_from = NULL, claim_until = NULL"
 
 
-class SqliteSql:
-    _CLAIM = f"""
-        UPDATE deliveries SET {NOW_HELD}, claim_until = ?1, changed = ?2
-        WHERE issue_id = ?3 AND subscriber_id = ?4 AND state = ?5 AND {MAY_GET_IT.format(issue="?3", reader="?4")}
-    """  # noqa: S608
-    _RECORD = f"""
-        UPDATE deliveries SET state = ?4, reply = ?5, reason = ?6, next_attempt = ?7, changed = ?1, {NOT_HELD}
-        WHERE issue_id = ?2 AND subscriber_id = ?3 AND {HELD}
-    """  # noqa: S608
-    _RAISE = """
-        UPDATE subscribers SET watermark = (SELECT upto_seq FROM issues WHERE id = ?1)
-        WHERE id = ?2 AND watermark < (SELECT upto_seq FROM issues WHERE id = ?1)
-    """
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self.time = time_converter(connection.dialect)
-
-    def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
-        with _cursor(self._connection) as cursor:
-            return self._claim(cursor, claims, now, until)
-
-    def record(self, ended: Sequence[Ended], now: object) -> set[Key]:
-        with _cursor(self._connection) as cursor:
-            return self._record(cursor, ended, now)
-
-    def exchange(
-        self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object
-    ) -> set[Key]:
-        with _cursor(self._connection) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                self._record(cursor, ended, now)
-                ours = self._claim(cursor, claims, now, until)
-                cursor.execute("COMMIT")
-            except BaseException:
-                if cursor.connection.in_transaction:  # some errors have undone it already
-                    cursor.execute("ROLLBACK")
-                raise
-            return ours
-
-    def _claim(self, cursor: Any, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
-        return {key for key, state in claims if cursor.execute(self._CLAIM, (until, now, *key, state)).rowcount > 0}
-
-    def _record(self, cursor: Any, ended: Sequence[Ended], now: object) -> set[Key]:
-        held = {one[0] for one in ended if cursor.execute(self._RECORD, (now, *one[0], *one[1:])).rowcount > 0}
-        cursor.executemany(self._RAISE, [one[0] for one in ended if one[1] == ACCEPTED and one[0] in held])
-        return held
-
-
 def ledger_sql(connection: sa.Connection) -> LedgerSql:
     if connection.dialect.name == "sqlite":
+        from publisher.store.ledger_sqlite import SqliteSql  # noqa: PLC0415  (it is built on this module)
+
         return SqliteSql(connection)
     from publisher.store.ledger_postgresql import PostgresqlSql  # noqa: PLC0415  (late: most sites have no server)
 
@@ -166,14 +118,3 @@ def driver_errors(connection: sa.Connection) -> Iterator[None]:
         if not connection.invalidated and dialect.is_disconnect(error, connection.connection.dbapi_connection, None):
             connection.invalidate(error)  # else its end would be told to the log, as a failure to undo
         raise sa.exc.DBAPIError.instance("", None, error, dialect.dbapi.Error, dialect=dialect) from error
-
-
-@contextmanager
-def _cursor(connection: sa.Connection) -> Iterator[Any]:
-    """A cursor of the driver in the transaction of `connection`."""
-    with driver_errors(connection):
-        cursor = connection.connection.cursor()
-        try:
-            yield cursor
-        finally:
-            cursor.close()

@@ -33,18 +33,21 @@ from publisher.flows.ledger_tray import LedgerTray
 from publisher.flows.run import deliver_only
 from publisher.mail import backoff
 from publisher.smtp.session import Session
+from publisher.store import ledger_sqlite
 from publisher.store.database import HeldStore
 from publisher.store.deliveries import Deliveries
-from publisher.store.ledger_sql import SqliteSql
 
-POINTS: dict[str, tuple[Sequence[tuple[type, str]], bool]] = {  # the methods, and whether it is before them
+POINTS: dict[str, tuple[Sequence[tuple[Any, str]], bool]] = {  # the functions, and whether it is before them
     "before write": ([(LedgerTray, "_write"), (HeldStore, "begin_exchange")], True),
     # a file: the last thing before the commit; a server: it has been asked, and commits behind our back
-    "before commit": ([(SqliteSql, "_claim"), (HeldStore, "begin_exchange")], False),
+    "before commit": (
+        [(ledger_sqlite, "_claim_together"), (ledger_sqlite, "_claim"), (HeldStore, "begin_exchange")],
+        False,
+    ),
     "after write": ([(LedgerTray, "_done")], True),
     "before send": ([(Session, "send")], True),
     "after send": ([(Session, "send")], False),
-    "before result": ([(LedgerDesk, "take")], True),
+    "before result": ([(LedgerDesk, "take"), (LedgerDesk, "swap")], True),
     "while recovering": ([(Deliveries, "recover")], False),
     "before the end": ([(Deliveries, "finish_issues")], True),
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wire.hostile import FAULTS, STAGES, Fault, HostileRelay, hostile_relay
@@ -16,6 +17,7 @@ from wire.servers import SENDER, letter_bytes
 from publisher.errors import RelayUnavailable
 from publisher.mail.replies import Verdict
 from publisher.model import DeliveryState
+from publisher.smtp.lane import Told
 from publisher.smtp.postman import Handed, Letter, deliver_all
 
 pytestmark = pytest.mark.anyio
@@ -27,9 +29,13 @@ OPENING = STAGES[:4]
 
 
 class Ledger:
-    """Eight letters, their claims, and what became of each."""
+    """Eight letters, their claims, and what became of each. `quick`: it lets letters go by the lane."""
+
+    quick = False
 
     def __init__(self) -> None:
+        self.waiting = iter(READERS)
+        self.by_lane = 0
         self.verdicts: dict[str, Verdict] = {}
         self.claimed: set[str] = set()
         self.refused: set[str] = set()
@@ -37,8 +43,23 @@ class Ledger:
         self.stopped = ""
 
     async def letters(self):
-        for reader in READERS:
-            yield Letter(reader, SENDER, reader, letter_bytes(f"<{reader}>", ".\n..x\n"))
+        while (letter := self.at_once()) is not None:
+            yield letter
+
+    def at_once(self) -> Letter[str] | None:
+        reader = next(self.waiting, None)
+        return reader and Letter(reader, SENDER, reader, letter_bytes(f"<{reader}>", ".\n..x\n"))
+
+    def swap(self, handed: Handed[str], reader: str, told: Told) -> None:
+        self.by_lane += 1
+        self.record(handed).close()
+        claimed = asyncio.ensure_future(self.claim(reader))
+        claimed.add_done_callback(lambda done: told(done.exception() or done.result()))
+
+    @property
+    def ways(self) -> dict[str, Any]:
+        ways = {"claim": self.claim, "on_result": self.record}
+        return {**ways, "at_once": self.at_once, "swap": self.swap} if self.quick else ways
 
     async def claim(self, reader: str) -> bool:
         await asyncio.sleep(0)
@@ -49,7 +70,7 @@ class Ledger:
         self.claimed_at_once = max(self.claimed_at_once, len(self.claimed - self.verdicts.keys()))
         return True
 
-    def record(self, handed: Handed[str]) -> Awaitable[None]:
+    def record(self, handed: Handed[str]) -> Coroutine[Any, Any, None]:
         assert handed.ref not in self.verdicts, "one result each"
         self.verdicts[handed.ref] = handed.verdict
         return asyncio.sleep(0)
@@ -61,15 +82,20 @@ class Ledger:
                 self.letters(),
                 connections=connections,
                 letters_per_connection=letters_per_connection,
-                claim=self.claim,
-                on_result=self.record,
                 pauses_s=(0.01, 0.01),
+                **self.ways,
             )
         except RelayUnavailable as error:
             self.stopped = str(error)
 
     def readers(self, *states: DeliveryState) -> list[str]:
         return sorted(reader for reader, verdict in self.verdicts.items() if verdict.state in states)
+
+
+@pytest.fixture(params=[False, True], ids=["tasks", "lane"], autouse=True)
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything here holds for letters that are waited for by tasks, and for those that go by the lane."""
+    monkeypatch.setattr(Ledger, "quick", request.param)
 
 
 def assert_true(ledger: Ledger, relay: HostileRelay) -> None:
@@ -149,6 +175,7 @@ async def test_a_letter_costs_one_round_trip_where_groups_are_taken() -> None:
         ledger = Ledger()
         await ledger.deliver(relay.endpoint, connections=1)
     assert ledger.readers(ACCEPTED) == READERS
+    assert ledger.by_lane == (len(READERS) - 1 if ledger.quick else 0), "all but the first"
     assert relay.groups >= 2 * len(READERS), "RCPT and DATA came together with MAIL"
     assert [command.split()[0] for command in relay.commands] == [
         b"EHLO", *[b"MAIL", b"RCPT", b"DATA"] * len(READERS), b"QUIT",
@@ -225,7 +252,7 @@ async def test_asked_to_stop_a_relay_that_never_answers_is_left_in_time(monkeypa
         run = asyncio.create_task(
             deliver_all(
                 replace(relay.endpoint, final_timeout_s=600), ledger.letters(), connections=1,
-                letters_per_connection=99, claim=ledger.claim, on_result=ledger.record, stop=stop,
+                letters_per_connection=99, stop=stop, **ledger.ways,
             )
         )  # fmt: skip
         while VICTIM not in relay.seen:  # noqa: ASYNC110  (the relay knows no events)
