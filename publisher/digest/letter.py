@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
 from html import escape
+from operator import itemgetter
 from typing import NamedTuple
 
 from publisher.digest.mime import (
@@ -42,15 +43,18 @@ from publisher.model import Edition, Issue
 _SOFT_BREAK = b"=\r\n"
 
 _VALUES = (
+    *(f"{kind} {marker}" for marker in (UNSUBSCRIBE, PREFERENCES, RECIPIENT) for kind in ("text", "html")),
     "header To", "header Message-ID", "header List-Unsubscribe",
-    *(f"{kind} {marker}" for marker in (RECIPIENT, UNSUBSCRIBE, PREFERENCES) for kind in ("text", "html")),
 )  # fmt: skip
 """What differs from reader to reader, in the order in which `pieces` works it out."""
 
 _SLOT = re.compile("(" + "|".join(map(re.escape, SLOTS)) + ")")
 _URL = re.compile(r"https?://[!-;=?-~]+")  # no space, no angle bracket, nothing outside ASCII
-_EASY = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$%()*+,./:;?@\[\]^_`{|}~-]*")
+_EASILY = r"[A-Za-z0-9!#$%()*+,./:;?@\[\]^_`{|}~-]"
+_EASY = re.compile(f"[A-Za-z0-9]{_EASILY}*")
 """A value that stands in a body as it is: neither HTML nor quoted-printable changes a character of it."""
+_EASY_URL = re.compile(f"https?://{_EASILY}+")
+"""A web address that is such a value, too."""
 
 
 class Pieces(NamedTuple):
@@ -67,12 +71,12 @@ class Pieces(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LetterForm:
-    """One edition as byte strings; `for_reader` joins them. `_places` says which of `_parts` is a reader's value, and
-    which one of _VALUES; `_sizes` are the octets of the other parts, stuffed and not."""
+    """One edition as byte strings; `for_reader` joins them. Between two of `_parts` stands a reader's value; `_slots`
+    takes these out of all of _VALUES, in their order. `_sizes` are the octets of the parts, as they are and stuffed."""
 
     _parts: tuple[bytes, ...]
     _stuffed: tuple[bytes, ...]  # the same with each leading dot doubled (RFC 5321 section 4.5.2)
-    _places: tuple[tuple[int, int], ...]
+    _slots: Callable[[Sequence[bytes]], tuple[bytes, ...]]
     _sizes: tuple[int, int]
 
     @classmethod
@@ -89,12 +93,11 @@ class LetterForm:
             *markup,
             f"\r\n--{boundary}--\r\n".encode("ascii"),
         ]
-        merged = _merged(pieces)
-        parts = tuple(piece if isinstance(piece, bytes) else b"" for piece in merged)
-        places = tuple((place, _VALUES.index(piece)) for place, piece in enumerate(merged) if isinstance(piece, str))
-        after_body_slot = {place + 1 for place, value in places if not _VALUES[value].startswith("header ")}
-        stuffed = tuple(_stuffed(part, opens_a_line=place in after_body_slot) for place, part in enumerate(parts))
-        return cls(parts, stuffed, places, (sum(map(len, parts)), sum(map(len, stuffed))))
+        parts, names = _parted(pieces)
+        after_body_slot = [False, *(not name.startswith("header ") for name in names)]
+        stuffed = [_stuffed(part, opens_a_line=opens) for part, opens in zip(parts, after_body_slot, strict=True)]
+        slots = itemgetter(*map(_VALUES.index, names))
+        return cls(tuple(parts), tuple(stuffed), slots, (sum(map(len, parts)), sum(map(len, stuffed))))
 
     def for_reader(
         self,
@@ -124,19 +127,20 @@ class LetterForm:
     ) -> Pieces:
         """What `for_reader` joins."""
         to, smtputf8 = address(email)
-        for where, url in (("List-Unsubscribe", unsubscribe_url), ("link to the settings", preferences_url)):
-            if len(url) > MAX_LINE - len("List-Unsubscribe: <>") or not _URL.fullmatch(url):
-                raise LetterError(where, "not a web address in ASCII that fits one line")
-        leave = unsubscribe_url.encode("ascii") + _mailto(unsubscribe_address)
-        values = [to.encode(), header_value("Message-ID", message_id), leave]
-        for value in (email, unsubscribe_url, preferences_url):
-            values += _slot_values(value, stuffed)
-        parts = [*(self._stuffed if stuffed else self._parts)]
-        size = self._sizes[stuffed]
-        for place, number in self._places:
-            parts[place] = values[number]
-            size += len(values[number])
-        return Pieces(parts, size, not smtputf8)
+        slots = self._slots(
+            (
+                *_url_values("List-Unsubscribe", unsubscribe_url, stuffed),
+                *_url_values("link to the settings", preferences_url, stuffed),
+                *_slot_values(email, stuffed),
+                to.encode(),
+                header_value("Message-ID", message_id),
+                unsubscribe_url.encode("ascii") + _mailto(unsubscribe_address),
+            )
+        )
+        parts = [b""] * (2 * len(slots) + 1)
+        parts[::2] = self._stuffed if stuffed else self._parts
+        parts[1::2] = slots
+        return Pieces(parts, self._sizes[stuffed] + sum(map(len, slots)), not smtputf8)
 
 
 def _mailto(unsubscribe_address: str) -> bytes:
@@ -206,6 +210,16 @@ def _slot_values(value: str, stuffed: bool) -> tuple[bytes, bytes]:
     return _slot_value(value, stuffed), _slot_value(escape(value), stuffed)
 
 
+def _url_values(where: str, url: str, stuffed: bool) -> tuple[bytes, bytes]:
+    """The same of a web address, which also has to stand in a header; raises LetterError if it cannot."""
+    if len(url) < FOLDED_LINE and _EASY_URL.fullmatch(url):
+        as_it_is = url.encode("ascii") + _SOFT_BREAK
+        return as_it_is, as_it_is
+    if len(url) > MAX_LINE - len("List-Unsubscribe: <>") or not _URL.fullmatch(url):
+        raise LetterError(where, "not a web address in ASCII that fits one line")
+    return _slot_values(url, stuffed)
+
+
 def _slot_value(value: str, stuffed: bool) -> bytes:
     encoded = _open_ended(quoted_printable(value))
     return _stuffed(encoded, opens_a_line=True) if stuffed else encoded
@@ -228,12 +242,13 @@ def _open_ended(encoded: bytes) -> bytes:
     return encoded + _SOFT_BREAK
 
 
-def _merged(pieces: Iterable[bytes | str]) -> list[bytes | str]:
-    """Neighbouring byte strings as one: the fewer, the faster the join."""
-    merged: list[bytes | str] = []
+def _parted(pieces: Iterable[bytes | str]) -> tuple[list[bytes], list[str]]:
+    """The byte strings with the slots' names between them: neighbours are one, and between two slots stands b""."""
+    parts, names = [b""], []
     for piece in pieces:
-        if isinstance(piece, bytes) and merged and isinstance(merged[-1], bytes):
-            merged[-1] += piece
+        if isinstance(piece, bytes):
+            parts[-1] += piece
         else:
-            merged.append(piece)
-    return merged
+            names.append(piece)
+            parts.append(b"")
+    return parts, names

@@ -11,6 +11,7 @@ from binascii import b2a_qp
 from collections.abc import Iterable
 from email.header import Header
 from email.utils import parseaddr
+from functools import lru_cache
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -54,9 +55,15 @@ def address(email: str) -> Address:
 def message_id(domain: str, digest: str) -> str:
     """The Message-ID with angle brackets; `digest` is a stable name of issue and reader that nobody can guess
     (Signer.digest), so that every attempt carries the same one (RFC 5322 section 3.6.4)."""
-    if not _LOCAL_PART_OF_ID.fullmatch(digest) or not _LOCAL_PART_OF_ID.fullmatch(domain):
+    plain = digest.isascii() and digest.isalnum()  # as the signer's are
+    if not (plain or _is_local_part_of_id(digest)) or not _is_local_part_of_id(domain):
         raise LetterError("Message-ID", "holds characters that are not allowed")
     return f"<{digest}@{domain}>"
+
+
+@lru_cache(maxsize=16)  # our own domain, for each letter
+def _is_local_part_of_id(text: str) -> bool:
+    return _LOCAL_PART_OF_ID.fullmatch(text) is not None
 
 
 # --- headers --------------------------------------------------------------------------------------------------------
@@ -104,6 +111,7 @@ def named(header: str, name: str, spec: str) -> bytes:
     return f"{header}: {encoded_words(header, name)}\r\n {last}\r\n".encode("ascii")
 
 
+@lru_cache(maxsize=64)  # our own name, for each edition
 def encoded_words(header: str, value: str) -> str:
     """`value` as encoded words of UTF-8, one to a line."""
     if _UNFIT.search(value):

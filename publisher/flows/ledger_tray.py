@@ -28,8 +28,8 @@ CLAIM = timedelta(minutes=15)
 """How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
 
 REST_S = 0.002
-"""Where one commit follows upon another, they rest so long: more lines then share the next one. Where two thirds of
-them wait already there is no rest: the relay has the others."""
+"""Where one commit follows upon another, they rest so long: more lines then share the next one. Where half of them
+wait already there is no rest: the relay has the others, and is not to wait for us."""
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class LedgerTray:
         if self._writing is not None or self._soon:
             return
         rest = self._rest_until - time.monotonic()
-        if 3 * len(self.batch.claims) >= 2 * self._lines or rest <= 0:
+        if 2 * len(self.batch.claims) >= self._lines or rest <= 0:
             self._soon = True
             if self._later is not None:
                 self._later.cancel()

@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter, ne
 from typing import NamedTuple
 
 MAX_LINE = 8192
@@ -26,6 +27,9 @@ class Answer(NamedTuple):
 
     code: int
     text: str
+
+
+_code = itemgetter(0)
 
 
 @lru_cache(maxsize=256)  # most answers are the same few, for each of a hundred thousand letters
@@ -92,7 +96,7 @@ class Wire(asyncio.Protocol):
         if not self.whole:
             raise self._broken or WireBroken("the connection is closed")
         self._owed += answers
-        self._transport.writelines(pieces)
+        self._transport.write(b"".join(pieces))
 
     async def answer(self, timeout_s: float) -> Answer:
         """The next answer, at most so many seconds after this call. Raises WireBroken."""
@@ -112,11 +116,8 @@ class Wire(asyncio.Protocol):
         """Take the next answers if they are all here and say just these `codes`, and give the first of them; else
         they stay where they are."""
         answers = self._answers
-        if len(answers) < len(codes):
+        if len(answers) < len(codes) or any(map(ne, codes, map(_code, answers))):
             return None
-        for place, code in enumerate(codes):
-            if answers[place].code != code:
-                return None
         first = answers.popleft()
         for _ in codes[1:]:
             answers.popleft()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -107,9 +107,10 @@ class HandOver(LedgerView):
             .order_by(deliveries.c.issue_id, deliveries.c.subscriber_id)
             .limit(limit)
         )
+        found: Sequence[Any] = self._connection.execute(query).all()
         return [
             Job(Key(issue_id, reader), edition_id, state, attempts + 1, email or "", bool(is_fit))
-            for issue_id, reader, edition_id, attempts, email, is_fit in map(tuple, self._connection.execute(query))
+            for issue_id, reader, edition_id, attempts, email, is_fit in found
         ]
 
     def hand_over(self, jobs: Sequence[Job], now: datetime, claim_until: datetime) -> set[Key]:
