@@ -3,7 +3,8 @@
     shelf (nothing claimed) -> letter -> claim ─┐
                             outcome of the last ┴─> tray -> one transaction for all lines -> both go on
 
-It says which letter is next and what an answer means for it; `ledger_shelf` looks up, `ledger_tray` writes.
+It says which letter is next and what an answer means for it; `ledger_shelf` looks up, `ledger_tray` writes, and where
+letters are signed a `signing_table` makes them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from publisher.flows.domains import Domains
 from publisher.flows.ledger_shelf import Shelf
 from publisher.flows.ledger_tray import Batch, LedgerTray
 from publisher.flows.letters import Letters
+from publisher.flows.signing_table import Order, SigningTable
 from publisher.flows.struck_off import refused
 from publisher.mail.backoff import next_attempt, resend_at
 from publisher.mail.replies import Scope, Verdict
@@ -79,30 +81,53 @@ class LedgerDesk:
         self._claimed: set[Key] = set()
         self._shelf = Shelf(store, held, resend=rules.resend, clock=clock, out=self._out)
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
+        self._table = self._signing_table(2 * lines) if letters.are_signed else None
         self._done_letters = 0
         self._doubtful = 0
         self.states: Counter[DeliveryState] = Counter()
 
     # --- out: letters -------------------------------------------------------------------------------------------------
 
-    async def letters(self) -> AsyncGenerator[Letter[Job], None]:
+    def letters(self) -> AsyncGenerator[Letter[Job], None]:
         """Every letter that is due, in the shelf's order."""
+        return self._table.letters() if self._table else self._made_here()
+
+    def at_once(self) -> Letter[Job] | None:
+        """The next letter, unless somebody has to be waited for: then `letters` has it."""
+        if self._table:
+            return self._table.at_once()
+        while (order := self._order_at_once()) is not None:
+            try:
+                return self._make(order)
+            except LetterError as error:
+                self._refuse(order.job, error)
+        return None
+
+    async def _made_here(self) -> AsyncGenerator[Letter[Job], None]:
+        async for order in self._orders():
+            try:
+                letter = self._make(order)
+            except LetterError as error:
+                self._refuse(order.job, error)
+                await self._tray.recorded()
+            else:
+                yield letter
+
+    async def _orders(self) -> AsyncGenerator[Order, None]:
         while await self._ahead():
             while (job := self._shelf.take()) is not None:
                 if not self._wanted(job) or not self._domains.passes(job):
                     continue
                 self._out.add(job.key)
                 try:
-                    letter = self._letter(job, self._forms.get(job.edition_id or 0) or await self._form(job))
+                    made = self._forms.get(job.edition_id or 0) or await self._form(job)
                 except LetterError as error:
-                    self._let_go(job)
-                    self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
+                    self._refuse(job, error)
                     await self._tray.recorded()
                 else:
-                    yield letter
+                    yield Order(job, *made)
 
-    def at_once(self) -> Letter[Job] | None:
-        """The next letter, unless somebody has to be waited for: then `letters` has it."""
+    def _order_at_once(self) -> Order | None:
         while True:
             job = self._shelf.take()
             if job is None:
@@ -111,17 +136,16 @@ class LedgerDesk:
                 continue
             if not self._wanted(job):
                 continue
-            try:
-                made = self._forms.get(job.edition_id or 0) or self._form_at_once(job)
-                letter = None if made is None else self._letter(job, made)
-            except LetterError:
-                letter = None
-            if letter is None:
+            made = self._forms.get(job.edition_id or 0) or self._form_at_once(job)
+            if made is None:
                 self._shelf.put_back(job)
                 return None
             if self._domains.passes(job):
                 self._out.add(job.key)
-                return letter
+                return Order(job, *made)
+
+    def _signing_table(self, ahead: int) -> SigningTable:
+        return SigningTable(self._orders(), self._order_at_once, self._make, self._refuse, ahead=ahead)
 
     def _wanted(self, job: Job) -> bool:
         """Whether `job` is nobody's yet, and its reader may still get it."""
@@ -160,18 +184,24 @@ class LedgerDesk:
     def _look_at(self, domain: str, state: DeliveryState, after: Key, limit: int, tx: Transaction) -> list[Job]:
         return tx.deliveries.upcoming(state, self._clock(), limit, after=after, domain=domain)
 
-    def _letter(self, job: Job, made: tuple[Issue, LetterForm]) -> Letter[Job]:
-        issue, form = made
+    def _make(self, order: Order) -> Letter[Job]:
+        job, issue, form = order
         reader = job.key.subscriber_id
         sender = self._letters.envelope_sender(issue.id, reader)
         return Letter(job, sender, job.email, self._letters.pieces(form, issue, reader, job.email))
+
+    def _refuse(self, job: Job, error: LetterError) -> None:
+        """No letter can be made for this one."""
+        self._let_go(job)
+        self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
+        self._tray.schedule()
 
     async def _form(self, job: Job) -> tuple[Issue, LetterForm]:
         return self._keep_form(job, await self._shelf.visit(partial(self._read_form, job)))
 
     def _form_at_once(self, job: Job) -> tuple[Issue, LetterForm] | None:
         if self._held.at_hand:
-            with suppress(StoreBusy), self._held.write() as tx:
+            with suppress(StoreBusy, LetterError), self._held.write() as tx:
                 return self._keep_form(job, self._read_form(job, tx))
         return None
 
@@ -290,6 +320,8 @@ class LedgerDesk:
 
     async def close(self) -> None:
         """Write what is left; raises what the store raises."""
+        if self._table:
+            await self._table.close()
         await self._shelf.close()
         await self._tray.close()
 

@@ -57,6 +57,11 @@ class Letters:
         self.sender = parseaddr(site.sender)[1]
         self._domain = self.sender.rpartition("@")[2].lower()
 
+    @property
+    def are_signed(self) -> bool:
+        """Whether a letter takes long to make."""
+        return self._dkim is not None
+
     def render(self, issue: Issue, edition: Edition, articles: Mapping[str, FiledArticle]) -> RenderedEdition:
         return render_edition(self._env, self._site, issue, edition, articles)
 

@@ -224,19 +224,23 @@ def _single_blanks(text: bytes) -> bytes:
 
 
 def _selected(head: bytes) -> tuple[str, bytes]:
-    """The names of `h=`, and the canonical headers they select, each with CRLF. A name that occurs twice selects
-    the last one first (section 5.4.2)."""
-    found: dict[str, list[bytes]] = {}
-    for header in _headers(head):
-        found.setdefault(header[: header.find(b":")].strip(b" \t").lower().decode("ascii", "replace"), []).append(
-            header
-        )
-    names, selected = [], []
+    """The names of `h=`, and the canonical headers they select, each with CRLF."""
+    headers = _headers(head)
+    names, places = _selection(tuple([header[: header.find(b":")] for header in headers]))
+    return names, b"".join([canonical_header(headers[place]) + b"\r\n" for place in places])
+
+
+@lru_cache(maxsize=64)  # letters of one kind have the same headers in the same order
+def _selection(present: tuple[bytes, ...]) -> tuple[str, tuple[int, ...]]:
+    """The names of `h=` for a letter with headers of these names, and which of its headers they select. A name that
+    occurs twice selects the last one first (section 5.4.2)."""
+    names: list[str] = []
+    places: list[int] = []
     for name in SIGNED:
-        mine = found.get(name.lower(), [])
+        mine = [place for place, raw in enumerate(present) if raw.strip(b" \t").lower() == name.lower().encode()]
         names += [name] * (len(mine) + (name in SEALED))
-        selected += [canonical_header(header) + b"\r\n" for header in reversed(mine)]
-    return ":".join(names), b"".join(selected)
+        places += reversed(mine)
+    return ":".join(names), tuple(places)
 
 
 def _headers(head: bytes) -> list[bytes]:
