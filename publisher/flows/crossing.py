@@ -35,17 +35,6 @@ async def across(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
         raise
 
 
-async def readable(socket: int) -> None:
-    """Done when something has come on `socket`."""
-    loop = asyncio.get_running_loop()
-    came = asyncio.Event()
-    loop.add_reader(socket, came.set)
-    try:
-        await came.wait()
-    finally:
-        loop.remove_reader(socket)
-
-
 class Write(Protocol):
     """Does something in one transaction of the store, where that costs least."""
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from publisher.clock import Clock
 from publisher.errors import StoreBusy
-from publisher.flows.crossing import across, readable
+from publisher.flows.crossing import across
 from publisher.flows.struck_off import take_note
 from publisher.mail.circuit import Circuit
 from publisher.smtp.lane import Told
@@ -92,7 +92,9 @@ class LedgerTray:
         self._soon = False
         self._later: asyncio.TimerHandle | None = None
         self._rest_until = 0.0
-        self._writing: asyncio.Task[None] | None = None
+        self._free = asyncio.Event()  # nobody writes what was on it
+        self._free.set()
+        self._writer: asyncio.Task[None] | None = None  # in the store's thread
 
     def claim(self, job: Job, told: Told) -> None:
         """Tells when the claim is durable, and with it all that is on the tray now: True where this letter may be
@@ -115,7 +117,7 @@ class LedgerTray:
 
     def schedule(self) -> None:
         """Have what is on it written: at once, or where something was written just now, when it has rested (REST_S)."""
-        if self._writing is not None or self._soon:
+        if self._soon or not self._free.is_set():
             return
         rest = self._rest_until - time.monotonic()
         if 2 * len(self.batch.claims) >= self._lines or rest <= 0:
@@ -128,16 +130,19 @@ class LedgerTray:
 
     def _empty(self) -> None:
         self._soon, self._later = False, None
-        if self._writing is not None or not self.batch:
+        if not self.batch or not self._free.is_set():
             return
         batch, self.batch = self.batch, Batch()
         if not self._held.at_hand:
-            self._writing = self._loop.create_task(self._write_across(batch, self._held))
+            if batch.needs_more:
+                self._write_across(batch, self._held)
+            else:
+                self._begin(batch)
             return
         try:
             ours = self._write(self._held, batch)
         except StoreBusy:
-            self._writing = self._loop.create_task(self._write_across(batch, self._store))
+            self._write_across(batch, self._store)
         except Exception as error:
             self._failed(batch, error)
         else:
@@ -145,31 +150,59 @@ class LedgerTray:
             if self.batch.denied:
                 self.schedule()
 
-    async def _write_across(self, batch: Batch, store: Transactions | HeldStore) -> None:
+    def _write_across(self, batch: Batch, store: Transactions | HeldStore) -> None:
+        self._free.clear()
+        self._writer = self._loop.create_task(self._written_across(batch, store))
+
+    async def _written_across(self, batch: Batch, store: Transactions | HeldStore) -> None:
+        result: set[Key] | Exception
+        try:
+            result = await across(self._write, store, batch)
+        except Exception as error:
+            result = error
+        except BaseException:
+            self._free.set()
+            raise
+        self._landed(batch, result)
+
+    def _begin(self, batch: Batch) -> None:
+        """Have the server write `batch`. Meanwhile the loop has its hands free; neither a thread nor a task waits."""
+        self._free.clear()
+        now = self._clock()
+        try:
+            jobs = [job for job, _ in batch.claims]
+            socket = self._held.begin_exchange(batch.outcomes, jobs, now, now + CLAIM)
+        except Exception as error:
+            self._landed(batch, error)
+        else:
+            self._loop.add_reader(socket, self._heard, batch, socket)
+
+    def _heard(self, batch: Batch, socket: int) -> None:
+        self._loop.remove_reader(socket)  # first: who finds the connection lost closes it
+        try:
+            ours = self._held.answer()
+        except Exception as error:
+            self._landed(batch, error)
+            return
+        if ours is None:
+            self._loop.add_reader(socket, self._heard, batch, socket)
+            return
+        self._note_denied([job for job, _ in batch.claims], ours)
+        self._landed(batch, ours)
+
+    def _landed(self, batch: Batch, result: set[Key] | Exception) -> None:
+        """`batch` was written by somebody else, with these claims that are ours, or was not."""
         again = True
         try:
-            if isinstance(store, HeldStore) and not batch.needs_more:
-                ours = await self._exchange(store, batch)
+            if isinstance(result, Exception):
+                self._failed(batch, result)
+                again = self.batch.is_waited_for  # else a store that is gone would be asked for ever
             else:
-                ours = await across(self._write, store, batch)
-        except Exception as error:
-            self._failed(batch, error)
-            again = self.batch.is_waited_for  # else a store that is gone would be asked for ever
-        else:
-            self._done(batch, ours)
+                self._done(batch, result)
         finally:
-            self._writing = None
+            self._free.set()
             if again and self.batch:
                 self.schedule()
-
-    async def _exchange(self, store: HeldStore, batch: Batch) -> set[Key]:
-        """While the server writes, the loop has its hands free; no thread has to wait for it."""
-        jobs, now = [job for job, _ in batch.claims], self._clock()
-        socket = store.begin_exchange(batch.outcomes, jobs, now, now + CLAIM)
-        while (ours := store.answer()) is None:
-            await readable(socket)
-        self._note_denied(jobs, ours)
-        return ours
 
     def _write(self, store: Transactions | HeldStore, batch: Batch) -> set[Key]:
         now = self._clock()
@@ -216,13 +249,13 @@ class LedgerTray:
 
     async def written(self) -> None:
         """Wait until what is on it now is written."""
-        if self.batch or self._writing is not None:
+        if self.batch or not self._free.is_set():
             await self.recorded()
 
     async def close(self) -> None:
         """Write what is left; raises what the store raises."""
-        while self._writing is not None:
-            await asyncio.wait([self._writing])
+        while not self._free.is_set():
+            await self._free.wait()
         batch, self.batch = self.batch, Batch()
         if batch:
             await across(self._write, self._store, batch)
