@@ -77,9 +77,8 @@ class LedgerDesk:
         self._progress = progress
         self._total = total
         self._tray = LedgerTray(store, held, clock=clock, lines=lines, settled=self._settled)
-        self._out: set[Key] = set()
         self._claimed: set[Key] = set()
-        self._shelf = Shelf(store, held, resend=rules.resend, clock=clock, out=self._out)
+        self._shelf = Shelf(store, held, resend=rules.resend, clock=clock)
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
         self._table = self._signing_table(2 * lines) if letters.are_signed else None
         self._done_letters = 0
@@ -118,7 +117,7 @@ class LedgerDesk:
             while (job := self._shelf.take()) is not None:
                 if not self._wanted(job) or not self._domains.passes(job):
                     continue
-                self._out.add(job.key)
+                self._shelf.out.add(job.key)
                 try:
                     made = self._forms.get(job.edition_id or 0) or await self._form(job)
                 except LetterError as error:
@@ -141,7 +140,7 @@ class LedgerDesk:
                 self._shelf.put_back(job)
                 return None
             if self._domains.passes(job):
-                self._out.add(job.key)
+                self._shelf.out.add(job.key)
                 return Order(job, *made)
 
     def _signing_table(self, ahead: int) -> SigningTable:
@@ -149,7 +148,7 @@ class LedgerDesk:
 
     def _wanted(self, job: Job) -> bool:
         """Whether `job` is nobody's yet, and its reader may still get it."""
-        if job.key in self._out:
+        if job.key in self._shelf.out:
             return False
         if not job.fit:
             self._tray.batch.unfit.append(job)
@@ -159,8 +158,7 @@ class LedgerDesk:
     async def _ahead(self) -> bool:
         """Fill the shelf; False when there is nothing more to be sent now."""
         while True:
-            if self._domains.holding and (left := await self._left_behind()):
-                self._shelf.put(left)
+            if self._domains.holding and await self._left_behind():
                 return True
             found = await self._shelf.look()
             if not found and self._shelf.begun and not self._domains.holding:
@@ -170,16 +168,18 @@ class LedgerDesk:
             if found or not (self._domains.holding and await self._domains.wait()):
                 return found
 
-    async def _left_behind(self) -> list[Job]:
-        """Letters to domains that had to wait and may have some now."""
+    async def _left_behind(self) -> bool:
+        """Put letters to domains that had to wait, and may have some now, on the shelf; whether there are any."""
         found: list[Job] = []
-        for domain, room in await self._domains.opened():
-            for state, after in self._domains.lift(domain).items():
-                some = await self._shelf.visit(partial(self._look_at, domain, state, after, room))
-                if len(some) == room:
-                    self._domains.mark(domain, state, some[-1].key)
-                found += some
-        return found
+        with self._shelf.looking():
+            for domain, room in await self._domains.opened():
+                for state, after in self._domains.lift(domain).items():
+                    some = await self._shelf.visit(partial(self._look_at, domain, state, after, room))
+                    if len(some) == room:
+                        self._domains.mark(domain, state, some[-1].key)
+                    found += some
+            self._shelf.put(found)
+        return bool(found)
 
     def _look_at(self, domain: str, state: DeliveryState, after: Key, limit: int, tx: Transaction) -> list[Job]:
         return tx.deliveries.upcoming(state, self._clock(), limit, after=after, domain=domain)
@@ -237,7 +237,7 @@ class LedgerDesk:
             return self._tray.recorded()
         self._domains.left(job)
         if state is DeliveryState.PLANNED or job.key in self._claimed:  # else it looks due until `_done`
-            self._out.discard(job.key)
+            self._shelf.over(job.key)
         if state is DeliveryState.PLANNED:
             self._shelf.look_behind(job.state)
             self._domains.unspent(job)
@@ -268,7 +268,7 @@ class LedgerDesk:
         job = handed.ref
         self._domains.left(job)
         if job.key in self._claimed:
-            self._out.discard(job.key)
+            self._shelf.over(job.key)
         if self._domains.circuits:
             self._tray.batch.circuits.update(self._domains.heard(job, handed.verdict))
         self._doubtful = 0
@@ -293,7 +293,7 @@ class LedgerDesk:
             self._tray.batch.late.append(job)
 
     def _let_go(self, job: Job) -> None:
-        self._out.discard(job.key)
+        self._shelf.over(job.key)
         self._domains.left(job)
 
     def _settled(self, batch: Batch, ours: set[Key]) -> None:
@@ -311,7 +311,8 @@ class LedgerDesk:
             self._done_letters += len(batch.outcomes) + len(batch.put_off)
             # who is told may stop what would follow
             self._progress(SENDING, self._done_letters, max(self._total, self._done_letters))
-        self._out.difference_update(job.key for job in batch.late)
+        for job in batch.late:
+            self._shelf.over(job.key)
         for job, _ in batch.claims:
             if job.key in ours:
                 self._claimed.add(job.key)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -34,14 +34,16 @@ T = TypeVar("T")
 class Shelf:
     """Letters that are due: uncertain and deferred ones first (the former only to `resend`), then as planned.
 
-    `out`: the keys of those that were taken and have not ended; they are still due as far as the store knows.
+    `out`: the keys of those that were begun and are not `over`; they are still due as far as the store knows.
     """
 
-    def __init__(self, store: Store, held: HeldStore, *, resend: bool, clock: Clock, out: Set[Key]) -> None:
+    def __init__(self, store: Store, held: HeldStore, *, resend: bool, clock: Clock) -> None:
         self._store = store
         self._held = held
         self._clock = clock
-        self._out = out
+        self.out: set[Key] = set()
+        self._over: set[Key] = set()  # while somebody looks: what they saw of these holds no more
+        self._lookers = 0
         states = (DeliveryState.UNCERTAIN, DeliveryState.DEFERRED, DeliveryState.PLANNED)
         self._states = states if resend else states[1:]
         self._loop = asyncio.get_running_loop()
@@ -64,13 +66,14 @@ class Shelf:
         job = self._jobs.popleft()
         self._place[job.state] = job.key
         if len(self._jobs) == FEW and self._coming is None and not self._held.at_hand:
+            self._lookers += 1
             self._coming_stale_at = self._loop.time() + STALE_S
             self._coming = asyncio.create_task(across(self._behind, self._jobs[-1]))
         return job
 
     def put(self, jobs: Sequence[Job]) -> None:
         """Put `jobs`, just looked up, where nothing is left."""
-        self._jobs = deque(jobs)
+        self._jobs = deque([job for job in jobs if job.key not in self._over] if self._over else jobs)
         self._stale_at = self._loop.time() + STALE_S
 
     def put_back(self, job: Job) -> None:
@@ -81,8 +84,9 @@ class Shelf:
         """Whether those that were asked for in time are here now."""
         if self._coming is None or not self._coming.done():
             return False
-        self._jobs, self._stale_at = deque(self._coming.result()), self._coming_stale_at
-        self._coming = None
+        self.put(self._coming.result())
+        self._stale_at = self._coming_stale_at
+        self._forget_coming()
         return bool(self._jobs) and self._loop.time() <= self._stale_at
 
     # --- looking up ---------------------------------------------------------------------------------------------------
@@ -101,7 +105,8 @@ class Shelf:
             await asyncio.wait([self._coming])
             if self._came():
                 return True
-        self.put(await self.visit(self._due))
+        with self.looking():
+            self.put(await self.visit(self._due))
         return bool(self._jobs)
 
     def look_behind(self, state: DeliveryState) -> None:
@@ -109,7 +114,32 @@ class Shelf:
         self._place.pop(state, None)
         self._none_left.discard(state)
         self._jobs.clear()
-        self._coming = None
+        self._forget_coming()
+
+    def over(self, key: Key) -> None:
+        """That letter is not out any more."""
+        self.out.discard(key)
+        if self._lookers:
+            self._over.add(key)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """A look beside the event loop, and the `put` of what was seen: letters end meanwhile."""
+        self._lookers += 1
+        try:
+            yield
+        finally:
+            self._looked()
+
+    def _looked(self) -> None:
+        self._lookers -= 1
+        if not self._lookers:
+            self._over.clear()
+
+    def _forget_coming(self) -> None:
+        if self._coming is not None:
+            self._coming = None
+            self._looked()
 
     @property
     def begun(self) -> bool:
@@ -148,7 +178,7 @@ class Shelf:
             if state in self._none_left:
                 continue
             found = tx.deliveries.upcoming(state, now, AHEAD, after=self._place.get(state, FIRST))
-            if any(job.key not in self._out for job in found):
+            if any(job.key not in self.out for job in found):
                 return found
             self._none_left.add(state)
         return []
