@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,12 +205,12 @@ def email_of(number: int) -> str:
     return f"reader{number:05}@a.example"
 
 
-def compose_for(house: House, count: int) -> None:
+def compose_for(house: House, count: int, email: Callable[[int], str] = email_of) -> None:
     """The first weekly issue, to so many readers; nothing of it is sent."""
     house.article("Waste")
     readers = [
         NewSubscriber(
-            email=email_of(number), frequency=Frequency.WEEKLY, language="en",
+            email=email(number), frequency=Frequency.WEEKLY, language="en",
             topics=("environment",), state=SubscriberState.ACTIVE, watermark=0,
         )
         for number in range(1, count + 1)

@@ -44,10 +44,12 @@ class Fault:
 
 @dataclass
 class HostileRelay:
-    """What it does and what it saw. `taken`: the recipients of letters it said yes to, or took and then fell silent
-    about; `seen` has each letter's content by recipient. `groups`: how often commands came in one piece."""
+    """What it does and what it saw. `rcpt`: who answers for some recipients, instead of 250. `taken`: the recipients of
+    letters it said yes to, or took and then fell silent about; `seen` has each letter's content by recipient.
+    `groups`: how often commands came in one piece."""
 
     faults: list[Fault] = field(default_factory=list)
+    rcpt: dict[str, Callable[[], str]] = field(default_factory=dict)
     pipelining: bool = True
     loses_groups: bool = False  # it offers PIPELINING and then forgets what came with a letter's content
     data_without_reader: str = "503 5.5.1 need RCPT"
@@ -152,7 +154,15 @@ class _Conversation:
             await self._say("503 5.5.1 need MAIL")
             return
         self._recipient = recipient
-        if not await self._answer("rcpt"):
+        if recipient in self._relay.rcpt:
+            said = self._relay.rcpt[recipient]()
+            await self._say(said)
+            taken = said.startswith("2")
+            if said.startswith("421"):
+                raise _Over
+        else:
+            taken = await self._answer("rcpt")
+        if not taken:
             self._recipient = ""
 
     async def _data(self, _line: bytes) -> None:
