@@ -5,71 +5,22 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from wire.eight_letters import READERS, Ledger
 from wire.hostile import FAULTS, STAGES, Fault, HostileRelay, hostile_relay
-from wire.servers import SENDER, letter_bytes
+from wire.servers import letter_bytes
 
-from publisher.errors import RelayUnavailable
-from publisher.mail.replies import Verdict
 from publisher.model import DeliveryState
-from publisher.smtp.postman import Handed, Letter, deliver_all
+from publisher.smtp.postman import deliver_all
 
 pytestmark = pytest.mark.anyio
 ACCEPTED, DEFERRED, REJECTED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED
 UNCERTAIN, PLANNED = DeliveryState.UNCERTAIN, DeliveryState.PLANNED
-READERS = [f"reader{number}@a.example" for number in range(8)]
 VICTIM = READERS[3]
 OPENING = STAGES[:4]
-
-
-class Ledger:
-    """Eight letters, their claims, and what became of each."""
-
-    def __init__(self) -> None:
-        self.verdicts: dict[str, Verdict] = {}
-        self.claimed: set[str] = set()
-        self.refused: set[str] = set()
-        self.claimed_at_once = 0
-        self.stopped = ""
-
-    async def letters(self):
-        for reader in READERS:
-            yield Letter(reader, SENDER, reader, letter_bytes(f"<{reader}>", ".\n..x\n"))
-
-    async def claim(self, reader: str) -> bool:
-        await asyncio.sleep(0)
-        assert reader not in self.claimed, "claimed once"
-        if reader in self.refused:
-            return False
-        self.claimed.add(reader)
-        self.claimed_at_once = max(self.claimed_at_once, len(self.claimed - self.verdicts.keys()))
-        return True
-
-    def record(self, handed: Handed[str]) -> Awaitable[None]:
-        assert handed.ref not in self.verdicts, "one result each"
-        self.verdicts[handed.ref] = handed.verdict
-        return asyncio.sleep(0)
-
-    async def deliver(self, endpoint, *, connections=2, letters_per_connection=100) -> None:
-        try:
-            await deliver_all(
-                endpoint,
-                self.letters(),
-                connections=connections,
-                letters_per_connection=letters_per_connection,
-                claim=self.claim,
-                on_result=self.record,
-                pauses_s=(0.01, 0.01),
-            )
-        except RelayUnavailable as error:
-            self.stopped = str(error)
-
-    def readers(self, *states: DeliveryState) -> list[str]:
-        return sorted(reader for reader, verdict in self.verdicts.items() if verdict.state in states)
 
 
 def assert_true(ledger: Ledger, relay: HostileRelay) -> None:
