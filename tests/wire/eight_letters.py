@@ -16,17 +16,20 @@ READERS = [f"reader{number}@a.example" for number in range(8)]
 
 
 class Ledger:
-    """Eight letters, their claims, and what became of each."""
+    """Eight letters, their claims, and what became of each. `done`: these are not sent (again)."""
 
     def __init__(self) -> None:
         self.verdicts: dict[str, Verdict] = {}
         self.claimed: set[str] = set()
         self.refused: set[str] = set()
+        self.done: set[str] = set()
         self.claimed_at_once = 0
         self.stopped = ""
 
     async def letters(self):
         for reader in READERS:
+            if reader in self.done:
+                continue
             yield Letter(reader, SENDER, reader, letter_bytes(f"<{reader}>", ".\n..x\n"))
 
     async def claim(self, reader: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from publisher.smtp.endpoint import Endpoint
 
 STAGES = ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "content", "quit")
-FAULTS = ("4xx", "5xx", "421", "close", "reset", "hang", "drip", "garbage", "stray")
+FAULTS = ("4xx", "5xx", "421", "close", "reset", "hang", "late", "drip", "garbage", "stray")
 _GOOD = {
     "banner": "220 ready", "starttls": "220 go on", "auth": "235 2.7.0 welcome", "mail": "250 2.1.0 ok",
     "rcpt": "250 2.1.5 ok", "data": "354 go on", "content": "250 2.0.0 taken", "quit": "221 2.0.0 bye",
@@ -56,6 +56,7 @@ class HostileRelay:
     content_without_reader: str = "554 5.5.1 no valid recipients"
     tls: ssl.SSLContext | None = None
     login: bool = False
+    late_s: float = 0.8
     connections: int = 0
     groups: int = 0
     taken: list[str] = field(default_factory=list)
@@ -110,6 +111,9 @@ class _Conversation:
             raise _Over
         elif kind == "hang":
             await asyncio.sleep(3600)
+        elif kind == "late":  # the good answer, when nobody waits for it any more
+            await asyncio.sleep(self._relay.late_s)
+            await self._say(good)
         elif kind == "drip":
             for octet in f"{good}\r\n":
                 self._writer.write(octet.encode())

@@ -73,6 +73,7 @@ async def test_a_fault_at_any_stage_ends_every_letter_in_a_true_state(
         ("close", {DEFERRED}, {UNCERTAIN}),
         ("reset", {DEFERRED}, {UNCERTAIN}),
         ("hang", {DEFERRED}, {UNCERTAIN}),
+        ("late", {DEFERRED}, {UNCERTAIN}),
         ("drip", {ACCEPTED}, {ACCEPTED}),
         ("garbage", {DEFERRED}, {UNCERTAIN}),
         ("stray", {DEFERRED}, {ACCEPTED}),
@@ -89,6 +90,41 @@ async def test_the_reader_struck_is_in_doubt_after_the_content_alone(
     if stage == "mail":
         expected = expected | {ACCEPTED}  # the fault is found by the letter whose group the relay sees
     assert ledger.verdicts[VICTIM].state in expected
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("pipelining", [True, False], ids=["groups", "stages"])
+async def test_cancelled_at_any_stage_it_leaves_one_letter_in_doubt_at_most_and_no_answer_for_another(
+    stage: str, pipelining: bool, server_tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """The relay falls silent there; who cancelled sends the rest later, and the late answer is nobody's."""
+    fault = Fault(stage, "late", recipient=VICTIM if stage in _BY_READER else "", times=1)
+    relay = HostileRelay([fault], pipelining=pipelining, tls=server_tls, login=True)
+    ledger = Ledger()
+    async with hostile_relay(relay):
+        endpoint = replace(relay.endpoint, security="starttls", ca_file=ca_file, username="u", password="secret")
+        patient = replace(endpoint, timeout_s=60, final_timeout_s=60)
+        run = asyncio.create_task(ledger.deliver(patient, connections=1))
+        await asyncio.wait_for(_struck(fault), 10)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        in_doubt = ledger.claimed - ledger.verdicts.keys()
+        assert in_doubt == ({VICTIM} if stage == "content" else set())
+        assert ledger.readers(ACCEPTED) == sorted(ledger.verdicts)
+        relay.faults.clear()
+        ledger.done = set(ledger.claimed)
+        await asyncio.wait_for(ledger.deliver(endpoint, connections=1), 10)
+    assert ledger.readers(ACCEPTED) == [reader for reader in READERS if reader not in in_doubt]
+    assert Counter(relay.taken) == Counter(READERS), "each once"
+
+
+_BY_READER = {"rcpt", "data", "content"}
+
+
+async def _struck(fault: Fault) -> None:
+    while fault.times:  # noqa: ASYNC110  (the relay knows no events)
+        await asyncio.sleep(0.005)
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------
