@@ -35,9 +35,9 @@ D = DeliveryState
 
 
 @contextmanager
-def recording_relay() -> Iterator[HostileRelay]:
-    """A relay in a thread that takes everything and remembers it."""
-    relay = HostileRelay()
+def recording_relay(relay: HostileRelay | None = None) -> Iterator[HostileRelay]:
+    """A relay in a thread that takes everything and remembers it; gone when the block ends."""
+    relay = relay or HostileRelay()
     ready, done = threading.Event(), threading.Event()
 
     async def serve() -> None:

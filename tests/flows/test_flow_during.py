@@ -144,14 +144,19 @@ def leave_in_the_middle(sending: Going, leavers: range) -> None:
     app = sending.house.app
     client = TestClient(make_asgi(app), base_url="https://news.example", follow_redirects=False)
     in_time: set[str] = set()
+    left_at: dict[str, float] = {}
     with sending.under_way():
         for number in leavers:
             path = app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, number)).removeprefix("https://news.example")
             answer = client.post(path, data={"List-Unsubscribe": "One-Click"})
             assert (answer.status_code, answer.headers.get("location")) == (200, None)
+            left_at[email_of(number)] = time.monotonic()
             if sending.state_of(number) is D.PLANNED:
                 in_time.add(email_of(number))
     assert in_time, "some left before their letter"
+    came_at = sending.relay.came_at
+    late = {name: came_at[name] - at for name, at in left_at.items() if came_at.get(name, 0) > at + 1}
+    assert not late, "no letter is begun a second after its reader had left"
     sending.check_begun(in_time)
     sending.check_sent()
     rows = sending.rows()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ class Fault:
 class HostileRelay:
     """What it does and what it saw. `rcpt`: who answers for some recipients, instead of 250. `taken`: the recipients of
     letters it said yes to, or took and then fell silent about; `seen` has each letter's content by recipient.
-    `groups`: how often commands came in one piece."""
+    `came_at`: when the last of them came (time.monotonic). `groups`: how often commands came in one piece."""
 
     faults: list[Fault] = field(default_factory=list)
     rcpt: dict[str, Callable[[], str]] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class HostileRelay:
     groups: int = 0
     taken: list[str] = field(default_factory=list)
     seen: dict[str, list[bytes]] = field(default_factory=dict)
+    came_at: dict[str, float] = field(default_factory=dict)
     commands: list[bytes] = field(default_factory=list)
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 0, security="none"))
     loop: asyncio.AbstractEventLoop | None = None
@@ -178,6 +180,7 @@ class _Conversation:
             return
         if not await self._answer("data"):
             return
+        self._relay.came_at[self._recipient] = time.monotonic()
         content = await self._reader.readuntil(b"\r\n.\r\n")
         self._relay.seen.setdefault(self._recipient, []).append(content[:-3])
         if self._relay.loses_groups:
@@ -205,7 +208,8 @@ class _Conversation:
 
 @asynccontextmanager
 async def hostile_relay(relay: HostileRelay) -> AsyncIterator[HostileRelay]:
-    """Serve `relay` on a loopback port of this loop. An assertion that fails in it fails the test."""
+    """Serve `relay` on a loopback port of this loop, the same one when it is served again. An assertion that fails in
+    it fails the test."""
     tasks: set[asyncio.Task[None]] = set()
     failures: list[Exception] = []
 
@@ -224,7 +228,7 @@ async def hostile_relay(relay: HostileRelay) -> AsyncIterator[HostileRelay]:
                 writer.close()
 
     relay.loop = asyncio.get_running_loop()
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(serve, "127.0.0.1", relay.endpoint.port, limit=1 << 20)
     relay.endpoint = Endpoint(
         "127.0.0.1", server.sockets[0].getsockname()[1], security="none", timeout_s=0.3, final_timeout_s=0.4
     )
