@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from crash.sendings import compose_for, email_of, recording_relay
 from flows.house import START, House
-from wire.hostile import HostileRelay
+from wire.hostile import Fault, HostileRelay
 
 from publisher.flows import deliver as deliver_flow
 from publisher.flows.deliver import letters_due
@@ -24,6 +24,7 @@ from publisher.smtp.postman import deliver_all
 READERS = 300
 CONNECTIONS = 4
 AWAY = timedelta(hours=1)
+DOUBTFUL = email_of(10)
 D = DeliveryState
 
 
@@ -34,7 +35,9 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def dies_in_the_middle(house: House, relay: HostileRelay) -> None:
-    """The relay's connections break and its port is closed, after some letters."""
+    """The relay's connections break and its port is closed, after some letters: one is taken and not answered, and one
+    is waited for in vain."""
+    relay.faults = [Fault("content", "hang", DOUBTFUL, times=1), Fault("data", "hang", email_of(15), times=1)]
     reports: list[DeliverReport] = []
     with recording_relay(relay):
         thread = threading.Thread(target=lambda: reports.append(house.deliver()))
@@ -69,7 +72,7 @@ def test_a_relay_that_is_gone_for_an_hour_gets_every_letter_when_it_is_back(tmp_
     rows = {email_of(number): row for number, row in house.deliveries(issue).items()}
     arrived = set(relay.taken)
     doubtful = {name for name, row in rows.items() if row.state is D.UNCERTAIN}
-    assert len(doubtful) <= CONNECTIONS
+    assert DOUBTFUL in doubtful and len(doubtful) <= CONNECTIONS
     assert {name for name, row in rows.items() if row.state is D.ACCEPTED} == arrived - doubtful
 
     tries = 0
@@ -77,7 +80,8 @@ def test_a_relay_that_is_gone_for_an_hour_gets_every_letter_when_it_is_back(tmp_
         for report in whenever_it_is_time(house):
             assert "check smtp.host" in report.problem and not report.states
             tries += 1
-    assert 2 <= tries <= 10, "it is tried again, later and later"
+        assert tries <= 10, "later and later"
+    assert tries >= 2, "it is tried again"
 
     with recording_relay(relay):
         while house.issues()[0].state is not IssueState.FINISHED:
@@ -88,7 +92,7 @@ def test_a_relay_that_is_gone_for_an_hour_gets_every_letter_when_it_is_back(tmp_
     copies = Counter(relay.taken)
     assert copies.keys() == rows.keys(), "nobody is left out"
     assert {name for name, count in copies.items() if count > 1} <= doubtful & arrived, "and nobody else gets two"
-    assert max(copies.values()) <= 2
+    assert max(copies.values()) == copies[DOUBTFUL] == 2
     assert all(len(set(contents)) == 1 for contents in relay.seen.values())
     with house.app.store.read() as tx:
         assert {one.state for one in tx.subscribers.list(limit=READERS)} == {SubscriberState.ACTIVE}
