@@ -30,6 +30,11 @@ class Sink:
     folder: Path
 
     @property
+    def count(self) -> int:
+        """Letters it began to take."""
+        return len(list(self.folder.iterdir()))
+
+    @property
     def taken(self) -> list[tuple[str, bytes]]:
         """The recipient and the content of each letter."""
         return [_dumped(path.read_bytes()) for path in self.folder.glob("letter.*")]
