@@ -191,6 +191,8 @@ class Sending:
         for contents in self.relay.seen.values():
             letters = {hashlib.sha256(content).digest() for content in contents}
             assert len(letters) == 1, "the same letter, byte for byte"
+        names = {content[content.index(b"Message-ID:") :].splitlines()[0] for content, *_ in self.relay.seen.values()}
+        assert len(names) == len(rows), "each letter has a name of its own"
         (issue,) = self.house.issues()
         assert issue.state is IssueState.FINISHED
         if self.house.store_url.startswith("sqlite"):
