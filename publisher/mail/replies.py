@@ -121,6 +121,8 @@ _TOO_FAST = r"\brates?\b|too (many|much|fast)|throttl|\blimit|exceed|slow down"
 
 _OUR_LIMIT = r"\b(sending|sender|relay(ing)?|outgoing|outbound|daily|hourly)\b.{0,20} (limit|quota|rate)\b"
 _SAYS_NO = "the relay refuses this address without saying it is dead"
+_DISLIKED = "refused by the domain's policy: our reputation"
+_DISLIKED_LETTER = "refused by policy: our reputation or content"
 
 _ACCEPTED, _DEFERRED, _REJECTED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED
 _DEAD, _DOUBTFUL, _SOFT = BounceKind.DEAD, BounceKind.DOUBTFUL, BounceKind.SOFT
@@ -140,6 +142,9 @@ _TABLE = (
     _Row(_LETTER, "5..", r"5\.7\.(8|9|11|14)", "", _DEFERRED, Scope.RELAY, "the relay asks for another login"),
     _Row(_LETTER, "5..", r"5\.1\.[78]", "", _DEFERRED, Scope.RELAY, "the relay refuses our sender address"),
     _Row(_LETTER, "5..", r"5\.4\.5", "", _DEFERRED, Scope.RELAY, "the relay's limit for us is reached"),
+    # RFC 7372 (5.7.20 to 29) and Outlook's 5.7.5xx: how our mail was judged, though the words may be those of a login
+    _Row(_RCPT, "5..", r"5\.7\.(2\d|5\d\d)", "", _REJECTED, Scope.DOMAIN, _DISLIKED),
+    _Row(_DATA, "5..", r"5\.7\.(2\d|5\d\d)", "", _REJECTED, Scope.LETTER, _DISLIKED_LETTER),
     _Row(_LETTER, "5..", "", _OUR_LIMIT, _DEFERRED, Scope.RELAY, "the relay's limit for us is reached"),
     _Row(_LETTER, "5..|454", "", _OUR_SET_UP, _DEFERRED, Scope.RELAY, "the relay takes no letters from us"),
     _Row(_LETTER, "4..", r"4\.1\.[78]", "", _DEFERRED, Scope.CONNECTION, "the relay doubts our sender address"),
@@ -170,10 +175,10 @@ _TABLE = (
     _Row(_DATA, "4..", "", "", _DEFERRED, Scope.LETTER, "the relay cannot take this letter now"),
     # --- no: RFC 3463 §3.6 (protocol), §3.7 (content), §3.8 (policy: our reputation, never the reader's fault) ----
     _Row(_READER, "5..", r"5\.[56]\.\d+", "", _REJECTED, Scope.LETTER, "the relay cannot handle this letter"),
-    _Row(_RCPT, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.DOMAIN, "refused by the domain's policy: our reputation"),
-    _Row(_DATA, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.LETTER, "refused by policy: our reputation or content"),
+    _Row(_RCPT, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.DOMAIN, _DISLIKED),
+    _Row(_DATA, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.LETTER, _DISLIKED_LETTER),
     _Row(_DATA, "5..", "", "", _REJECTED, Scope.LETTER, "the relay refuses this letter"),
-    _Row(_RCPT, "5..", "", _REPUTATION, _REJECTED, Scope.DOMAIN, "refused by the domain's policy: our reputation"),
+    _Row(_RCPT, "5..", "", _REPUTATION, _REJECTED, Scope.DOMAIN, _DISLIKED),
     _Row(_RCPT, "5..", r"5\.3\.\d+", "", _REJECTED, Scope.READER, "the reader's mail server cannot take it", _SOFT),
     # one that only says no may mean the address: the next issue's answer tells
     _Row(_RCPT, "55[013]", "", "", _REJECTED, Scope.READER, _SAYS_NO, _DOUBTFUL),

@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from aiosmtplib import SMTP, SMTPException
+from aiosmtplib import SMTP, SMTPException, SMTPHeloError
 
 from publisher.errors import Refused, RelayUnavailable
 from publisher.mail.replies import Stage, enhanced_status, without_addresses
@@ -39,6 +39,7 @@ _QUIT_TIMEOUT_S = 5.0
 _CLOSING = 421
 _OUT_OF_STEP = frozenset({_CLOSING, 500, 502, 503})
 """After one of these the relay is leaving, or does not understand what we say: the connection is not used again."""
+_UNKNOWN_COMMAND = frozenset({500, 502})
 _FINAL_DOT = b".\r\n"
 _WANTED = {
     Stage.MAIL: frozenset({250}),
@@ -332,7 +333,7 @@ async def connect(endpoint: Endpoint, *, local_hostname: str | None = None, pipe
         )
         await client.connect()
         stage = Stage.EHLO
-        await client.ehlo()
+        await _say_hello(client, endpoint)
         if endpoint.security == "starttls":
             stage = Stage.STARTTLS
             await client.starttls()
@@ -363,6 +364,17 @@ async def open_session(
         yield session
     finally:
         await session.quit()
+
+
+async def _say_hello(client: SMTP, endpoint: Endpoint) -> None:
+    """EHLO; a server so old, or behind such a firewall, that it knows HELO alone gets that (RFC 5321 §3.2), unless we
+    need what it cannot offer then."""
+    try:
+        await client.ehlo()
+    except SMTPHeloError as error:
+        if error.code not in _UNKNOWN_COMMAND or endpoint.security == "starttls" or endpoint.username:
+            raise
+        await client.helo()
 
 
 def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:

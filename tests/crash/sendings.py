@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,9 +35,9 @@ D = DeliveryState
 
 
 @contextmanager
-def recording_relay() -> Iterator[HostileRelay]:
-    """A relay in a thread that takes everything and remembers it."""
-    relay = HostileRelay()
+def recording_relay(relay: HostileRelay | None = None) -> Iterator[HostileRelay]:
+    """A relay in a thread that takes everything and remembers it; gone when the block ends."""
+    relay = relay or HostileRelay()
     ready, done = threading.Event(), threading.Event()
 
     async def serve() -> None:
@@ -191,6 +191,8 @@ class Sending:
         for contents in self.relay.seen.values():
             letters = {hashlib.sha256(content).digest() for content in contents}
             assert len(letters) == 1, "the same letter, byte for byte"
+        names = {content[content.index(b"Message-ID:") :].splitlines()[0] for content, *_ in self.relay.seen.values()}
+        assert len(names) == len(rows), "each letter has a name of its own"
         (issue,) = self.house.issues()
         assert issue.state is IssueState.FINISHED
         if self.house.store_url.startswith("sqlite"):
@@ -205,12 +207,12 @@ def email_of(number: int) -> str:
     return f"reader{number:05}@a.example"
 
 
-def compose_for(house: House, count: int) -> None:
+def compose_for(house: House, count: int, email: Callable[[int], str] = email_of) -> None:
     """The first weekly issue, to so many readers; nothing of it is sent."""
     house.article("Waste")
     readers = [
         NewSubscriber(
-            email=email_of(number), frequency=Frequency.WEEKLY, language="en",
+            email=email(number), frequency=Frequency.WEEKLY, language="en",
             topics=("environment",), state=SubscriberState.ACTIVE, watermark=0,
         )
         for number in range(1, count + 1)

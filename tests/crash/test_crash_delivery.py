@@ -41,3 +41,15 @@ def test_killed_200_times_in_a_sending_to_5000_readers_nothing_is_lost(tmp_path:
                 process.kill_after(chance.randrange(40), chance.uniform(0.0, 0.005))
         assert process.stops == 200
         process.finish()
+
+
+@pytest.mark.slow
+def test_killed_at_50_random_moments_10000_readers_over_8_connections_lose_nothing(
+    tmp_path: Path, store_url: str
+) -> None:
+    chance = random.Random(20_260_304)
+    with sending(tmp_path, store_url, 10_000, connections=8) as process:
+        for _ in range(50):
+            process.kill_after(chance.randrange(150), chance.uniform(0.0, 0.01))
+        assert process.stops == 50
+        process.finish()

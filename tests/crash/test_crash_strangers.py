@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
-from crash.sendings import Sending, frozen, sending
+from crash.sendings import CONNECTIONS, Sending, compose_for, email_of, frozen, sending
+from flows.house import House, Time
+from flows.serving import PATIENCE_S, serving
+from flows.writing import write_config
+from wire.sink import needs_sink, smtp_sink
 
-from publisher.model import DeliveryState
+from publisher.clock import system_clock
+from publisher.model import DeliveryState, IssueState
+from publisher.store import INSTALLED_AT
 from publisher.store.engine import open_engine
+from publisher.tokens import UNSUBSCRIBE
 
 READERS = 400
+SERVED = 800
 REFUSED_TO_GO_ON = 1
 CANNOT_COME = 10_000
 D = DeliveryState
@@ -77,6 +89,54 @@ def test_asked_to_stop_while_the_relay_stands_still_it_leaves_and_says_what_is_i
         process.in_doubt.update(doubtful)
         process.stops += 1
     process.finish()
+
+
+@needs_sink
+@pytest.mark.parametrize("frozen_s", [1.0, pytest.param(60.0, marks=pytest.mark.slow)], ids=["a second", "a minute"])
+def test_while_the_relay_s_process_is_stopped_the_server_answers_and_lets_readers_leave(
+    tmp_path: Path, store_url: str, frozen_s: float
+) -> None:
+    """`publisher serve` sends; SIGSTOP meets the relay's process in the middle, SIGCONT later."""
+    house = House(tmp_path, store_url, clock=Time(system_clock()))
+    with house.app.store.write() as tx:
+        tx.meta.set(INSTALLED_AT, house.clock().isoformat())  # so that no slot has passed yet
+    compose_for(house, SERVED)
+    (issue,) = house.issues()
+    with smtp_sink(tmp_path / "sink") as sink:
+        where = {"host": "127.0.0.1", "port": sink.endpoint.port, "security": "none", "connections": CONNECTIONS}
+        write_config(tmp_path, store_url, where)
+        with serving(tmp_path) as (process, address), httpx.Client(base_url=address, timeout=20) as client:
+            until(lambda: sink.count > SERVED // 10)
+            with sink.frozen():
+                left = [number for number, row in house.deliveries(issue).items() if row.state is D.PLANNED][-2:]
+                assert left, "it was stopped in the middle"
+                before, taken, over = resident_bytes(process.pid), sink.count, time.monotonic() + frozen_s
+                for path in cycle(["", "feeds/all.atom", "healthz", "subscribe", "issues/"]):
+                    assert client.get(path).status_code < 500
+                    if time.monotonic() > over:
+                        break
+                for number in left:
+                    path = f"unsubscribe/{house.app.signer.token(UNSUBSCRIBE, number)}"
+                    assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+                assert sockets_to(sink.endpoint.port) <= CONNECTIONS
+                assert resident_bytes(process.pid) - before < 20 << 20
+                assert sink.count == taken
+            until(lambda: house.issues()[0].state is IssueState.FINISHED)
+            assert process.poll() is None
+        rows = house.deliveries(issue)
+        assert {number for number, row in rows.items() if row.state is D.SUPPRESSED} == {*left}
+        letters = Counter(recipient for recipient, _ in sink.taken)
+    assert letters == Counter(email_of(number) for number, row in rows.items() if row.state is D.ACCEPTED)
+    assert len(letters) == SERVED - len(left)
+    assert "Traceback" not in (tmp_path / "serve.log").read_text()
+    house.app.close()
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)
 
 
 def resident_bytes(pid: int) -> int:

@@ -42,12 +42,12 @@ def process(_forker: Sending) -> Sending:
     return _forker
 
 
-def points() -> Iterator[int]:
-    """1, 2, 3, ... and from five on in growing steps, for what follows is more of the same."""
+def points(call: str) -> Iterator[int]:
+    """1, 2, 3, ...; pages are written so often that from five on they come in growing steps."""
     nth = 1
     while True:
         yield nth
-        nth += 1 + nth // 5
+        nth += 1 + (nth // 5 if call == PAGES else 0)
 
 
 def test_killed_at_every_kind_of_system_call_that_matters_nothing_is_lost(process: Sending) -> None:
@@ -59,7 +59,7 @@ def test_killed_at_every_kind_of_system_call_that_matters_nothing_is_lost(proces
 @pytest.mark.slow
 @pytest.mark.parametrize("call", [SYNC, WIRE, PAGES])
 def test_killed_at_each_system_call_of_a_sending_nothing_is_lost(process: Sending, call: str) -> None:
-    for nth in points():
+    for nth in points(call):
         process.start_afresh()
         killed = process.traced(f"{call}:signal=KILL:when={nth}") == KILLED
         process.finish()
@@ -86,7 +86,7 @@ def test_a_disk_that_goes_on_failing_ends_the_sending_with_a_clear_word(process:
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("call", [SYNC, PAGES])
 def test_the_disk_fails_at_each_call_of_a_sending(process: Sending, call: str, error: str, lasting: str) -> None:
-    for nth in points():
+    for nth in points(call):
         process.start_afresh()
         process.traced(f"{call}:error={error}:when={nth}{lasting}")
         failed = process.said != ""

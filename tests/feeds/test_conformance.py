@@ -1,4 +1,4 @@
-"""docs/conformance.md keeps its word: all rows are there, and the tests it names exist."""
+"""What docs/conformance.md and docs/relays.md say keeps its word: all rows are there, the tests they name exist."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from publisher.feeds.grammar import check_atom
 TESTS = Path(__file__).parents[1]
 DOCUMENT = TESTS.parent / "docs" / "conformance.md"
 ROWS = range(1, 58)
+PROOFS = DOCUMENT.read_text() + DOCUMENT.with_name("relays.md").read_text()
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 ROW = re.compile(r"^\| (\d+) \| (.+) \| (.+) \|$", re.MULTILINE)
 REGISTERED = {
@@ -35,11 +36,11 @@ def test_every_row_names_its_proof_or_says_that_there_is_none_yet() -> None:
         assert NAMED.search(proof) or (proof == "none" and says.startswith("Not ")), number
 
 
-@pytest.mark.parametrize("file", sorted({file for file, _ in NAMED.findall(DOCUMENT.read_text())}))
+@pytest.mark.parametrize("file", sorted({file for file, _ in NAMED.findall(PROOFS)}))
 def test_the_proofs_exist(file: str) -> None:
     tree = ast.parse((TESTS / file).read_text())
-    there = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    named = {name for other, name in NAMED.findall(DOCUMENT.read_text()) if other == file}
+    there = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    named = {name for other, name in NAMED.findall(PROOFS) if other == file}
     assert named <= there
 
 

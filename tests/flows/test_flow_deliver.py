@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import Counter
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
-from flows.house import FEEDS_ONLY, WEEKLY, House, headers, name_of, slugs_in, topic_rules
+from flows.house import FEEDS_ONLY, WEEKLY, House, headers, name_of, relay_settings, slugs_in, topic_rules
 from wire.servers import DROP, TAKEN_THEN_DROP, Relay
 
 from publisher.flows import deliver as deliver_flow
 from publisher.flows.deliver import DOUBT
+from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import unsubscribe
 from publisher.mail.backoff import DOUBTS
 from publisher.model import Delivery, DeliveryState, Frequency, IssueState, RunState, SubscriberState
-from publisher.smtp.postman import deliver_all
+from publisher.smtp.postman import Handed, deliver_all
+from publisher.store import Job
+from publisher.store.deliveries import Deliveries
 
 
 @pytest.fixture(autouse=True)
@@ -412,3 +419,42 @@ def test_an_article_filed_under_another_topic_later_does_not_come_again(
     house.publish()
     assert letters_of(relay, "alice") == [("waste",)]
     assert letters_of(relay, "bob") == [("waste",)], "new to who follows that topic alone"
+
+
+def test_a_letter_that_was_accepted_while_the_ledger_was_looked_at_is_not_begun_again(
+    tmp_path: Path, postgresql_url: str, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database server is asked beside the event loop: what its answer says may be over by then."""
+    looked, accepted = threading.Event(), threading.Event()
+    upcoming, accept = Deliveries.upcoming, LedgerDesk._accepted
+    asked: Counter[str] = Counter()
+
+    def slow_look(self: Deliveries, *arguments: Any, **options: Any) -> list[Job]:
+        found = upcoming(self, *arguments, **options)
+        if asked["bob"] and not looked.is_set() and any(job.email.startswith("bob") for job in found):
+            looked.set()
+            accepted.wait(5)
+        return found
+
+    def taken(self: LedgerDesk, handed: Handed[Job]) -> None:
+        accept(self, handed)
+        if handed.ref.email.startswith("bob"):
+            accepted.set()
+
+    async def when_looked_at() -> str:
+        asked["bob"] += 1
+        await asyncio.to_thread(looked.wait, 5)
+        return "250 2.1.5 ok"
+
+    monkeypatch.setattr(Deliveries, "upcoming", slow_look)
+    monkeypatch.setattr(LedgerDesk, "_accepted", taken)
+    relay.rcpt["bob@readers.example"] = when_looked_at
+    house = House(tmp_path, postgresql_url, {"smtp": relay_settings(relay)})
+    house.article("Waste")
+    house.reader("alice")
+    house.reader("bob")
+    house.publish()
+    assert looked.is_set() and accepted.is_set()
+    assert sorted(map(name_of, relay.taken)) == ["alice", "bob"]
+    house.app.close()
+    assert asked["bob"] == 1, "the relay was told of it twice, and a connection was dropped for it"

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from publisher.errors import StoreBusy
 from publisher.flows import deliver as deliver_flow
 from publisher.flows.deliver import DOUBT
 from publisher.model import DeliveryState, IssueState, SubscriberState
+from publisher.smtp.endpoint import Endpoint
 from publisher.smtp.postman import deliver_all
 from publisher.store import HeldStore, Transaction
 from publisher.tokens import UNSUBSCRIBE
@@ -143,14 +144,19 @@ def leave_in_the_middle(sending: Going, leavers: range) -> None:
     app = sending.house.app
     client = TestClient(make_asgi(app), base_url="https://news.example", follow_redirects=False)
     in_time: set[str] = set()
+    left_at: dict[str, float] = {}
     with sending.under_way():
         for number in leavers:
             path = app.links.unsubscribe(app.signer.token(UNSUBSCRIBE, number)).removeprefix("https://news.example")
             answer = client.post(path, data={"List-Unsubscribe": "One-Click"})
             assert (answer.status_code, answer.headers.get("location")) == (200, None)
+            left_at[email_of(number)] = time.monotonic()
             if sending.state_of(number) is D.PLANNED:
                 in_time.add(email_of(number))
     assert in_time, "some left before their letter"
+    came_at = sending.relay.came_at
+    late = {name: came_at[name] - at for name, at in left_at.items() if came_at.get(name, 0) > at + 1}
+    assert not late, "no letter is begun a second after its reader had left"
     sending.check_begun(in_time)
     sending.check_sent()
     rows = sending.rows()
@@ -178,40 +184,48 @@ def test_1000_readers_leave_while_10000_letters_go_out(tmp_path: Path, store_url
         leave_in_the_middle(sending, range(9_999, 0, -10))
 
 
-def lose_replies(root: Path, store_url: str, readers: int) -> None:
+def lose_replies(sending: Going, readers: int, how: str) -> None:
     """Every twentieth letter is taken, and its answer lost."""
-    with going(root, store_url, readers) as sending:
-        doubtful = [email_of(number) for number in range(10, readers + 1, 20)]
-        sending.relay.faults = [Fault("content", "close", name, times=1) for name in doubtful]
-        sending.house.deliver()
-        rows = sending.rows()
-        assert sorted(name for name, state in rows.items() if state is D.UNCERTAIN) == doubtful
-        assert Counter(rows.values()) == {D.ACCEPTED: readers - len(doubtful), D.UNCERTAIN: len(doubtful)}
-        sending.house.check_sums()
-        sending.house.clock.now += DOUBT
-        sending.house.deliver()
-        copies = Counter(sending.relay.taken)
-        assert copies == {name: 2 if name in doubtful else 1 for name in rows}, (
-            "two where the answer was lost, else one"
-        )
-        assert all(len(set(contents)) == 1 for contents in sending.relay.seen.values())
-        assert sending.house.issues()[0].state is IssueState.FINISHED
+    doubtful = [email_of(number) for number in range(10, readers + 1, 20)]
+    sending.relay.faults = [Fault("content", how, name, times=1) for name in doubtful]
+    sending.house.deliver()
+    rows = sending.rows()
+    assert sorted(name for name, state in rows.items() if state is D.UNCERTAIN) == doubtful
+    assert Counter(rows.values()) == {D.ACCEPTED: readers - len(doubtful), D.UNCERTAIN: len(doubtful)}
+    sending.house.check_sums()
+    sending.house.clock.now += DOUBT
+    sending.house.deliver()
+    copies = Counter(sending.relay.taken)
+    assert copies == {name: 2 if name in doubtful else 1 for name in rows}, "two where the answer was lost, else one"
+    assert all(len(set(contents)) == 1 for contents in sending.relay.seen.values())
+    assert sending.house.issues()[0].state is IssueState.FINISHED
 
 
 @pytest.fixture
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause after a lost connection, and one second for a relay's final answer, not ten minutes."""
     monkeypatch.setattr(deliver_flow, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
+    made = Endpoint.from_settings
+    impatient = classmethod(lambda _, relay, **options: replace(made(relay, **options), final_timeout_s=1))
+    monkeypatch.setattr(Endpoint, "from_settings", impatient)
 
 
-@pytest.mark.usefixtures("_no_pauses")
-def test_exactly_the_letters_whose_answers_were_lost_come_twice(tmp_path: Path, store_url: str) -> None:
-    lose_replies(tmp_path, store_url, 200)
+LOST = pytest.mark.parametrize("how", ["close", "late"], ids=["hangs up", "answers too late"])
+
+
+@LOST
+@pytest.mark.usefixtures("_impatient")
+def test_exactly_the_letters_whose_answers_were_lost_come_twice(tmp_path: Path, store_url: str, how: str) -> None:
+    with going(tmp_path, store_url, 100) as sending:
+        sending.relay.late_s = 1.5
+        lose_replies(sending, 100, how)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_no_pauses")
+@pytest.mark.usefixtures("_impatient")
 def test_exactly_the_letters_whose_answers_were_lost_come_twice_of_10000(tmp_path: Path, store_url: str) -> None:
-    lose_replies(tmp_path, store_url, 10_000)
+    with going(tmp_path, store_url, 10_000) as sending:
+        lose_replies(sending, 10_000, "close")
 
 
 def test_a_letter_that_is_ours_goes_out_though_the_store_is_busy_when_another_is_denied(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import policy
@@ -320,6 +321,34 @@ def test_one_network_gets_ten_letters_an_hour_and_all_networks_together_have_a_l
     assert found.count(Ruling.LETTER) == sqlite_app.settings.signup.overall - 10
     assert found[-1] is Ruling.OVERALL
     assert ask(sqlite_app, BOB, method=SignUpMethod.COMMAND, host="").ruling is Ruling.LETTER, "the operator may"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("networks", [1, 10_000])
+def test_thirty_thousand_posts_of_a_day_bring_a_thousand_victims_a_letter_each_at_most(
+    sqlite_app: App, clock: Clock, networks: int
+) -> None:
+    limits = sqlite_app.settings.signup
+    sent: list[tuple[datetime, str]] = []
+    for wave in range(30):
+        wishes = [
+            wish(f"victim{n}@customs{n % 50}.example", host=f"10.{host // 250}.{host % 250}.1")
+            for n in range(1000)
+            for host in [(1000 * wave + n) % networks]
+        ]
+        asked = request_sign_ups(sqlite_app.sign_up, wishes)
+        sent += [
+            (clock(), one.email) for one, found in zip(wishes, asked, strict=True) if found.ruling is Ruling.LETTER
+        ]
+        clock.pass_(minutes=47)
+    assert len({address for _, address in sent}) == len(sent) <= 1000, "one for an address"
+    most = limits.per_network if networks == 1 else limits.overall
+    moments = [moment for moment, _ in sent]
+    crowded = [after - before for before, after in zip(moments, moments[most:], strict=False)]
+    assert min(crowded, default=timedelta(hours=1)) >= timedelta(hours=1), "the limit of any hour"
+    assert crowded or networks == 1, "who goes on from one network waits longer each time"
+    assert post(sqlite_app) == {DeliveryState.ACCEPTED: len(sent)}
+    assert Counter(str(one["To"]) for one in letters(sqlite_app)) == Counter(address for _, address in sent)
 
 
 def test_counters_hold_no_address(sqlite_app: App) -> None:

@@ -66,6 +66,8 @@ def test_a_dead_address_found_only_after_the_dot_bounces_too():
         (RCPT, "554 5.7.1 blocked, see our policy", REJECTED, Scope.DOMAIN),
         (RCPT, "550 5.7.26 unauthenticated mail is not accepted", REJECTED, Scope.DOMAIN),
         (RCPT, "550 5.7.515 access denied", REJECTED, Scope.DOMAIN),
+        (RCPT, "550 5.7.26 the sender is not authenticated", REJECTED, Scope.DOMAIN),
+        (CONTENT, "550 5.7.23 sender address rejected: SPF", REJECTED, Scope.LETTER),
         (RCPT, "552 5.2.3 too large for this mailbox", REJECTED, Scope.LETTER),
         (RCPT, "451 4.7.0 too many messages, slow down", DEFERRED, Scope.CONNECTION),
         (RCPT, "450 4.7.1 rate limit exceeded", DEFERRED, Scope.CONNECTION),

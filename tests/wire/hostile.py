@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 from publisher.smtp.endpoint import Endpoint
 
 STAGES = ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "content", "quit")
-FAULTS = ("4xx", "5xx", "421", "close", "reset", "hang", "drip", "garbage", "stray")
+FAULTS = ("4xx", "5xx", "421", "close", "reset", "hang", "late", "drip", "garbage", "stray")
 _GOOD = {
     "banner": "220 ready", "starttls": "220 go on", "auth": "235 2.7.0 welcome", "mail": "250 2.1.0 ok",
     "rcpt": "250 2.1.5 ok", "data": "354 go on", "content": "250 2.0.0 taken", "quit": "221 2.0.0 bye",
@@ -44,20 +45,24 @@ class Fault:
 
 @dataclass
 class HostileRelay:
-    """What it does and what it saw. `taken`: the recipients of letters it said yes to, or took and then fell silent
-    about; `seen` has each letter's content by recipient. `groups`: how often commands came in one piece."""
+    """What it does and what it saw. `rcpt`: who answers for some recipients, instead of 250. `taken`: the recipients of
+    letters it said yes to, or took and then fell silent about; `seen` has each letter's content by recipient.
+    `came_at`: when the last of them came (time.monotonic). `groups`: how often commands came in one piece."""
 
     faults: list[Fault] = field(default_factory=list)
+    rcpt: dict[str, Callable[[], str]] = field(default_factory=dict)
     pipelining: bool = True
     loses_groups: bool = False  # it offers PIPELINING and then forgets what came with a letter's content
     data_without_reader: str = "503 5.5.1 need RCPT"
     content_without_reader: str = "554 5.5.1 no valid recipients"
     tls: ssl.SSLContext | None = None
     login: bool = False
+    late_s: float = 0.8
     connections: int = 0
     groups: int = 0
     taken: list[str] = field(default_factory=list)
     seen: dict[str, list[bytes]] = field(default_factory=dict)
+    came_at: dict[str, float] = field(default_factory=dict)
     commands: list[bytes] = field(default_factory=list)
     endpoint: Endpoint = field(default=Endpoint("127.0.0.1", 0, security="none"))
     loop: asyncio.AbstractEventLoop | None = None
@@ -108,6 +113,9 @@ class _Conversation:
             raise _Over
         elif kind == "hang":
             await asyncio.sleep(3600)
+        elif kind == "late":  # the good answer, when nobody waits for it any more
+            await asyncio.sleep(self._relay.late_s)
+            await self._say(good)
         elif kind == "drip":
             for octet in f"{good}\r\n":
                 self._writer.write(octet.encode())
@@ -152,7 +160,15 @@ class _Conversation:
             await self._say("503 5.5.1 need MAIL")
             return
         self._recipient = recipient
-        if not await self._answer("rcpt"):
+        if recipient in self._relay.rcpt:
+            said = self._relay.rcpt[recipient]()
+            await self._say(said)
+            taken = said.startswith("2")
+            if said.startswith("421"):
+                raise _Over
+        else:
+            taken = await self._answer("rcpt")
+        if not taken:
             self._recipient = ""
 
     async def _data(self, _line: bytes) -> None:
@@ -164,6 +180,7 @@ class _Conversation:
             return
         if not await self._answer("data"):
             return
+        self._relay.came_at[self._recipient] = time.monotonic()
         content = await self._reader.readuntil(b"\r\n.\r\n")
         self._relay.seen.setdefault(self._recipient, []).append(content[:-3])
         if self._relay.loses_groups:
@@ -191,7 +208,8 @@ class _Conversation:
 
 @asynccontextmanager
 async def hostile_relay(relay: HostileRelay) -> AsyncIterator[HostileRelay]:
-    """Serve `relay` on a loopback port of this loop. An assertion that fails in it fails the test."""
+    """Serve `relay` on a loopback port of this loop, the same one when it is served again. An assertion that fails in
+    it fails the test."""
     tasks: set[asyncio.Task[None]] = set()
     failures: list[Exception] = []
 
@@ -210,7 +228,7 @@ async def hostile_relay(relay: HostileRelay) -> AsyncIterator[HostileRelay]:
                 writer.close()
 
     relay.loop = asyncio.get_running_loop()
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(serve, "127.0.0.1", relay.endpoint.port, limit=1 << 20)
     relay.endpoint = Endpoint(
         "127.0.0.1", server.sockets[0].getsockname()[1], security="none", timeout_s=0.3, final_timeout_s=0.4
     )

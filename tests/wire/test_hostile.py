@@ -5,91 +5,22 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from wire.eight_letters import READERS, Ledger
 from wire.hostile import FAULTS, STAGES, Fault, HostileRelay, hostile_relay
-from wire.servers import SENDER, letter_bytes
+from wire.servers import letter_bytes
 
-from publisher.errors import RelayUnavailable
-from publisher.mail.replies import Verdict
 from publisher.model import DeliveryState
-from publisher.smtp.lane import Told
-from publisher.smtp.postman import Handed, Letter, deliver_all
+from publisher.smtp.postman import deliver_all
 
 pytestmark = pytest.mark.anyio
 ACCEPTED, DEFERRED, REJECTED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED, DeliveryState.REJECTED
 UNCERTAIN, PLANNED = DeliveryState.UNCERTAIN, DeliveryState.PLANNED
-READERS = [f"reader{number}@a.example" for number in range(8)]
 VICTIM = READERS[3]
 OPENING = STAGES[:4]
-
-
-class Ledger:
-    """Eight letters, their claims, and what became of each. `quick`: it lets letters go by the lane."""
-
-    quick = False
-
-    def __init__(self) -> None:
-        self.waiting = iter(READERS)
-        self.by_lane = 0
-        self.verdicts: dict[str, Verdict] = {}
-        self.claimed: set[str] = set()
-        self.refused: set[str] = set()
-        self.claimed_at_once = 0
-        self.stopped = ""
-
-    async def letters(self):
-        while (letter := self.at_once()) is not None:
-            yield letter
-
-    def at_once(self) -> Letter[str] | None:
-        reader = next(self.waiting, None)
-        return reader and Letter(reader, SENDER, reader, letter_bytes(f"<{reader}>", ".\n..x\n"))
-
-    def swap(self, handed: Handed[str], reader: str, told: Told) -> None:
-        self.by_lane += 1
-        self.record(handed).close()
-        claimed = asyncio.ensure_future(self.claim(reader))
-        claimed.add_done_callback(lambda done: told(done.exception() or done.result()))
-
-    @property
-    def ways(self) -> dict[str, Any]:
-        ways = {"claim": self.claim, "on_result": self.record}
-        return {**ways, "at_once": self.at_once, "swap": self.swap} if self.quick else ways
-
-    async def claim(self, reader: str) -> bool:
-        await asyncio.sleep(0)
-        assert reader not in self.claimed, "claimed once"
-        if reader in self.refused:
-            return False
-        self.claimed.add(reader)
-        self.claimed_at_once = max(self.claimed_at_once, len(self.claimed - self.verdicts.keys()))
-        return True
-
-    def record(self, handed: Handed[str]) -> Coroutine[Any, Any, None]:
-        assert handed.ref not in self.verdicts, "one result each"
-        self.verdicts[handed.ref] = handed.verdict
-        return asyncio.sleep(0)
-
-    async def deliver(self, endpoint, *, connections=2, letters_per_connection=100) -> None:
-        try:
-            await deliver_all(
-                endpoint,
-                self.letters(),
-                connections=connections,
-                letters_per_connection=letters_per_connection,
-                pauses_s=(0.01, 0.01),
-                **self.ways,
-            )
-        except RelayUnavailable as error:
-            self.stopped = str(error)
-
-    def readers(self, *states: DeliveryState) -> list[str]:
-        return sorted(reader for reader, verdict in self.verdicts.items() if verdict.state in states)
 
 
 @pytest.fixture(params=[False, True], ids=["tasks", "lane"], autouse=True)
@@ -148,6 +79,7 @@ async def test_a_fault_at_any_stage_ends_every_letter_in_a_true_state(
         ("close", {DEFERRED}, {UNCERTAIN}),
         ("reset", {DEFERRED}, {UNCERTAIN}),
         ("hang", {DEFERRED}, {UNCERTAIN}),
+        ("late", {DEFERRED}, {UNCERTAIN}),
         ("drip", {ACCEPTED}, {ACCEPTED}),
         ("garbage", {DEFERRED}, {UNCERTAIN}),
         ("stray", {DEFERRED}, {ACCEPTED}),
@@ -164,6 +96,41 @@ async def test_the_reader_struck_is_in_doubt_after_the_content_alone(
     if stage == "mail":
         expected = expected | {ACCEPTED}  # the fault is found by the letter whose group the relay sees
     assert ledger.verdicts[VICTIM].state in expected
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("pipelining", [True, False], ids=["groups", "stages"])
+async def test_cancelled_at_any_stage_it_leaves_one_letter_in_doubt_at_most_and_no_answer_for_another(
+    stage: str, pipelining: bool, server_tls: ssl.SSLContext, ca_file: Path
+) -> None:
+    """The relay falls silent there; who cancelled sends the rest later, and the late answer is nobody's."""
+    fault = Fault(stage, "late", recipient=VICTIM if stage in _BY_READER else "", times=1)
+    relay = HostileRelay([fault], pipelining=pipelining, tls=server_tls, login=True)
+    ledger = Ledger()
+    async with hostile_relay(relay):
+        endpoint = replace(relay.endpoint, security="starttls", ca_file=ca_file, username="u", password="secret")
+        patient = replace(endpoint, timeout_s=60, final_timeout_s=60)
+        run = asyncio.create_task(ledger.deliver(patient, connections=1))
+        await asyncio.wait_for(_struck(fault), 10)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        in_doubt = ledger.claimed - ledger.verdicts.keys()
+        assert in_doubt == ({VICTIM} if stage == "content" else set())
+        assert ledger.readers(ACCEPTED) == sorted(ledger.verdicts)
+        relay.faults.clear()
+        ledger.done = set(ledger.claimed)
+        await asyncio.wait_for(ledger.deliver(endpoint, connections=1), 10)
+    assert ledger.readers(ACCEPTED) == [reader for reader in READERS if reader not in in_doubt]
+    assert Counter(relay.taken) == Counter(READERS), "each once"
+
+
+_BY_READER = {"rcpt", "data", "content"}
+
+
+async def _struck(fault: Fault) -> None:
+    while fault.times:  # noqa: ASYNC110  (the relay knows no events)
+        await asyncio.sleep(0.005)
 
 
 # --- groups -----------------------------------------------------------------------------------------------------------

@@ -460,6 +460,33 @@ async def test_a_refused_ehlo_names_its_stage():
     assert not error.transient
 
 
+@pytest.mark.parametrize("answer", ["500 what?", "502 5.5.1 not implemented"])
+async def test_a_server_that_knows_helo_alone_gets_its_letter(answer):
+    async def script(s):
+        await s.say("220 ready")
+        for said in [answer, "250 relay", "250 ok", "250 ok", "354 go on"]:
+            await s.hear(said)
+        await s.hear_letter("250 taken")
+        await s.hear("221 bye")
+
+    async with scripted_server(script) as (endpoint, log), open_session(endpoint) as session:
+        assert (await session.hand_over(SENDER, ALICE, LETTER)).text == "taken"
+    assert [line.split()[0] for line in log[:3]] == [b"EHLO", b"HELO", b"MAIL"]
+
+
+@pytest.mark.parametrize("need", [{"security": "starttls"}, {"username": "u", "password": "p"}])
+async def test_helo_is_no_way_around_starttls_or_a_login(need):
+    async def script(s):
+        await s.say("220 ready")
+        await s.hear("500 what?")
+        await s.gone()
+
+    async with scripted_server(script) as (endpoint, log):
+        error = await turned_away(replace(endpoint, **need))
+    assert "(stage ehlo)" in str(error)
+    assert len(log) == 1
+
+
 def test_an_endpoint_shows_no_login():
     settings = RelaySettings(name="main", host="relay.example", username="me@b.example", password="secret")
     endpoint = Endpoint.from_settings(settings, timeout_s=7)
