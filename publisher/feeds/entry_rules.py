@@ -137,7 +137,12 @@ def entry_size(entry: Entry) -> int:
 def surely_fit(entries: int, characters: int) -> bool:
     """Whether so many entries with so many characters of text have room in one document even if each character were the
     longest there is. Nearly always; else their sizes have to be taken, which is a hundred times the work."""
-    return _LONGEST * characters + _ENTRY_OVERHEAD * entries <= ENTRY_ROOM
+    return most_bytes(entries, characters) <= ENTRY_ROOM
+
+
+def most_bytes(entries: int, characters: int) -> int:
+    """What so many entries with so many characters of text can take at the most."""
+    return _LONGEST * characters + _ENTRY_OVERHEAD * entries
 
 
 def characters_of(entries: Iterable[Entry]) -> int:

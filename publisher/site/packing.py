@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +34,21 @@ _GZIP_FORMAT = 31  # a gzip head with the largest window; it says no time and no
 _BROTLI_QUALITY = 4
 
 Pack = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedDocument(Document):
+    """A document with the bytes of its siblings, by their suffix."""
+
+    packed: Mapping[str, bytes]
+
+
+def pack(document: Document) -> PackedDocument:
+    """`document` with the siblings it is to have."""
+    if isinstance(document, PackedDocument):
+        return document
+    content = document.content
+    return PackedDocument(document.path, content, {suffix: by(content) for suffix, by in siblings(document).items()})
 
 
 def siblings(document: Document) -> Mapping[str, Pack]:
