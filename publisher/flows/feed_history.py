@@ -27,7 +27,7 @@ from publisher.site import SiteFolder
 from publisher.store import ArchiveRow, FeedLine, Place, Transaction, Transactions
 
 ARCHIVES_AT_ONCE = 10  # closed in one transaction: bounds the time the lock is held
-MADE_AT_ONCE = 20  # of entries that are read at once: bounds memory
+MADE_AT_ONCE = 40  # of entries that are read at once: bounds memory
 
 TOMBSTONE_SIZE = 500  # bytes in a document, generously
 

@@ -25,7 +25,7 @@ from publisher.site import SiteFolder, WriteReport
 from publisher.store import Transactions
 
 BATCH = 250  # documents written at once while as many are made; it and the next bound memory
-BATCH_BYTES = 4_000_000
+BATCH_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
