@@ -3,7 +3,8 @@
     .venv/bin/python bench/peers.py [--articles 10000] [--rounds 3] [--venv FOLDER]
 
 20 topics, two for each article, about 900 words, full content in every feed. Everybody is a whole process, from its
-start to its end as the system accounts for it; rounds are interleaved, for the machine may have other work; medians.
+start to its end as the system accounts for it, its memory with that of the processes it started; rounds are
+interleaved, for the machine may have other work; medians.
 The site is built three ways: feeds of the newest 50; feeds that hold every article (ours and the libraries'
 in documents of 50, Hugo's and Pelican's in one document each); and feeds of 50 with a page for each article and topic.
 Hugo is Debian's package. Pelican (with `markdown`) and feedgenerator are taken from the venv in FOLDER, which is made
@@ -25,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import peers_corpus
-from processes import Cost, medians
+from processes import Children, Cost, medians
 
 HERE = Path(__file__).parent
 NEW = 8  # further articles, for runs with one new article each
@@ -286,12 +287,13 @@ class Bench:
         with self._output.open("wb") as file:
             start = time.perf_counter()
             process = subprocess.Popen(list(map(str, command)), cwd=folder, env=environment, stdout=file, stderr=file)
+            children = Children(process.pid)
             _, status, usage = os.wait4(process.pid, 0)
             wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             sys.exit(f"{' '.join(map(str, command))} failed:\n{self._output.read_text()[-2000:]}")
-        return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+        return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6 + children.peak)
 
 
 def _ratio(name: str, ratio: float, wanted: float) -> None:

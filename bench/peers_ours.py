@@ -10,13 +10,19 @@ watched folder; its first runs do not count, they warm it up. Each prints, for e
 seconds of processor time without the process around it.
 """
 
+# ruff: noqa: E402 - what is loaded after the threshold is set is loaded as the program loads it
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from publisher.__main__ import NEW_OBJECTS
+
+gc.set_threshold(NEW_OBJECTS)
 
 from publisher.app import App, build
 from publisher.config import load

@@ -16,6 +16,7 @@ HEAVY = LATE | {"css_inline", "feedgen", "jinja2", "lxml", "nh3", "pydantic", "s
     [
         ("publisher.cli", HEAVY),
         ("publisher.app, publisher.flows.run", LATE),
+        ("publisher.flows.maker", HEAVY - {"feedgen", "lxml", "nh3"}),
         ("publisher.web.server", {"argon2", "publisher.web.admin", "publisher.web.api"}),
     ],
 )
@@ -27,3 +28,10 @@ def test_what_a_command_may_not_need_is_not_loaded_with_it(modules: str, unwante
         check=True,
     )
     assert not unwanted & set(loaded.stdout.split())
+
+
+def test_the_program_does_not_look_for_garbage_while_it_loads() -> None:
+    program = "import gc, sys; from publisher.__main__ import main; sys.argv[1:] = ['--version']; "
+    program += "code = main(); print(gc.get_threshold()[0]); sys.exit(code)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert int(shown.split()[-1]) > 10_000

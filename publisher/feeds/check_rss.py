@@ -6,10 +6,11 @@ follows.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from lxml import etree
 
@@ -22,7 +23,8 @@ from publisher.feeds.check_texts import (
     rfc822,
     rfc3339,
 )
-from publisher.feeds.entry_rules import Problem
+from publisher.feeds.entry_rules import LATEST, Problem
+from publisher.feeds.memo import Memo
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
@@ -40,6 +42,9 @@ _MANY = frozenset({"category", "item"})
 _MAILBOX = re.compile(r"[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+(?: \([^()]+\))?")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _PICTURES = (".gif", ".jpg", ".jpeg", ".png")
+_GOOD: Memo[bytes, datetime] = Memo(1_000_000)  # by the hash of the item: its last date
+_GOOD_SIZE = 400  # bytes
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 def check_rss(content: bytes, *, self_url: str | None = None, now: datetime | None = None) -> list[Problem]:
@@ -129,7 +134,22 @@ def _guids(items: list[etree._Element]) -> Iterator[Problem]:
             yield Problem("RSS 2.0, guid", f"{count} items have this guid", guid)
 
 
-def _item(item: etree._Element, now: datetime | None) -> Iterator[Problem]:
+def _item(item: etree._Element, now: datetime | None) -> Sequence[Problem]:
+    """What is wrong with an item. One that was found good is known again by all that it says, in whatever feed it
+    stands; it is good as long as its dates do not lie after `now`."""
+    key = hashlib.sha256(etree.tostring(item, with_tail=False)).digest()
+    latest = _GOOD.get(key)
+    if latest is not None and (now is None or latest <= now + LATEST):
+        return ()
+    problems = tuple(_judged(item, now))
+    if not problems:
+        moments = rfc822(item.findtext("pubDate") or ""), rfc3339(item.findtext(f"{_ATOM}updated") or "")
+        known = [moment for moment in moments if isinstance(moment, datetime)]
+        _GOOD.put(key, max(known, default=_ALWAYS), _GOOD_SIZE)
+    return problems
+
+
+def _judged(item: etree._Element, now: datetime | None) -> Iterator[Problem]:
     entry_id = _id(item)
     yield from _children(item, _ITEM, "RSS 2.0, item", entry_id)
     guid = item.find("guid")

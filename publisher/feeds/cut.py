@@ -35,6 +35,12 @@ def cut(sizes: Sequence[int], entries: int, room: int = ENTRY_ROOM) -> list[int]
     return blocks
 
 
+def surely_cut(most: Sequence[int], entries: int) -> list[int] | None:
+    """What `cut` gives for lines of at most `most` bytes, None where that depends on their sizes."""
+    lengths = cut(most, entries)
+    return lengths if lengths == cut([0] * len(most), entries) else None
+
+
 def within_room(feed: Feed, ids: Sequence[str]) -> Feed:
     """`feed` with as many of the entries `ids`, last change first, as one document has room for. What `cut` leaves
     open always has; only entries that an archive holds as well stay out."""

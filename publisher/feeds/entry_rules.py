@@ -95,7 +95,7 @@ def _broken(entry: Entry) -> Problem | None:
     texts += (entry.author or "", entry.source_url or "")
     checks = (
         ("RFC 4287, 4.2.6", "the id is not an absolute IRI", _ID.fullmatch(entry.entry_id)),
-        ("XML 1.0, 2.2", "a text has a character that XML forbids", not any(map(has_forbidden, texts))),
+        ("XML 1.0, 2.2", "a text has a character that XML forbids", not has_forbidden("".join(texts))),
         ("RFC 4287, 4.2.14", "the title is empty", entry.title.strip()),
         ("RFC 4287, 4.1.2", "there is neither summary nor content", (entry.summary + entry.content).strip()),
         ("RFC 4287, 4.2.7.1", f"not a web address: {entry.url!r}", _WEB_ADDRESS.fullmatch(entry.url)),
@@ -137,7 +137,12 @@ def entry_size(entry: Entry) -> int:
 def surely_fit(entries: int, characters: int) -> bool:
     """Whether so many entries with so many characters of text have room in one document even if each character were the
     longest there is. Nearly always; else their sizes have to be taken, which is a hundred times the work."""
-    return _LONGEST * characters + _ENTRY_OVERHEAD * entries <= ENTRY_ROOM
+    return most_bytes(entries, characters) <= ENTRY_ROOM
+
+
+def most_bytes(entries: int, characters: int) -> int:
+    """What so many entries with so many characters of text can take at the most."""
+    return _LONGEST * characters + _ENTRY_OVERHEAD * entries
 
 
 def characters_of(entries: Iterable[Entry]) -> int:

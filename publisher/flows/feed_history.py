@@ -10,25 +10,24 @@ needed, and no archive has to change when the next is cut.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from heapq import merge
-from itertools import islice
+from itertools import pairwise
 
-from publisher.errors import FeedError
-from publisher.feeds import atom
-from publisher.feeds.cut import cut, stays_open, within_room
-from publisher.feeds.entry_rules import drop_bad_entries, entry_size
+from publisher.feeds.cut import cut, stays_open, surely_cut, within_room
+from publisher.feeds.entry_rules import entry_size, most_bytes
 from publisher.feeds.value import Entry, Feed, Tombstone, build_entries, build_feed, feed_with, part_of
+from publisher.flows.maker import Task
 from publisher.flows.press import Press
-from publisher.flows.writer import Writer, refusal
+from publisher.flows.workshop import Workshop
+from publisher.flows.writer import Writer
 from publisher.links import archive_path
 from publisher.model import ALL, DepartureState, Document, FiledArticle, Topic
 from publisher.site import SiteFolder
-from publisher.store import ArchiveRow, FeedLine, Transaction, Transactions
+from publisher.store import ArchiveRow, FeedLine, Place, Transaction, Transactions
 
-ARCHIVES_AT_ONCE = 10  # closed in one transaction: bounds memory, and the time the lock is held
-WRITTEN_AT_ONCE = 60  # made of entries that are read at once: bounds memory
+ARCHIVES_AT_ONCE = 10  # closed in one transaction: bounds the time the lock is held
+MADE_AT_ONCE = 40  # of entries that are read at once: bounds memory
 
 TOMBSTONE_SIZE = 500  # bytes in a document, generously
 
@@ -55,22 +54,27 @@ def closed_archive(tx: Transaction, topic: Topic, number: int, press: Press) -> 
     row = tx.archives.get(topic.slug, number)
     if row is None:
         return None
-    return _again(tx, topic, row, _Shown.read(tx, [row], press), press)
+    return _again(tx, topic, row, _Shown().read(tx, [row], press), press)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
     """What the lines of archives showed when they were closed, by key and revision; their articles today, by key."""
 
-    entries: Mapping[tuple[str, int], Entry]
-    today: Mapping[str, FiledArticle]
+    entries: Mapping[tuple[str, int], Entry] = field(default_factory=dict)
+    today: Mapping[str, FiledArticle] = field(default_factory=dict)
 
-    @classmethod
-    def read(cls, tx: Transaction, rows: Iterable[ArchiveRow], press: Press) -> _Shown:
+    def read(self, tx: Transaction, rows: Iterable[ArchiveRow], press: Press) -> _Shown:
+        """The same of the lines of `rows`; what is known already is not read again."""
         lines = {(line.key, line.revision): line for row in rows for line in row.lines}
-        today = tx.articles.filed({key for key, _ in lines})
-        articles = tx.archives.as_were(list(lines.values()), today)
-        return cls(dict(zip(lines, build_entries(articles, press.by_slug, press.site), strict=True)), today)
+        keys = {key for key, _ in lines}
+        today = {key: filed for key, filed in self.today.items() if key in keys}
+        today.update(tx.articles.filed(keys - today.keys()))
+        entries = {line: entry for line, entry in self.entries.items() if line in lines}
+        new = {name: line for name, line in lines.items() if name not in entries}
+        articles = tx.archives.as_were(list(new.values()), today)
+        entries.update(zip(new, build_entries(articles, press.by_slug, press.site), strict=True))
+        return _Shown(entries, today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,6 @@ class Archivist:
         """Close the full blocks of `topics`, and write every archive that has no document yet."""
         for topic in topics:
             self._close(topic)
-        self.writer.flush()  # what is closed is written, or counts as missing
         self._write_missing()
 
     def mend(self) -> None:
@@ -111,60 +114,54 @@ class Archivist:
                 if stays_open(*tx.archives.open_amount(topic.slug, upto), entries):
                     return
                 lines = tx.archives.open_lines(topic.slug, upto, entries * ARCHIVES_AT_ONCE)
-                articles = tx.archives.as_were(lines, tx.articles.filed({line.key for line in lines}))
-            feed = build_feed(topic, _entries(lines, articles), self.press.by_slug, self.press.site)
-            sizes = {entry.entry_id: entry_size(entry) for entry in feed.entries}
-            ids = {line: filed.article.entry_id for line, filed in zip(lines, articles, strict=True)}
-            lengths = cut([sizes[ids[line]] if line.left is None else TOMBSTONE_SIZE for line in lines], entries)
+                lengths = surely_cut(_most(tx, lines), entries)
+                if lengths is None:
+                    lengths = cut(self._sizes(tx, lines), entries)
             if not lengths:
                 return
             with self.store.write() as tx:
-                rows = tx.archives.close(topic.slug, upto, _blocks(lines, lengths))
-            if not rows:
-                return  # another run was faster
-            self._publish([(row, _archive(feed, row, ids, self.press)) for row in rows])
+                if not tx.archives.close(topic.slug, upto, _blocks(lines, lengths)):
+                    return  # another run was faster
+
+    def _sizes(self, tx: Transaction, lines: Sequence[FeedLine]) -> list[int]:
+        articles = tx.archives.as_were(lines, tx.articles.filed({line.key for line in lines}))
+        entries = build_entries(articles, self.press.by_slug, self.press.site)
+        return [
+            entry_size(entry) if line.left is None else TOMBSTONE_SIZE
+            for line, entry in zip(lines, entries, strict=True)
+        ]
 
     def _write_missing(self) -> None:
-        """By the stamps, whatever the topic: so the archives that show the same article follow each other, and it is
-        read, judged and rendered once."""
+        with self.store.read() as tx:
+            places = tx.archives.waiting([topic.slug for topic in self.press.feeds])
+        with Workshop(len(places)) as workshop:
+            hands = workshop.hands
+            ends = [len(places) * hand // hands for hand in range(hands + 1)]
+            stretches = [self._tasks(places[start:end]) for start, end in pairwise(ends)]
+            for made in workshop.make(stretches):
+                self.writer.problems.extend(made.problems)
+                for document in made.documents:
+                    self.writer.put_sound(document)
+
+    def _tasks(self, places: Sequence[Place]) -> Iterator[Task]:
         topics = {topic.slug: topic for topic in self.press.feeds}
-        with self.store.read() as tx:
-            unfinished = tx.archives.unfinished(topics)
-        waiting = merge(*map(self._unwritten, unfinished), key=lambda row: row.lines[-1].stamp)
-        while rows := list(islice(waiting, WRITTEN_AT_ONCE)):
+        shown = _Shown()
+        for start in range(0, len(places), MADE_AT_ONCE):
             with self.store.read() as tx:
-                shown = _Shown.read(tx, rows, self.press)
-                made = [(row, _again(tx, topics[row.topic], row, shown, self.press)) for row in rows]
-            self._publish(made)
-
-    def _unwritten(self, topic: str) -> Iterator[ArchiveRow]:
-        last = 0
-        while True:
-            with self.store.read() as tx:
-                rows = tx.archives.unwritten(topic, after=last, limit=ARCHIVES_AT_ONCE)
-            if not rows:
-                return
-            yield from rows
-            last = rows[-1].number
-
-    def _publish(self, made: Sequence[tuple[ArchiveRow, Feed]]) -> None:
-        paths = {archive_path(row.topic, row.number): feed for row, feed in made}
-        with self.store.read() as tx:
-            recorded = tx.documents.some(paths)
-        for path, feed in paths.items():
-            try:
-                self.writer.put(Document(path, self._content(path, feed, is_recorded=path in recorded)))
-            except FeedError as error:
-                self.writer.problems.append(refusal(path, error))
-
-    def _content(self, path: str, feed: Feed, *, is_recorded: bool) -> bytes:
-        """The archive's bytes: those on the disk, if a killed run put them there before it could say so."""
-        file = self.folder.root.joinpath(path)
-        if not is_recorded and file.is_file():
-            return file.read_bytes()
-        good, problems = drop_bad_entries(feed, now=self.now)
-        self.writer.problems.extend(f"{path}: {problem}" for problem in problems)
-        return atom.render(good)
+                found = [tx.archives.get(*place) for place in places[start : start + MADE_AT_ONCE]]
+                rows = [row for row in found if row is not None]
+                shown = shown.read(tx, rows, self.press)
+                feeds = {
+                    archive_path(row.topic, row.number): _again(tx, topics[row.topic], row, shown, self.press)
+                    for row in rows
+                }
+                recorded = tx.documents.some(feeds)
+            for path in feeds.keys() - recorded.keys():
+                file = self.folder.root.joinpath(path)
+                if file.is_file():  # a killed run put it there before it could say so
+                    self.writer.put(Document(path, file.read_bytes()))
+                    del feeds[path]
+            yield Task(feeds, self.press.site.links, self.now)
 
 
 def _again(tx: Transaction, topic: Topic, row: ArchiveRow, shown: _Shown, press: Press) -> Feed:
@@ -209,8 +206,10 @@ def _followed_by(feed: Feed, number: int, press: Press) -> Feed:
     return replace(feed, prev_archive=links.archive(feed.slug, number), older=older)
 
 
-def _entries(lines: Sequence[FeedLine], articles: Sequence[FiledArticle]) -> list[FiledArticle]:
-    return [filed for line, filed in zip(lines, articles, strict=True) if line.left is None]
+def _most(tx: Transaction, lines: Sequence[FeedLine]) -> list[int]:
+    """The bytes that no line takes more than, found without reading any text."""
+    characters = tx.archives.characters(lines)
+    return [most_bytes(1, characters[line.key]) if line.left is None else TOMBSTONE_SIZE for line in lines]
 
 
 def _blocks(lines: Sequence[FeedLine], lengths: Iterable[int]) -> list[Sequence[FeedLine]]:

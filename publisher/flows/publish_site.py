@@ -21,10 +21,11 @@ from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.value import Feed
 from publisher.flows import past_issues
 from publisher.flows.feed_history import Archivist, current_feed
+from publisher.flows.maker import refusal
 from publisher.flows.past_issues import PastIssues
 from publisher.flows.press import Press
 from publisher.flows.reports import SiteReport
-from publisher.flows.writer import Writer, refusal
+from publisher.flows.writer import Writer
 from publisher.links import INDEX, OPML, STYLE, archive_of, feed_path, issue_path, topic_path
 from publisher.model import ALL, Document, FiledArticle, Issue, Topic
 from publisher.pages import NOT_FOUND

@@ -18,6 +18,7 @@ from types import TracebackType
 from publisher.errors import FeedError
 from publisher.feeds.check import require_sound
 from publisher.flows.feed_versions import remember_versions
+from publisher.flows.maker import refusal
 from publisher.links import Links, archive_of, feed_of
 from publisher.model import Document, PublishedDocument
 from publisher.site import SiteFolder, WriteReport
@@ -81,15 +82,24 @@ class Writer:
 
     def put(self, document: Document) -> None:
         """Have `document` written, after those put before."""
-        self._batch.append((document.path, self._thread.submit(self._passed, document)))
-        self._batch_bytes += len(document.content)
-        if len(self._batch) >= BATCH or self._batch_bytes >= BATCH_BYTES:
-            self._send()
+        self._add(document, self._thread.submit(self._passed, document))
+
+    def put_sound(self, document: Document) -> None:
+        """The same with one that has passed the gate."""
+        passed: Future[Document | None] = Future()
+        passed.set_result(document)
+        self._add(document, passed)
 
     def flush(self) -> None:
         """Wait until all that was put is written, and record it."""
         self._send()
         self._record()
+
+    def _add(self, document: Document, passed: Future[Document | None]) -> None:
+        self._batch.append((document.path, passed))
+        self._batch_bytes += len(document.content)
+        if len(self._batch) >= BATCH or self._batch_bytes >= BATCH_BYTES:
+            self._send()
 
     def _passed(self, document: Document) -> Document | None:
         """The document, None if the gate keeps it back; pages pass."""
@@ -126,9 +136,3 @@ class Writer:
             tx.archives.mark([of for document in batch.sound if (of := archive_of(document.path))], written=True)
         self.written.extend(batch.report.written)
         self.unchanged += batch.report.unchanged
-
-
-def refusal(path: str, error: FeedError) -> str:
-    """Says that the document at `path` is not published, and why."""
-    kept = "cannot be written" if archive_of(path) else "keeps its last good version"
-    return f"{path} {kept}: {error}"

@@ -20,7 +20,7 @@ from pathlib import Path
 from publisher.errors import SiteError
 from publisher.model import Document, PublishedDocument
 from publisher.site.drafts import Drafts, explained, sync_folder
-from publisher.site.packing import SUFFIXES, siblings, unpacks_to
+from publisher.site.packing import SUFFIXES, pack, siblings, unpacks_to
 
 _BATCH = 256  # documents whose drafts wait for their renaming at the same time
 _THREADS = 8  # a sync is waiting, and the disk takes several at once
@@ -137,9 +137,8 @@ class SiteFolder:
             with explained(job.target, "write"):
                 self._check_folder(job.target.parent)
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-                content = job.document.content
-                packed = {s: drafts.write(pack(content), moment) for s, pack in siblings(job.document).items()}
-                return drafts.write(content, moment), packed
+                packed = {s: drafts.write(content, moment) for s, content in pack(job.document).packed.items()}
+                return drafts.write(job.document.content, moment), packed
 
         for job, (plain, packed) in zip(jobs, list(pool.map(draft, jobs)), strict=True):
             with explained(job.target, "write"):

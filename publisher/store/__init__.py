@@ -9,7 +9,7 @@ Rows never leave this room; what comes out are the frozen values of `publisher.m
 
 from publisher.store.address_changes import AddressChange
 from publisher.store.api_tokens import KeptRequest
-from publisher.store.archives import ArchiveRow, FeedLine
+from publisher.store.archives import ArchiveRow, FeedLine, Place
 from publisher.store.articles import KnownArticle, NewArticle
 from publisher.store.bounces import REFUSED, BounceEvent
 from publisher.store.circuits import Kind
@@ -55,6 +55,7 @@ __all__ = [
     "Operator",
     "Outcome",
     "Ping",
+    "Place",
     "Push",
     "Rendering",
     "RunAnswer",

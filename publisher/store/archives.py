@@ -22,6 +22,9 @@ from publisher.model import Article, DepartureState, FiledArticle
 from publisher.store.columns import batches
 from publisher.store.schema import archives, article_revisions, articles, departures, feeds, filings
 
+Place = tuple[str, int]
+"""Topic and number of an archive."""
+
 _Conditions = Sequence[sa.ColumnElement[bool]]
 _IS_LINE = (departures.c.state == DepartureState.NOTICE) | departures.c.archived
 _REVISED = [
@@ -112,6 +115,14 @@ class Archives:
         amounts = [self._connection.execute(query, {"of": topic, "after": after}).one() for query in _AMOUNTS]
         return sum(lines for lines, _ in amounts), sum(int(characters) for _, characters in amounts)
 
+    def characters(self, lines: Collection[FeedLine]) -> dict[str, int]:
+        """How many characters of text the articles of `lines` have, by key."""
+        found: dict[str, int] = {}
+        for batch in batches({line.key for line in lines}):
+            query = sa.select(articles.c.key, _CHARACTERS).where(articles.c.key.in_(batch))
+            found.update((key, int(characters)) for key, characters in self._connection.execute(query))
+        return found
+
     def open_lines(self, topic: str, after: int, limit: int) -> list[FeedLine]:
         """The first `limit` lines after a stamp, by rising stamp."""
         lines = self._lines(filings, filings.c.topic == topic, filings.c.stamp > after, limit=limit)
@@ -143,19 +154,15 @@ class Archives:
         lines = self._connection.execute(query).scalar_one_or_none()
         return None if lines is None else ArchiveRow(topic, number, _load(lines))
 
-    def unfinished(self, topics: Collection[str]) -> set[str]:
-        """Those of `topics` that have archives without a document."""
-        waiting = (archives.c.written == sa.false(), archives.c.topic.in_(topics))
-        query = sa.select(archives.c.topic).where(*waiting).distinct()
-        return set(self._connection.execute(query).scalars())
+    def waiting(self, topics: Collection[str]) -> list[Place]:
+        """The archives of `topics` that have no document yet, by the stamp of their last line, whatever the topic: so
+        those that show the same articles follow each other."""
+        open_ones = (archives.c.written == sa.false(), archives.c.topic.in_(topics))
+        query = sa.select(archives.c.topic, archives.c.number, archives.c.lines).where(*open_ones)
+        found = [(_load(lines)[-1].stamp, (topic, number)) for topic, number, lines in self._connection.execute(query)]
+        return [place for _, place in sorted(found)]
 
-    def unwritten(self, topic: str, *, after: int, limit: int) -> list[ArchiveRow]:
-        """The first `limit` archives of a topic, after a number, that have no document yet."""
-        waiting = (archives.c.written == sa.false(), archives.c.topic == topic, archives.c.number > after)
-        query = sa.select(archives).where(*waiting).order_by(archives.c.number).limit(limit)
-        return [ArchiveRow(row.topic, row.number, _load(row.lines)) for row in self._connection.execute(query)]
-
-    def mark(self, pairs: Collection[tuple[str, int]], *, written: bool) -> None:
+    def mark(self, pairs: Collection[Place], *, written: bool) -> None:
         """Say of archives (topic, number) that their documents are there, or that they are lost."""
         if not pairs:
             return

@@ -7,7 +7,6 @@ Whatever is missing for it (no such version, nothing saved by it) makes the answ
 
 from __future__ import annotations
 
-import gzip
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 
@@ -15,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from publisher.errors import PublisherError
 from publisher.feeds import delta
+from publisher.site.packing import gzipped
 from publisher.web.negotiation import GZIP, IDENTITY, Fields, codings, wants_feed_delta
 from publisher.web.representation import Answer, Representation, known_versions
 
@@ -60,7 +60,7 @@ class FeedDelta:
 
 
 def _used(document: Representation, content: bytes, *, pack: bool) -> Answer:
-    body = gzip.compress(content, 6, mtime=0) if pack else content
+    body = gzipped(content) if pack else content
     headers = [
         *document.own,
         (b"content-length", str(len(body)).encode()),

@@ -7,7 +7,6 @@ come out the same. One is made at a time, so that odd requests cannot take the w
 from __future__ import annotations
 
 import asyncio
-import gzip
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from publisher.errors import FeedError
 from publisher.feeds.value import Feed
 from publisher.flows.combine import render
 from publisher.flows.crossing import across
+from publisher.site.packing import gzipped
 from publisher.store import Store, Transaction
 from publisher.web.documents import kind_headers
 from publisher.web.freshness import Freshness
@@ -156,7 +156,7 @@ class OnDemand:
         headers, lasting = kind_headers(f"feed.{kind}")
         document = represent(
             content,
-            {GZIP: gzip.compress(content, 6, mtime=0)},
+            {GZIP: gzipped(content)},
             modified=modified,
             headers=(*headers, *links),
             lasting=(NOINDEX,) if private else lasting,

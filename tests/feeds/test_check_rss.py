@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from feed_samples import FIXED, NOW, feed_of, filed
 
@@ -149,3 +151,11 @@ def test_rss_over_the_limit_is_refused_unread() -> None:
 def test_a_problem_of_rss_tells_no_address() -> None:
     problems = check_rss(broken((CREATOR_A, "<author>Alice alice@customs.example</author>")))
     assert problems and "alice@" not in " ".join(map(str, problems))
+
+
+def test_an_item_known_as_good_is_judged_again_where_it_says_something_else_or_its_date_lies_ahead() -> None:
+    assert found(GOOD.encode()) == found(GOOD.encode()) == []
+    assert found(broken((PUBDATE_A, "<pubDate>yesterday</pubDate>"))) == [("RSS 2.0, pubDate", A)]
+    early = check_rss(GOOD.encode(), now=NOW - timedelta(days=20))
+    assert {(problem.rule, problem.entry_id) for problem in early} >= {("RSS 2.0, item", A), ("RSS 2.0, item", B)}
+    assert found(GOOD.encode()) == []

@@ -16,6 +16,7 @@ from publisher.feeds import atom, jsonfeed, opml, rss
 from publisher.model import Topic, TopicGroup
 
 ATOM = "{http://www.w3.org/2005/Atom}"
+DC = "{http://purl.org/dc/elements/1.1/}"
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -181,3 +182,17 @@ def test_many_threads_render_the_same_atom_bytes() -> None:
     for thread in threads:
         thread.join()
     assert seen == [expected] * 80
+
+
+def test_an_item_made_once_stands_in_another_feed_as_that_feed_needs_it() -> None:
+    one = feed_of(filed("a"), filed("b", 1))
+    other = replace(one, author="Another desk", language="fr", slug="other")
+    for feed in (one, other, one):
+        text = jsonfeed.render(feed).decode()
+        assert text == json.dumps(json.loads(text), ensure_ascii=False, indent=1) + "\n"
+        assert [item.get("language") for item in json.loads(text)["items"]] == (
+            [None, None] if feed is one else ["en", "en"]
+        )
+        items = etree.fromstring(rss.render(feed)).findall("channel/item")
+        assert [item.findtext(f"{DC}creator") for item in items] == [feed.author] * 2
+        assert [item.findtext(f"{DC}language") for item in items] == ([None] * 2 if feed is one else ["en"] * 2)

@@ -94,6 +94,16 @@ def test_packed_siblings_are_the_same_at_any_time(tmp_path: Path) -> None:
         assert one.read_bytes() == two.read_bytes()
 
 
+def test_an_archive_is_packed_for_the_few_who_fetch_it_and_a_feed_for_many(tmp_path: Path) -> None:
+    content = " ".join(f"<p>story {number % 97} of {number}</p>" for number in range(2000)).encode()
+    paths = ("feeds/a.atom", "feeds/a/archive-1.atom")
+    SiteFolder(tmp_path).write([Document(path, content) for path in paths], {}, NOW)
+    feed, archive = ((tmp_path / f"{path}.gz").read_bytes() for path in paths)
+    assert gzip.decompress(feed) == gzip.decompress(archive) == content
+    assert len(feed) < len(archive) < len(content) / 4
+    assert not (tmp_path / "feeds/a/archive-1.atom.br").exists()
+
+
 def test_an_article_page_has_gzip_only(tmp_path: Path) -> None:
     SiteFolder(tmp_path).write([Document("articles/a/index.html", PAGE)], {}, NOW)
     assert sorted(state(tmp_path)) == ["articles/a/index.html", "articles/a/index.html.gz"]

@@ -56,13 +56,13 @@ def test_archives_are_numbered_and_closed_once(store: Store) -> None:
         assert tx.archives.close(WASTE, 0, [lines]) == []  # somebody else was first
         number, upto = tx.archives.closed()[WASTE]
         assert (number, keys(tx.archives.open_lines(WASTE, upto, 9))) == (2, [5])
-        assert tx.archives.unwritten(WASTE, after=0, limit=9) == rows
-        assert tx.archives.unwritten(WASTE, after=1, limit=9) == rows[1:]
-        assert tx.archives.unfinished([WASTE, ALL]) == {WASTE}
+        assert [tx.archives.get(WASTE, number) for number in (1, 2, 3)] == [*rows, None]
+        assert tx.archives.waiting([WASTE, ALL]) == [(WASTE, 1), (WASTE, 2)]
+        assert tx.archives.waiting([ALL]) == []
         tx.archives.mark([(WASTE, 1)], written=True)
-        assert tx.archives.unwritten(WASTE, after=0, limit=9) == rows[1:]
+        assert tx.archives.waiting([WASTE, ALL]) == [(WASTE, 2)]
         tx.archives.mark([(WASTE, 2)], written=True)
-        assert tx.archives.unfinished([WASTE, ALL]) == set()
+        assert tx.archives.waiting([WASTE, ALL]) == []
 
 
 def test_a_line_remembers_its_revision(store: Store) -> None:
@@ -189,8 +189,8 @@ def test_a_run_with_nothing_to_cut_walks_indexes_and_sorts_nothing(sqlite_store:
         tx.archives.open_lines(WASTE, 0, 50)
         tx.archives.newest(WASTE, 50)
         tx.archives.tombstones(WASTE, 50)
-        tx.archives.unfinished([WASTE, ALL])
-        tx.archives.unwritten(WASTE, after=0, limit=10)
+        tx.archives.waiting([WASTE, ALL])
+        tx.archives.get(WASTE, 1)
     sa.event.remove(engine, "before_cursor_execute", note)
     assert len(asked) >= 6
     with engine.connect() as connection:
