@@ -37,8 +37,8 @@ from publisher.hubs import HubClient
 from publisher.links import Links
 from publisher.lookup import Resolve, system_texts
 from publisher.model import Frequency
+from publisher.smtp.connect import open_session
 from publisher.smtp.endpoint import Endpoint
-from publisher.smtp.session import open_session
 from publisher.store import SCHEMA, Transaction
 from publisher.tokens import UNSUBSCRIBE, Signer
 from publisher.websub.callback import Callback, parse_callback

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from publisher.errors import RelayUnavailable
 from publisher.flows.deliver import Post
+from publisher.smtp.connect import open_session
 from publisher.smtp.endpoint import Endpoint
 from publisher.smtp.outbox import outbox
-from publisher.smtp.session import Reply, open_session
+from publisher.smtp.session import Reply
 
 
 async def hand_over(post: Post, recipient: str, letter: bytes) -> Reply:

@@ -18,11 +18,12 @@ from typing import Generic
 
 from publisher.errors import RelayUnavailable
 from publisher.mail.replies import NOT_TRIED, Scope
+from publisher.smtp.connect import connect
 from publisher.smtp.endpoint import Endpoint
 from publisher.smtp.hand import Handed, Letter, R
 from publisher.smtp.lane import Swap
 from publisher.smtp.line import Line
-from publisher.smtp.session import Session, connect
+from publisher.smtp.session import Session
 
 __all__ = ["IN_A_ROW", "LEAVE_S", "PAUSES_S", "Handed", "Letter", "deliver_all"]
 

@@ -1,8 +1,8 @@
-"""One conversation with the relay: open it safely, hand letters over. Floor: `smtp`.
+"""One conversation with the relay, open and secured (`connect`): letters are handed over. Floor: `smtp`.
 
-    connect -> ehlo -> [starttls -> ehlo] -> [auth] -> (begin -> opened -> send -> taken)* -> quit
+    (begin -> opened -> send -> taken)* -> quit
 
-aiosmtplib makes the connection, secures it and logs in; then the wire is ours. Where the relay offers PIPELINING
+Where the relay offers PIPELINING
 (RFC 2920), MAIL, RCPT and DATA go out together, and behind the content of the letter before them: one round trip for a
 letter instead of four. Elsewhere each command waits for its answer.
 
@@ -18,19 +18,16 @@ answer means doubt, before it means "not handed over".
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from aiosmtplib import SMTP, SMTPException, SMTPHeloError
+from aiosmtplib import SMTP
 
 from publisher.errors import Refused, RelayUnavailable
 from publisher.mail.replies import Stage, enhanced_status, without_addresses
 from publisher.smtp.endpoint import Endpoint
 from publisher.smtp.envelope import Abilities, Content, Envelope
-from publisher.smtp.trouble import unavailable
 from publisher.smtp.wire import Answer, Wire, WireBroken
 
 IDLE_S = 15.0
@@ -39,7 +36,6 @@ _QUIT_TIMEOUT_S = 5.0
 _CLOSING = 421
 _OUT_OF_STEP = frozenset({_CLOSING, 500, 502, 503})
 """After one of these the relay is leaving, or does not understand what we say: the connection is not used again."""
-_UNKNOWN_COMMAND = frozenset({500, 502})
 _FINAL_DOT = b".\r\n"
 _WANTED = {
     Stage.MAIL: frozenset({250}),
@@ -310,80 +306,3 @@ class Session:
     def _lost(self, stage: Stage, error: WireBroken) -> RelayUnavailable:
         problem = f"relay {self._endpoint}: {without_addresses(str(error))} (stage {stage})"
         return RelayUnavailable(problem, handed_over=stage is Stage.CONTENT)
-
-
-async def connect(endpoint: Endpoint, *, local_hostname: str | None = None, pipelining: bool = True) -> Session:
-    """Open a connection with the security that `endpoint` asks for, never with less, and log in.
-
-    `local_hostname` is our name in EHLO (default: the machine's). `pipelining` False: stage by stage, whatever the
-    relay offers. Raises RelayUnavailable with the stage and what to do; `transient` is false where trying again cannot
-    help (certificate, no STARTTLS, login refused).
-    """
-    stage = Stage.CONNECT
-    client: SMTP | None = None
-    try:
-        client = SMTP(
-            hostname=endpoint.host,
-            port=endpoint.port,
-            timeout=endpoint.timeout_s,
-            use_tls=endpoint.security == "tls",
-            start_tls=False,  # done below; the library's default goes on in clear text where there is no STARTTLS
-            tls_context=None if endpoint.security == "none" else _tls_context(endpoint),
-            local_hostname=local_hostname or ("localhost" if endpoint.is_local else None),
-        )
-        await client.connect()
-        stage = Stage.EHLO
-        await _say_hello(client, endpoint)
-        if endpoint.security == "starttls":
-            stage = Stage.STARTTLS
-            await client.starttls()
-            stage = Stage.EHLO
-            await client.ehlo()
-        if endpoint.username:
-            stage = Stage.AUTH
-            await client.login(endpoint.username, endpoint.password)
-        session = Session(client, endpoint, pipelining=pipelining)
-    except (SMTPException, OSError, ValueError) as error:
-        if client is not None:
-            _abort(client)
-        raise unavailable(endpoint, stage, error) from error
-    except BaseException:
-        if client is not None:
-            _abort(client)
-        raise
-    return session
-
-
-@asynccontextmanager
-async def open_session(
-    endpoint: Endpoint, *, local_hostname: str | None = None, pipelining: bool = True
-) -> AsyncIterator[Session]:
-    """A session that is closed when the block ends; raises as `connect` does."""
-    session = await connect(endpoint, local_hostname=local_hostname, pipelining=pipelining)
-    try:
-        yield session
-    finally:
-        await session.quit()
-
-
-async def _say_hello(client: SMTP, endpoint: Endpoint) -> None:
-    """EHLO; a server so old, or behind such a firewall, that it knows HELO alone gets that (RFC 5321 §3.2), unless we
-    need what it cannot offer then."""
-    try:
-        await client.ehlo()
-    except SMTPHeloError as error:
-        if error.code not in _UNKNOWN_COMMAND or endpoint.security == "starttls" or endpoint.username:
-            raise
-        await client.helo()
-
-
-def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=endpoint.ca_file)
-
-
-def _abort(client: SMTP) -> None:
-    transport = client.transport
-    if transport is not None:
-        # `close` would first send what is buffered, and with it perhaps the final dot of a letter given up
-        cast(asyncio.WriteTransport, transport).abort()
-    client.close()

@@ -13,9 +13,9 @@ from publisher.errors import Refused, RelayUnavailable, SiteError
 from publisher.mail.replies import Scope, Stage, decide
 from publisher.model import DeliveryState
 from publisher.smtp import outbox as outbox_module
+from publisher.smtp.connect import connect, open_session
 from publisher.smtp.outbox import MAX_LETTER, letter_name, outbox
 from publisher.smtp.postman import Letter, deliver_all
-from publisher.smtp.session import connect, open_session
 
 pytestmark = pytest.mark.anyio
 ALICE = "alice@a.example"

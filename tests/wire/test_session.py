@@ -13,8 +13,8 @@ from wire.servers import DROP, SENDER, Relay, letter_bytes, relay_server, script
 
 from publisher.config import RelaySettings
 from publisher.errors import Refused, RelayUnavailable
+from publisher.smtp.connect import connect, open_session
 from publisher.smtp.endpoint import Endpoint
-from publisher.smtp.session import connect, open_session
 
 pytestmark = pytest.mark.anyio
 LETTER = letter_bytes()
