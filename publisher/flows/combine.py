@@ -91,6 +91,8 @@ def _feed(tx: Transaction, topic: Topic, selection: Selection, press: Press, bef
     stamps = _newest(tx, selection, press.entries + 1, before)
     shown = list(stamps)[: press.entries]
     left = _left(tx, selection, press.entries) if before is None else {}
+    for key in shown:  # left one topic, and stands in another one's notice of its withdrawal
+        left.pop(key, None)
     filed = tx.articles.filed({*shown, *left})
     gone = [Tombstone(filed[key].article.entry_id, moment) for key, moment in left.items()]
     feed = build_feed(topic, [filed[key] for key in shown], press.by_slug, press.site, gone)

@@ -79,6 +79,16 @@ def test_who_leaves_one_topic_of_a_narrowing_has_left_it(app: App) -> None:
     assert (numbers(made(app, NARROW)), gone(made(app, NARROW))) == ([2], [1])
 
 
+def test_who_left_one_topic_and_is_withdrawn_from_another_is_a_notice_and_no_tombstone_beside_it(app: App) -> None:
+    key = put(app, 1, "environment", "partnerships")
+    with app.store.write() as tx:
+        tx.filings.remove(key, ["environment"], LATER)
+        tx.departures.withdraw(key, LATER + timedelta(hours=1), "printed too early")
+    feed = made(app, UNION)
+    assert (numbers(feed), gone(feed)) == ([1], [])
+    assert "printed too early" in feed.entries[0].content
+
+
 @pytest.mark.parametrize("selection", [UNION, NARROW])
 def test_a_withdrawn_article_is_a_notice_then_a_tombstone_then_nothing(
     app: App, selection: tuple[tuple[str, ...], Match]
