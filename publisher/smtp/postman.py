@@ -124,8 +124,8 @@ class Postman(Generic[R]):
         self._at_once = at_once
         self._tell = tell
         self._reading = asyncio.Lock()
-        self._connecting = asyncio.Lock()  # one at a time: relays count logins, and one knock tells all
-        self._knock: asyncio.Task[Session] | None = None
+        self._connecting = asyncio.Lock()  # one at a time until one is in: relays count logins, and one knock tells all
+        self._knocks: set[asyncio.Task[Session]] = set()
         self._exhausted = asyncio.Event()
         self._ended = asyncio.Event()  # asked to stop, or failed
         self._failure: Exception | None = None
@@ -158,8 +158,8 @@ class Postman(Generic[R]):
         await stop.wait()
         self.end()
         await asyncio.sleep(LEAVE_S)
-        if self._knock is not None:
-            self._knock.cancel()
+        for knock in self._knocks:
+            knock.cancel()
         for line in self._lines:
             line.cut()
 
@@ -270,36 +270,46 @@ class Postman(Generic[R]):
 
     async def connect(self) -> Session | None:
         """A new session; None when stopped, or when the relay takes no more connections than are open already."""
-        async with self._connecting:
-            for pause in (*self._pauses_s, None):
-                if self._ended.is_set():
+        while True:
+            async with self._connecting:
+                if not self._open:
+                    return await self._first()
+            try:
+                return await self._knocked()  # beside others: a relay far away takes its time to let each one in
+            except RelayUnavailable:
+                if self._open:
                     return None
-                try:
-                    session = await self._knocked()
-                except RelayUnavailable as error:
-                    if self._open:
-                        return None
-                    if pause is None or not error.transient:
-                        raise
-                    if self._tell is not None:
-                        self._tell(f"{error}; trying again in {pause:g} s")
-                    await _pause(self._ended, pause)
-                else:
-                    if session is not None:
-                        self._open += 1
-                    return session
+
+    async def _first(self) -> Session | None:
+        for pause in (*self._pauses_s, None):
+            if self._ended.is_set():
+                return None
+            try:
+                return await self._knocked()
+            except RelayUnavailable as error:
+                if pause is None or not error.transient:
+                    raise
+                if self._tell is not None:
+                    self._tell(f"{error}; trying again in {pause:g} s")
+                await _pause(self._ended, pause)
         return None
 
     async def _knocked(self) -> Session | None:
-        self._knock = asyncio.create_task(
+        if self._ended.is_set():
+            return None
+        knock = asyncio.create_task(
             connect(self._endpoint, local_hostname=self._local_hostname, pipelining=self._pipelining)
         )
+        self._knocks.add(knock)
         try:
-            await asyncio.wait([self._knock])
-            return None if self._knock.cancelled() else self._knock.result()
+            await asyncio.wait([knock])
+            session = None if knock.cancelled() else knock.result()
         finally:
-            self._knock.cancel()
-            self._knock = None
+            knock.cancel()
+            self._knocks.discard(knock)
+        if session is not None:
+            self._open += 1
+        return session
 
     def closed(self, session: Session) -> None:
         """`session` is at its end."""

@@ -365,3 +365,28 @@ async def test_a_stray_answer_reaches_no_other_reader():
         await ledger.deliver(endpoint)
     assert ledger.states == {reader(n): ACCEPTED for n in range(4)}
     assert seen == [f"RCPT TO:<{reader(n)}>" for n in range(4)]
+
+
+async def test_when_one_connection_is_in_the_others_are_made_side_by_side() -> None:
+    knocking = 0
+    all_knock = asyncio.Event()
+
+    async def script(s) -> None:
+        nonlocal knocking
+        knocking += 1
+        if knocking == 4:
+            all_knock.set()
+        if knocking > 1:
+            await asyncio.wait_for(all_knock.wait(), 4)  # nobody is let in before all have knocked
+        await s.hello()
+        while True:
+            await s.hear("250 ok")  # MAIL
+            await s.hear("250 ok")
+            await s.hear("354 go on")
+            await s.hear_letter("250 taken")
+
+    ledger = to_readers(40)
+    async with scripted_server(script) as (endpoint, _):
+        await ledger.deliver(endpoint, connections=4)
+    assert set(ledger.states.values()) == {ACCEPTED}
+    assert knocking == 4
