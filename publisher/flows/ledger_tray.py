@@ -94,7 +94,7 @@ class LedgerTray:
         self._rest_until = 0.0
         self._free = asyncio.Event()  # nobody writes what was on it
         self._free.set()
-        self._writer: asyncio.Task[None] | None = None  # in the store's thread
+        self._writer: asyncio.Task[None] | None = None  # the loop itself would let it be collected
 
     def claim(self, job: Job, told: Told) -> None:
         """Tells when the claim is durable, and with it all that is on the tray now: True where this letter may be

@@ -81,7 +81,7 @@ class SigningTable:
             self._take(self._make_all([order]))
 
     async def letters(self) -> AsyncGenerator[Letter[Job], None]:
-        """Every letter that is due, as they were ordered."""
+        """Every letter that is due, about as they were ordered: what is made right here overtakes the threads'."""
         while True:
             while (letter := self.at_once()) is not None:
                 yield letter
