@@ -114,10 +114,14 @@ class Sending:
     def kill_after(self, letters: int, seconds: float) -> None:
         """Kill a sender so long after the relay took so many more letters."""
         pid = self.start()
-        self.wait_for(letters)
-        time.sleep(seconds)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+
+        def kill() -> None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+        loop = self.relay.loop
+        assert loop is not None
+        self.relay.after(letters, lambda: loop.call_later(seconds, kill))
         self.ended()
 
     def wait_for(self, letters: int, seconds: float = 20) -> None:
