@@ -19,6 +19,7 @@ from publisher.flows.reports import IssueReport
 from publisher.model import (
     ALL,
     DeliveryState,
+    FiledArticle,
     Frequency,
     IssueState,
     Section,
@@ -128,6 +129,7 @@ class _Composer:
         self._windows: dict[int, list[WindowFiling]] = {}
         self._classes: dict[tuple[tuple[str, ...], int, str], _Class] = {}
         self._editions: dict[str, int] = {}
+        self._articles: dict[str, FiledArticle] = {}  # of the editions made so far, which share most of them
         self._issue = tx.issues.create(
             frequency=frequency,
             number=tx.issues.next_number(frequency),
@@ -234,8 +236,9 @@ class _Composer:
             edition = self._tx.issues.add_edition(
                 self._issue.id, fingerprint=fingerprint, language=language, sections=sections
             )
-            articles = self._tx.articles.filed(edition.article_keys)
-            rendered = self._letters.render(self._issue, edition, articles)
+            missing = [key for key in edition.article_keys if key not in self._articles]
+            self._articles.update(self._tx.articles.filed(missing))
+            rendered = self._letters.render(self._issue, edition, self._articles)
             self._tx.issues.keep_rendering(edition.id, Rendering(rendered.subject, rendered.text, rendered.html))
             self._totals.articles.update(edition.article_keys)
             self._totals.letter_bytes.append(self._letters.size(self._issue, edition, rendered))

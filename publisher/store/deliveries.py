@@ -30,6 +30,7 @@ import sqlalchemy as sa
 from publisher.model import PENDING_STATES, DeliveryState, IssueState, SubscriberState
 from publisher.store.columns import batches
 from publisher.store.hand_over import HANDING_OVER, TAKEN_OVER, WAITING, HandOver, Job
+from publisher.store.ledger_sql import WORDS
 from publisher.store.schema import deliveries, issues, subscribers
 
 _SENDING = IssueState.SENDING
@@ -50,11 +51,10 @@ class Deliveries(HandOver):
 
     def plan(self, issue_id: int, rows: Iterable[PlannedRow], now: datetime) -> int:
         """Select readers for an issue: one row each, once. Returns how many; a planned row needs its edition."""
-        selected = 0
-        for batch in batches(rows):
-            values = [_planned(issue_id, row, now) for row in batch]
-            self._connection.execute(sa.insert(deliveries), values)
-            selected += len(values)
+        selected, time = 0, self._sql.time(now)
+        for batch in batches(map(_planned, rows)):
+            self._sql.plan(issue_id, batch, time)
+            selected += len(batch)
         more = issues.c.selected + selected
         self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(selected=more))
         return selected
@@ -256,19 +256,10 @@ class Deliveries(HandOver):
         return self._move(DeliveryState.SUPPRESSED, now, waiting, of_these, reason="the issue was cancelled")
 
 
-def _planned(issue_id: int, row: PlannedRow, now: datetime) -> dict[str, object]:
+def _planned(row: PlannedRow) -> tuple[int, int | None, str, str]:
     subscriber_id, edition_id, state, reason = row
-    if state not in {DeliveryState.PLANNED, DeliveryState.SUPPRESSED}:
+    if state is not DeliveryState.PLANNED and state is not DeliveryState.SUPPRESSED:
         raise ValueError(f"a delivery is planned or suppressed at first, not {state}")
     if state is DeliveryState.PLANNED and edition_id is None:
         raise ValueError("a planned delivery needs an edition")
-    return {
-        "issue_id": issue_id,
-        "subscriber_id": subscriber_id,
-        "edition_id": edition_id,
-        "state": state,
-        "reason": reason,
-        "attempts": 0,
-        "reply": "",
-        "changed": now,
-    }
+    return subscriber_id, edition_id, WORDS[state], reason

@@ -29,6 +29,10 @@ from publisher.store.ledger_sql import (
     time_converter,
 )
 
+_PLAN = """
+    INSERT INTO deliveries (issue_id, changed, subscriber_id, edition_id, state, reason, attempts, reply)
+    SELECT $1, $2, one.*, 0, '' FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::text[]) AS one
+"""
 _CLAIM = f"""
     UPDATE deliveries SET {NOW_HELD}, claim_until = $1, changed = $2
     FROM unnest($3::bigint[], $4::bigint[], $5::text[]) AS one (issue_id, subscriber_id, state)
@@ -70,6 +74,11 @@ class PostgresqlSql(AtServer):
         self._pg: PGconn | None = None
         self._claimed: set[Key] = set()
         self._error: psycopg.Error | None = None
+
+    def plan(self, issue_id: int, rows: Sequence[tuple[int, int | None, str, str]], now: object) -> None:
+        driver: Any = self._connection.connection.dbapi_connection
+        with driver_errors(self._connection), psycopg.RawCursor(driver) as cursor:
+            cursor.execute(_PLAN.encode(), [issue_id, now, *map(list, zip(*rows, strict=True))])
 
     def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
         issues, readers = zip(*(key for key, _ in claims), strict=True)

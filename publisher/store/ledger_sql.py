@@ -51,6 +51,10 @@ class LedgerSql(Protocol):
         """`moment` as the driver takes it."""
         ...
 
+    def plan(self, issue_id: int, rows: Sequence[tuple[int, int | None, str, str]], now: object) -> None:
+        """A new row of the issue for each: reader, edition, state and reason."""
+        ...
+
     def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
         """Each key with the state it waits in: `handing over` if its reader may still get it."""
         ...

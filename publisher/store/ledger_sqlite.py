@@ -28,6 +28,10 @@ from publisher.store.ledger_sql import (
 _TOGETHER = 100
 """Rows of one statement at most: SQLite takes 999 values."""
 
+_PLAN = """
+    INSERT INTO deliveries (issue_id, changed, subscriber_id, edition_id, state, reason, attempts, reply)
+    VALUES (?, ?, ?, ?, ?, ?, 0, '')
+"""
 _CLAIM = f"""
     UPDATE deliveries SET {NOW_HELD}, claim_until = ?1, changed = ?2
     WHERE issue_id = ?3 AND subscriber_id = ?4 AND state = ?5 AND {MAY_GET_IT.format(issue="?3", reader="?4")}
@@ -50,6 +54,10 @@ class SqliteSql:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self.time = time_converter(connection.dialect)
+
+    def plan(self, issue_id: int, rows: Sequence[tuple[int, int | None, str, str]], now: object) -> None:
+        with _cursor(self._connection) as cursor:
+            cursor.executemany(_PLAN, [(issue_id, now, *row) for row in rows])
 
     def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
         with _cursor(self._connection) as cursor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -325,12 +326,17 @@ class Subscribers:
         return [Subscriber(**row._mapping, topics=topics.get(row.id, ())) for row in rows]
 
     def _topics(self, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        found: dict[int, set[str]] = {}
+        @lru_cache(maxsize=1000)  # many readers chose the same
+        def in_order(topics: str) -> tuple[str, ...]:
+            return self._in_order(topics.split(" "))
+
+        all_of_one = sa.func.aggregate_strings(subscriptions.c.topic, " ")
+        found: dict[int, tuple[str, ...]] = {}
         for batch in batches(ids):
-            query = sa.select(subscriptions.c.subscriber_id, subscriptions.c.topic)
-            for number, topic in self._connection.execute(query.where(subscriptions.c.subscriber_id.in_(batch))):
-                found.setdefault(number, set()).add(topic)
-        return {number: self._in_order(topics) for number, topics in found.items()}
+            query = sa.select(subscriptions.c.subscriber_id, all_of_one).group_by(subscriptions.c.subscriber_id)
+            for number, topics in self._connection.execute(query.where(subscriptions.c.subscriber_id.in_(batch))).all():
+                found[number] = in_order(topics)
+        return found
 
     def _in_order(self, topics: Collection[str]) -> tuple[str, ...]:
         return tuple(sorted(topics, key=lambda topic: (self._rank.get(topic, len(self._rank)), topic)))
