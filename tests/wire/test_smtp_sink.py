@@ -102,7 +102,6 @@ async def test_one_that_lets_nobody_in_gets_no_letter_and_no_reader_is_blamed(
         ("-f .", REJECTED, LETTER, ""),
         ("-q .", UNCERTAIN, CONNECTION, "in a row"),
         ("-Q .", DEFERRED, CONNECTION, "in a row"),
-        ("-A 0", DEFERRED, CONNECTION, "in a row"),
     ],
 )
 async def test_a_command_that_always_fails_is_known_for_what_it_is(
@@ -113,6 +112,16 @@ async def test_a_command_that_always_fails_is_known_for_what_it_is(
     assert found - {(PLANNED, RELAY)} == {(state, scope)}
     assert stopped in ledger.stopped and bool(stopped) == bool(ledger.stopped)
     assert not any(verdict.bounced for verdict in ledger.verdicts.values()), "no fault of ours kills an address"
+
+
+async def test_one_that_refuses_a_content_before_its_end_and_hangs_up_has_refused_it_or_was_not_heard(
+    tmp_path: Path,
+) -> None:
+    ledger = await delivered(tmp_path / "sink", "-A", "0")  # its 550 may be lost with the connection
+    found = {(verdict.state, verdict.scope) for verdict in ledger.verdicts.values()}
+    assert found - {(PLANNED, RELAY)} <= {(DEFERRED, CONNECTION), (REJECTED, LETTER)}
+    assert ledger.readers(DEFERRED, REJECTED) and not ledger.readers(ACCEPTED, UNCERTAIN)
+    assert not any(verdict.bounced for verdict in ledger.verdicts.values())
 
 
 @pytest.mark.parametrize(
