@@ -31,6 +31,7 @@ from publisher.model import PENDING_STATES, DeliveryState, IssueState, Subscribe
 from publisher.store.columns import batches
 from publisher.store.hand_over import HANDING_OVER, TAKEN_OVER, WAITING, HandOver, Job
 from publisher.store.ledger_sql import WORDS
+from publisher.store.ledger_view import OF_OPEN_ISSUES
 from publisher.store.schema import deliveries, issues, subscribers
 
 _SENDING = IssueState.SENDING
@@ -41,6 +42,10 @@ _SENT_AGAIN = (_IN_DOUBT & deliveries.c.next_attempt.is_not(None)) & sa.exists()
 )
 """A letter in doubt that is going to be sent again, unless a later letter took it over (TAKEN_OVER). One without a
 time is in doubt for good: its reader gets the articles with the next issue."""
+
+_OF_ISSUE = deliveries.c.issue_id == issues.c.id
+_PENDING: sa.ColumnElement[bool] = sa.exists().where(_OF_ISSUE, deliveries.c.state.in_(PENDING_STATES))
+"""Something has still to happen to a letter of the issue."""
 
 PlannedRow = tuple[int, int | None, DeliveryState, str]
 """subscriber_id, edition_id, state (planned or suppressed), reason."""
@@ -71,6 +76,7 @@ class Deliveries(HandOver):
         return self._move(
             DeliveryState.EXPIRED,
             now,
+            OF_OPEN_ISSUES,
             deliveries.c.state.in_(WAITING),
             deliveries.c.issue_id != issue_id,
             deliveries.c.subscriber_id.in_(readers),
@@ -97,11 +103,8 @@ class Deliveries(HandOver):
 
     def due(self, now: datetime, *, include_uncertain: bool) -> int:
         """How many letters could be handed over now, about: readers who left meanwhile are counted too."""
-        never = deliveries.c.next_attempt.is_(None)
         later = deliveries.c.next_attempt <= now
-        ready = (deliveries.c.state == DeliveryState.PLANNED) | (
-            (deliveries.c.state == DeliveryState.DEFERRED) & (never | later)
-        )
+        ready = (deliveries.c.state == DeliveryState.PLANNED) | ((deliveries.c.state == DeliveryState.DEFERRED) & later)
         if include_uncertain:
             ready |= _IN_DOUBT & later
         return self._being_sent(ready)
@@ -119,12 +122,10 @@ class Deliveries(HandOver):
         waits: sa.ColumnElement[bool] = deliveries.c.state == DeliveryState.DEFERRED
         if include_uncertain:
             waits |= _SENT_AGAIN
-        query = (
-            sa.select(sa.func.min(deliveries.c.next_attempt))
-            .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
-            .where(issues.c.state == _SENDING, waits)
-        )
-        first: datetime | None = self._connection.execute(query).scalar_one()
+        of_these = deliveries.c.issue_id.in_(sa.select(issues.c.id).where(issues.c.state == _SENDING))
+        query = sa.select(sa.func.min(deliveries.c.next_attempt))
+        has_time = deliveries.c.next_attempt.is_not(None)
+        first: datetime | None = self._connection.execute(query.where(of_these, has_time, waits)).scalar_one()
         return first
 
     def waiting_at(self, domain: str) -> int:
@@ -170,8 +171,7 @@ class Deliveries(HandOver):
     def cancel(self, issue_id: int, now: datetime) -> int | None:
         """End an issue that is being sent or paused: what waits of it is suppressed, a letter in somebody's hands
         goes its way. Returns how many letters will not be sent; None if there was nothing to cancel."""
-        ended = {"state": IssueState.CANCELLED, "finished": now}
-        if not self._turn(issue_id, [_SENDING, IssueState.PAUSED], ended):
+        if not self._turn(issue_id, [_SENDING, IssueState.PAUSED], {"state": IssueState.CANCELLED}):
             return None
         return self._settle_cancelled(now)
 
@@ -180,11 +180,10 @@ class Deliveries(HandOver):
         doubt is going to be sent again, unless a later letter took it over. What came back to wait of a cancelled
         issue is suppressed."""
         self._settle_cancelled(now)
-        of_it = deliveries.c.issue_id == issues.c.id
-        pending: sa.ColumnElement[bool] = sa.exists().where(of_it, deliveries.c.state.in_(PENDING_STATES))
+        pending = _PENDING
         if include_uncertain:
             doubtful = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-            pending |= sa.exists().select_from(doubtful).where(of_it, _SENT_AGAIN, sa.not_(TAKEN_OVER))
+            pending |= sa.exists().select_from(doubtful).where(_OF_ISSUE, _SENT_AGAIN, sa.not_(TAKEN_OVER))
         return self._connection.execute(
             sa.update(issues)
             .where(issues.c.state == _SENDING, ~pending)
@@ -194,19 +193,14 @@ class Deliveries(HandOver):
     def full(self, before: datetime) -> list[tuple[int, int, str]]:
         """Issue, reader and the relay's reply of letters that `expire` would give up because of their mailbox (RFC 3463
         section 3.3)."""
-        old = sa.select(issues.c.id).where(issues.c.composed < before)
         query = sa.select(deliveries.c.issue_id, deliveries.c.subscriber_id, deliveries.c.reply).where(
-            deliveries.c.state == DeliveryState.DEFERRED,
-            deliveries.c.issue_id.in_(old),
-            deliveries.c.reply.like("4__ 4.2.%"),
+            *_deferred_of_issues(before), deliveries.c.reply.like("4__ 4.2.%")
         )
         return [(row[0], row[1], row[2]) for row in self._connection.execute(query)]
 
     def expire(self, before: datetime, now: datetime) -> int:
         """Give up what is still deferred of issues composed before `before`. Returns how many."""
-        old = sa.select(issues.c.id).where(issues.c.composed < before)
-        deferred = deliveries.c.state == DeliveryState.DEFERRED
-        return self._move(DeliveryState.EXPIRED, now, deferred, deliveries.c.issue_id.in_(old), reason="given up")
+        return self._move(DeliveryState.EXPIRED, now, *_deferred_of_issues(before), reason="given up")
 
     def hold(self, before: datetime, now: datetime) -> int:
         """Send no letter again that is still in doubt of issues composed before `before`. Returns how many."""
@@ -222,8 +216,10 @@ class Deliveries(HandOver):
         behind = sa.select(subscribers.c.id).where(
             subscribers.c.state == SubscriberState.ACTIVE, subscribers.c.watermark < upto
         )
-        on_the_way = sa.select(other.c.subscriber_id).where(
-            other.c.issue_id > issue_id, other.c.state.in_([*PENDING_STATES, DeliveryState.UNCERTAIN])
+        on_the_way = sa.exists().where(
+            other.c.subscriber_id == deliveries.c.subscriber_id,
+            other.c.issue_id > issue_id,
+            other.c.state.in_([*PENDING_STATES, DeliveryState.UNCERTAIN]),
         )
         planned = self._move(
             DeliveryState.PLANNED,
@@ -232,7 +228,7 @@ class Deliveries(HandOver):
             deliveries.c.state.in_([DeliveryState.REJECTED, DeliveryState.EXPIRED, DeliveryState.UNCERTAIN]),
             deliveries.c.edition_id.is_not(None),
             deliveries.c.subscriber_id.in_(behind),
-            deliveries.c.subscriber_id.not_in(on_the_way),
+            ~on_the_way,
             reason="",
         )
         if planned:
@@ -250,10 +246,22 @@ class Deliveries(HandOver):
         return self._connection.execute(found).rowcount > 0
 
     def _settle_cancelled(self, now: datetime) -> int:
-        cancelled = sa.select(issues.c.id).where(issues.c.state == IssueState.CANCELLED)
+        """Suppress what waits of cancelled issues; one of which nothing is in hand any more is finished."""
+        cancelled = (issues.c.state == IssueState.CANCELLED) & issues.c.finished.is_(None)
         waiting = deliveries.c.state.in_(WAITING)
-        of_these = deliveries.c.issue_id.in_(cancelled)
-        return self._move(DeliveryState.SUPPRESSED, now, waiting, of_these, reason="the issue was cancelled")
+        of_these = deliveries.c.issue_id.in_(sa.select(issues.c.id).where(cancelled))
+        settled = self._move(DeliveryState.SUPPRESSED, now, waiting, of_these, reason="the issue was cancelled")
+        self._connection.execute(sa.update(issues).where(cancelled, ~_PENDING).values(finished=now))
+        return settled
+
+
+def _deferred_of_issues(before: datetime) -> Sequence[sa.ColumnElement[bool]]:
+    """Deliveries that are deferred, of issues composed before then."""
+    old = sa.select(issues.c.id).where(issues.c.finished.is_(None), issues.c.composed < before)
+    return (
+        deliveries.c.state == DeliveryState.DEFERRED, deliveries.c.next_attempt.is_not(None),
+        deliveries.c.issue_id.in_(old),
+    )  # fmt: skip
 
 
 def _planned(row: PlannedRow) -> tuple[int, int | None, str, str]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from publisher.model import DeliveryState, IssueState, SubscriberState
 from publisher.store.columns import batches
 from publisher.store.ledger_sql import ON_THE_WAY, WORDS, AtServer, Ended, Key, ledger_sql
-from publisher.store.ledger_view import LedgerView
+from publisher.store.ledger_view import OF_OPEN_ISSUES, LedgerView
 from publisher.store.schema import deliveries, issues, subscribers
 
 WAITING = (DeliveryState.PLANNED, DeliveryState.DEFERRED)
@@ -89,28 +89,38 @@ class HandOver(LedgerView):
 
         Nothing is claimed yet: `hand_over` decides. Of uncertain letters only those that may be sent again.
         """
-        key = sa.tuple_(deliveries.c.issue_id, deliveries.c.subscriber_id)
-        conditions = [deliveries.c.state == state, key > sa.tuple_(*map(sa.literal, after))]
-        if state is DeliveryState.DEFERRED:
-            never = deliveries.c.next_attempt.is_(None)
-            conditions.append(never | (deliveries.c.next_attempt <= now))
+        sending = sa.select(issues.c.id).where(issues.c.state == IssueState.SENDING, issues.c.id >= after.issue_id)
+        found: list[Job] = []
+        for issue_id in self._connection.scalars(sending.order_by(issues.c.id)).all():
+            reader = after.subscriber_id if issue_id == after.issue_id else 0
+            found += self._upcoming_of(Key(issue_id, reader), state, now, limit - len(found), domain)
+            if len(found) == limit:
+                break
+        return found
+
+    def _upcoming_of(self, after: Key, state: DeliveryState, now: datetime, limit: int, domain: str) -> list[Job]:
+        """Those of one issue: so each database follows the order of its keys, whatever else it might think of."""
+        conditions = [deliveries.c.state == state]
         fit = (subscribers.c.state == SubscriberState.ACTIVE) & (subscribers.c.watermark < issues.c.upto_seq)
+        if state is not DeliveryState.PLANNED:
+            conditions.append(deliveries.c.next_attempt <= now)
         if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
-            conditions += [deliveries.c.next_attempt <= now, fit, sa.not_(TAKEN_OVER)]
+            conditions += [fit, sa.not_(TAKEN_OVER)]
         if domain:
             conditions.append(subscribers.c.email_key.endswith(f"@{domain}", autoescape=True))
         query = (
-            sa.select(*deliveries.c["issue_id", "subscriber_id", "edition_id", "attempts"], subscribers.c.email, fit)
+            sa.select(*deliveries.c["subscriber_id", "edition_id", "attempts"], subscribers.c.email, fit)
             .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
             .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
-            .where(issues.c.state == IssueState.SENDING, *conditions)
-            .order_by(deliveries.c.issue_id, deliveries.c.subscriber_id)
+            .where(deliveries.c.issue_id == after.issue_id, deliveries.c.subscriber_id > after.subscriber_id)
+            .where(*conditions)
+            .order_by(deliveries.c.subscriber_id)
             .limit(limit)
         )
-        found: Sequence[Any] = self._connection.execute(query).all()
+        rows: Sequence[Any] = self._connection.execute(query).all()
         return [
-            Job(Key(issue_id, reader), edition_id, state, attempts + 1, email or "", bool(is_fit))
-            for issue_id, reader, edition_id, attempts, email, is_fit in found
+            Job(Key(after.issue_id, reader), edition_id, state, attempts + 1, email or "", bool(is_fit))
+            for reader, edition_id, attempts, email, is_fit in rows
         ]
 
     def hand_over(self, jobs: Sequence[Job], now: datetime, claim_until: datetime) -> set[Key]:
@@ -166,8 +176,11 @@ class HandOver(LedgerView):
         return self._ended(outcomes), claims, self._sql.time(now), self._sql.time(until)
 
     def _ended(self, outcomes: Sequence[Outcome]) -> list[Ended]:
-        if any(outcome.state not in _OUTCOMES for outcome in outcomes):
-            raise ValueError("a state that is no outcome of a letter")
+        for outcome in outcomes:
+            if outcome.state not in _OUTCOMES:
+                raise ValueError("a state that is no outcome of a letter")
+            if outcome.state is DeliveryState.DEFERRED and outcome.next_attempt is None:
+                raise ValueError("a deferred letter needs the time of its next attempt")
         time = self._sql.time
         return [
             Ended(Key(issue_id, reader), WORDS[state], reply, reason, again and time(again))
@@ -198,7 +211,7 @@ class HandOver(LedgerView):
     def recover(self, now: datetime, again: datetime, *, force: bool = False) -> int:
         """Letters whose claim ran out become uncertain, to be sent `again` then: nobody knows whether the relay took
         them. `force`: all claims, when the run lock is ours and nobody else can be sending. Returns how many."""
-        conditions = [HANDING_OVER] if force else [HANDING_OVER, deliveries.c.claim_until <= now]
+        conditions = [OF_OPEN_ISSUES, HANDING_OVER, *([] if force else [deliveries.c.claim_until <= now])]
         reason = "interrupted while it was handed over"
         return self._move(DeliveryState.UNCERTAIN, now, *conditions, reason=reason, next_attempt=again)
 

@@ -15,6 +15,7 @@ from publisher.store.columns import batches
 from publisher.store.schema import articles, edition_articles, editions, issues
 
 _FIELDS = [issues.c[name] for name in Issue.__dataclass_fields__]
+_OPEN = {IssueState.SENDING, IssueState.PAUSED, IssueState.WAITING}
 _EDITION = (editions.c.id, editions.c.issue_id, editions.c.language)
 IssueList = list[Issue]  # `list` is a method below
 
@@ -64,7 +65,7 @@ class Issues:
             "upto_seq": upto_seq,
             "reason": reason,
             "selected": 0,
-            "finished": None if state in {IssueState.SENDING, IssueState.WAITING} else composed,
+            "finished": None if state in _OPEN else composed,
         }
         return _issue(self._connection.execute(sa.insert(issues).values(values).returning(*_FIELDS)).one())
 
@@ -129,8 +130,8 @@ class Issues:
         return [_issue(row) for row in self._connection.execute(query)]
 
     def set_state(self, issue_id: int, state: IssueState, *, now: datetime, reason: str = "") -> None:
-        """`now` becomes the time it was finished unless it is being sent (again). Raises NotFound."""
-        values = {"state": state, "reason": reason, "finished": None if state is IssueState.SENDING else now}
+        """`now` becomes the time it was finished, unless something may still be sent of it. Raises NotFound."""
+        values = {"state": state, "reason": reason, "finished": None if state in _OPEN else now}
         changed = self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(values)).rowcount
         if not changed:
             raise NotFound("issue", str(issue_id))

@@ -14,6 +14,11 @@ from publisher.model import PENDING_STATES, Delivery, DeliveryState, IssueSum
 from publisher.store.columns import batches
 from publisher.store.schema import deliveries, edition_articles, issues
 
+OF_OPEN_ISSUES = deliveries.c.issue_id.in_(sa.select(issues.c.id).where(issues.c.finished.is_(None)))
+"""Only of these is anything waiting or in hand. Deliveries have no index on their state: it changes twice for each
+letter, and PostgreSQL would write every index of the row anew each time. They are found by their issue, and those that
+wait for their time by a partial index of the rows that have one."""
+
 FIELDS = [deliveries.c[name] for name in Delivery.__dataclass_fields__]
 """The columns that `delivery` takes, in its order."""
 
@@ -43,18 +48,15 @@ class LedgerView:
         """Letters to which something still has to happen; uncertain ones too where they are to be sent again."""
         states = PENDING_STATES | ({DeliveryState.UNCERTAIN} if include_uncertain else set())
         query = sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state.in_(states))
-        if issue_id is not None:
-            query = query.where(deliveries.c.issue_id == issue_id)
-        return self._connection.execute(query).scalar_one()
+        of_which = OF_OPEN_ISSUES if issue_id is None else deliveries.c.issue_id == issue_id
+        return self._connection.execute(query.where(of_which)).scalar_one()
 
-    def next_attempt(self, issue_id: int | None = None, *, include_uncertain: bool = False) -> datetime | None:
-        """When the first of the deferred (and uncertain) letters is due, of one issue or of all."""
+    def next_attempt(self, issue_id: int, *, include_uncertain: bool = False) -> datetime | None:
+        """When the first of the deferred (and uncertain) letters of an issue is due."""
         states = [DeliveryState.DEFERRED, *([DeliveryState.UNCERTAIN] if include_uncertain else [])]
         query = sa.select(sa.func.min(deliveries.c.next_attempt)).where(
-            deliveries.c.state.in_(states), deliveries.c.next_attempt.is_not(None)
+            deliveries.c.issue_id == issue_id, deliveries.c.state.in_(states), deliveries.c.next_attempt.is_not(None)
         )
-        if issue_id is not None:
-            query = query.where(deliveries.c.issue_id == issue_id)
         first: datetime | None = self._connection.execute(query).scalar_one()
         return first
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from publisher.model import DeliveryState, Edition, Issue, IssueState, Section, 
 from publisher.store import Job, Outcome, Store, Transaction
 
 D = DeliveryState
+TABLE = re.compile("(SCAN|SEARCH) (deliveries|newer|other|covered|row)(?! USING .*issue_id=|.*subscriber_id=)")
+"""A step of SQLite's plan that looks through all deliveries."""
 LATER = NOW + 10 * MINUTE
 
 
@@ -198,12 +201,74 @@ def test_a_cancelled_issue_is_at_its_end_and_a_letter_in_hand_goes_its_way(store
         accepted, deferred = claim(tx, 2)
         assert tx.deliveries.cancel(issue.id, NOW) == 1
         assert tx.deliveries.cancel(issue.id, NOW) is None
-        assert (tx.issues.get(issue.id).state, tx.issues.finished(issue.id)) == (IssueState.CANCELLED, NOW)
+        assert (tx.issues.get(issue.id).state, tx.issues.finished(issue.id)) == (IssueState.CANCELLED, None)
         tx.deliveries.record([outcome(accepted, D.ACCEPTED), outcome(deferred, D.DEFERRED, next_attempt=NOW)], NOW)
         assert claim(tx) == []
-        tx.deliveries.finish_issues(NOW, include_uncertain=True)
+        tx.deliveries.finish_issues(LATER, include_uncertain=True)
+        assert tx.issues.finished(issue.id) == LATER, "when nothing was in hand any more"
         assert states(tx, issue) == [D.ACCEPTED, D.SUPPRESSED, D.SUPPRESSED]
         assert tx.deliveries.retry(issue.id, NOW) == 0
+
+
+def test_a_letter_in_hand_of_a_cancelled_issue_is_in_doubt_when_its_process_is_gone(store: Store) -> None:
+    issue, _, _ = planned(store, "in hand", "waiting")
+    with store.write() as tx:
+        claim(tx, 1)
+        tx.deliveries.cancel(issue.id, NOW)
+        tx.deliveries.finish_issues(NOW, include_uncertain=True)
+        assert tx.deliveries.recover(NOW, NOW, force=True) == 1
+        tx.deliveries.finish_issues(LATER, include_uncertain=True)
+        assert states(tx, issue) == [D.UNCERTAIN, D.SUPPRESSED]
+        assert tx.issues.finished(issue.id) == LATER
+
+
+def test_a_cancelled_issue_of_which_nothing_is_in_hand_is_finished_at_once(store: Store) -> None:
+    issue, _, _ = planned(store, "waiting")
+    with store.write() as tx:
+        assert tx.deliveries.cancel(issue.id, NOW) == 1
+        assert tx.issues.finished(issue.id) == NOW
+
+
+def test_a_deferred_letter_has_its_time(store: Store) -> None:
+    planned(store, "alice")
+    with store.write() as tx:
+        (job,) = claim(tx)
+        with pytest.raises(ValueError, match="next attempt"):
+            tx.deliveries.record([outcome(job, D.DEFERRED)], NOW)
+
+
+def test_nothing_looks_through_the_letters_of_issues_that_are_over(sqlite_store: Store) -> None:
+    issue, _, _ = planned(sqlite_store, "alice", "bob", "charlie")
+    said: list[str] = []
+    with sqlite_store.write() as tx:
+        driver: Any = tx.deliveries._connection.connection.dbapi_connection
+        driver.set_trace_callback(said.append)
+        jobs = claim(tx, 2)
+        tx.deliveries.record([outcome(jobs[0], D.ACCEPTED)], NOW)
+        tx.deliveries.recover(NOW, NOW)
+        tx.deliveries.release(jobs[1:], NOW)
+        tx.deliveries.upcoming(D.DEFERRED, NOW, 9, domain="customs.example")
+        tx.deliveries.supersede(issue.id, NOW)
+        tx.deliveries.advance_idle(issue.id)
+        for uncertain in (False, True):
+            tx.deliveries.due(NOW, include_uncertain=uncertain)
+            tx.deliveries.waiting(include_uncertain=uncertain)
+            tx.deliveries.next_due(include_uncertain=uncertain)
+            tx.deliveries.pending(include_uncertain=uncertain)
+            tx.deliveries.next_attempt(issue.id, include_uncertain=uncertain)
+            tx.deliveries.finish_issues(NOW, include_uncertain=uncertain)
+        tx.deliveries.waiting_at("customs.example")
+        tx.deliveries.full(NOW)
+        tx.deliveries.expire(NOW, NOW)
+        tx.deliveries.hold(NOW, NOW)
+        tx.deliveries.cancel(issue.id, NOW)
+        tx.deliveries.retry(issue.id, NOW)
+        driver.set_trace_callback(None)
+        ledger = [sql for sql in said if "deliveries" in sql and sql.lstrip()[:6] in {"SELECT", "UPDATE"}]
+        assert len(ledger) > 20
+        for sql in ledger:
+            plan = [row[-1] for row in driver.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            assert not [step for step in plan if TABLE.match(step)], sql
 
 
 def test_a_new_issue_takes_over_what_older_ones_still_owe_its_readers(store: Store) -> None:

@@ -120,6 +120,19 @@ class Ledger(RuleBasedStateMachine):
         for delivery in self.tx.deliveries.of_issue(issue_id, D.PLANNED):
             assert self.watermarks[delivery.subscriber_id] < self.upto[issue_id]
 
+    @precondition(lambda self: self.selected)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        issue_id = data.draw(st.sampled_from(sorted(self.selected)))
+        if self.tx.deliveries.cancel(issue_id, self.now) is not None:
+            assert not {D.PLANNED, D.DEFERRED} & {d.state for d in self.tx.deliveries.of_issue(issue_id)}
+
+    @rule(uncertain=st.booleans())
+    def finish(self, uncertain: bool) -> None:
+        self.tx.deliveries.finish_issues(self.now, include_uncertain=uncertain)
+        for issue_id, found in self.tx.deliveries.sums().items():
+            assert (self.tx.issues.finished(issue_id) is None) >= bool(found.pending), "of what is over nothing waits"
+
     @rule(reader=st.integers(0, READERS - 1), state=st.sampled_from(SubscriberState))
     def change(self, reader: int, state: SubscriberState) -> None:
         self.tx.subscribers.set_state(self.readers[reader], state, self.now, reason="test")

@@ -35,7 +35,7 @@ from publisher.store.schema.sign_up import (
     suppressions,
 )
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration: what the schema of an opened database must be."""
 
 __all__ = [

@@ -71,15 +71,15 @@ deliveries = Table(
     Column("changed", UtcTime, nullable=False),
     Column("claimed_from", Word(DeliveryState)),
     Column("claim_until", UtcTime),
-    Index("ix_deliveries_state", "state", "issue_id", "subscriber_id"),
     Index(
-        "ix_deliveries_due",
-        "state",
-        "next_attempt",
+        "ix_deliveries_again",
+        "issue_id",
+        "subscriber_id",
         sqlite_where=text("next_attempt IS NOT NULL"),
         postgresql_where=text("next_attempt IS NOT NULL"),
     ),
     Index("ix_deliveries_subscriber", "subscriber_id", "edition_id"),
+    postgresql_with={"fillfactor": 70},  # room beside each row for what it is next, so that no index need be told
 )
 
 bounce_events = Table(

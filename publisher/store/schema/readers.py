@@ -29,6 +29,7 @@ subscribers = Table(
         postgresql_where=text("paused_until IS NOT NULL"),
     ),
     sqlite_autoincrement=True,  # links in old letters name the number: it must never be somebody else's
+    postgresql_with={"fillfactor": 80},  # room for the watermark, which rises with each letter
 )
 
 subscriptions = Table(
