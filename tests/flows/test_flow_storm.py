@@ -126,7 +126,9 @@ def weather(storm: Storm, readers: int) -> None:
     storm.pass_over()
 
     of = {kind: [email_of(n) for n in range(1, readers + 1) if trouble_of(n) is kind] for kind in Trouble}
-    refused = of[Trouble.UNWELCOME][: DOMAIN_REFUSES.failures]
+    unwelcome = Trouble.UNWELCOME.answer
+    refused = [email for email in of[Trouble.UNWELCOME] if any(said == unwelcome for _, said in storm.asked[email])]
+    assert len(refused) == DOMAIN_REFUSES.failures, "then the domain is left alone"
     missed = {*of[Trouble.DEAD], *refused}
     living = {email_of(number) for number in range(1, readers + 1)} - missed
     assert Counter(relay.taken) == Counter(living), "each of the living once, and nobody else"
