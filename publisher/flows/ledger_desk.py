@@ -284,7 +284,7 @@ class LedgerDesk:
 
     def _note(self, job: Job, state: DeliveryState, *, reply: str, reason: str, again: datetime | None = None) -> None:
         self._late_unless_claimed(job)
-        self._tray.batch.outcomes.append(Outcome(job.issue_id, job.subscriber_id, state, reply, reason, again))
+        self._tray.batch.outcomes.append(Outcome(job.key, state, reply, reason, again))
 
     def _late_unless_claimed(self, job: Job) -> None:
         if job.key in self._claimed:

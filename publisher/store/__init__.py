@@ -16,10 +16,10 @@ from publisher.store.circuits import Kind
 from publisher.store.database import HeldStore, Store, Transaction, Transactions, Trial
 from publisher.store.feed_versions import FeedVersion
 from publisher.store.filings import NewFiling, WindowRow
-from publisher.store.hand_over import FIRST, Job, Outcome
+from publisher.store.hand_over import FIRST
 from publisher.store.hub import HubRequest, Ping, Push
 from publisher.store.issues import Rendering
-from publisher.store.ledger_sql import Key
+from publisher.store.ledger_sql import Job, Key, Outcome
 from publisher.store.meta import INSTALLED_AT
 from publisher.store.migrations import Step
 from publisher.store.operators import Operator, Session

@@ -27,12 +27,11 @@ from publisher.store.feed_versions import FeedVersions
 from publisher.store.feeds import Feeds
 from publisher.store.filings import Filings
 from publisher.store.gate import Gate
-from publisher.store.hand_over import Job, Outcome
 from publisher.store.helpers import Helpers
 from publisher.store.hub import Hub
 from publisher.store.issues import Issues
 from publisher.store.jobs import Jobs
-from publisher.store.ledger_sql import Key
+from publisher.store.ledger_sql import Job, Key, Outcome
 from publisher.store.meta import INSTALLED_AT, Meta
 from publisher.store.migrations import Step
 from publisher.store.operators import Operators

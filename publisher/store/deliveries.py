@@ -29,8 +29,8 @@ import sqlalchemy as sa
 
 from publisher.model import PENDING_STATES, DeliveryState, IssueState, SubscriberState
 from publisher.store.columns import batches
-from publisher.store.hand_over import HANDING_OVER, TAKEN_OVER, WAITING, HandOver, Job
-from publisher.store.ledger_sql import WORDS
+from publisher.store.hand_over import HANDING_OVER, TAKEN_OVER, WAITING, HandOver
+from publisher.store.ledger_sql import WORDS, Job
 from publisher.store.ledger_view import OF_OPEN_ISSUES
 from publisher.store.schema import deliveries, issues, subscribers
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from publisher.model import DeliveryState, IssueState, SubscriberState
 from publisher.store.columns import batches
-from publisher.store.ledger_sql import ON_THE_WAY, WORDS, AtServer, Ended, Key, ledger_sql
+from publisher.store.ledger_sql import ON_THE_WAY, AtServer, Job, Key, Outcome, ledger_sql
 from publisher.store.ledger_view import OF_OPEN_ISSUES, LedgerView
 from publisher.store.schema import deliveries, issues, subscribers
 
@@ -35,43 +35,6 @@ _LEFT = {
 
 FIRST = Key(0, 0)
 """Before every delivery."""
-
-
-class Job(NamedTuple):
-    """A letter that is due: it waits in `state`, and `attempts` counts the one to come. `fit` is false where nothing
-    may be sent any more: its reader left, or a later letter covered it."""
-
-    key: Key
-    edition_id: int | None
-    state: DeliveryState
-    attempts: int
-    email: str
-    fit: bool
-
-    @property
-    def issue_id(self) -> int:
-        return self.key.issue_id
-
-    @property
-    def subscriber_id(self) -> int:
-        return self.key.subscriber_id
-
-    def __repr__(self) -> str:
-        return f"Job({self.key}, {self.state}, attempts={self.attempts})"  # no address
-
-
-class Outcome(NamedTuple):
-    """How a claimed delivery ended, or that it is to be tried again at `next_attempt`. No addresses in `reply`."""
-
-    issue_id: int
-    subscriber_id: int
-    state: DeliveryState
-    reply: str = ""
-    reason: str = ""
-    next_attempt: datetime | None = None
-
-
-OfIssue = TypeVar("OfIssue", Job, Outcome)
 
 
 class HandOver(LedgerView):
@@ -133,9 +96,7 @@ class HandOver(LedgerView):
         """
         if not jobs:
             return set()
-        sql = self._sql
-        claims = [(job.key, WORDS[job.state]) for job in jobs]
-        ours = sql.claim(claims, sql.time(now), sql.time(claim_until))
+        ours = self._sql.claim(jobs, self._sql.time(now), self._sql.time(claim_until))
         if len(ours) < len(jobs):
             self.dismiss([job for job in jobs if job.key not in ours], now)
         return ours
@@ -145,20 +106,22 @@ class HandOver(LedgerView):
         whose letter was accepted has everything up to the issue's last filing. Returns how many rows changed."""
         if not outcomes:
             return 0
-        return len(self._sql.record(self._ended(outcomes), self._sql.time(now)))
+        return len(self._sql.record(_checked(outcomes), self._sql.time(now)))
 
     def exchange(
         self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, claim_until: datetime
     ) -> set[Key]:
         """`record`, then `hand_over`, in a transaction of its own and on the shortest way: for one who does nothing
         else a thousand times a second. What is not ours is left as it is; `dismiss` settles it."""
-        return self._sql.exchange(*self._exchanged(outcomes, jobs, now, claim_until))
+        time = self._sql.time
+        return self._sql.exchange(_checked(outcomes), jobs, time(now), time(claim_until))
 
     def begin_exchange(
         self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, claim_until: datetime
     ) -> int:
         """Have the server do an `exchange`, and do not wait for it. Gives the socket on which its answer comes."""
-        return self._at_server.begin(*self._exchanged(outcomes, jobs, now, claim_until))
+        time = self._sql.time
+        return self._at_server.begin(_checked(outcomes), jobs, time(now), time(claim_until))
 
     def exchange_answer(self) -> set[Key] | None:
         """What the exchange that was begun gives; None as long as the server is at work."""
@@ -168,24 +131,6 @@ class HandOver(LedgerView):
     def _at_server(self) -> AtServer:
         assert isinstance(self._sql, AtServer), "SQLite has no server"
         return self._sql
-
-    def _exchanged(
-        self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: datetime, until: datetime
-    ) -> tuple[Sequence[Ended], Sequence[tuple[Key, str]], object, object]:
-        claims = [(job.key, WORDS[job.state]) for job in jobs]
-        return self._ended(outcomes), claims, self._sql.time(now), self._sql.time(until)
-
-    def _ended(self, outcomes: Sequence[Outcome]) -> list[Ended]:
-        for outcome in outcomes:
-            if outcome.state not in _OUTCOMES:
-                raise ValueError("a state that is no outcome of a letter")
-            if outcome.state is DeliveryState.DEFERRED and outcome.next_attempt is None:
-                raise ValueError("a deferred letter needs the time of its next attempt")
-        time = self._sql.time
-        return [
-            Ended(Key(issue_id, reader), WORDS[state], reply, reason, again and time(again))
-            for issue_id, reader, state, reply, reason, again in outcomes
-        ]
 
     def release(self, jobs: Sequence[Job], now: datetime) -> int:
         """Give claims back of which nothing was sent: each is again what it was. Returns how many."""
@@ -256,11 +201,21 @@ class HandOver(LedgerView):
         return self._connection.execute(sa.update(deliveries).where(*conditions).values(values)).rowcount
 
 
-def _by_issue(items: Sequence[OfIssue]) -> Iterator[tuple[int, Sequence[OfIssue]]]:
-    """`items` by their issue, in batches, the lowest issue first."""
-    found: defaultdict[int, list[OfIssue]] = defaultdict(list)
-    for item in items:
-        found[item.issue_id].append(item)
+def _checked(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    states = {outcome.state for outcome in outcomes}
+    if not states <= _OUTCOMES:
+        raise ValueError("a state that is no outcome of a letter")
+    deferred = DeliveryState.DEFERRED
+    if deferred in states and any(one.state is deferred and one.next_attempt is None for one in outcomes):
+        raise ValueError("a deferred letter needs the time of its next attempt")
+    return outcomes
+
+
+def _by_issue(jobs: Sequence[Job]) -> Iterator[tuple[int, Sequence[Job]]]:
+    """`jobs` by their issue, in batches, the lowest issue first."""
+    found: defaultdict[int, list[Job]] = defaultdict(list)
+    for job in jobs:
+        found[job.issue_id].append(job)
     for issue_id in sorted(found):
         for batch in batches(found[issue_id]):
             yield issue_id, batch

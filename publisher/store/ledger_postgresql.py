@@ -22,9 +22,11 @@ from publisher.store.ledger_sql import (
     MAY_GET_IT,
     NOT_HELD,
     NOW_HELD,
+    WORDS,
     AtServer,
-    Ended,
+    Job,
     Key,
+    Outcome,
     driver_errors,
     time_converter,
 )
@@ -80,31 +82,31 @@ class PostgresqlSql(AtServer):
         with driver_errors(self._connection), psycopg.RawCursor(driver) as cursor:
             cursor.execute(_PLAN.encode(), [issue_id, now, *map(list, zip(*rows, strict=True))])
 
-    def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
-        issues, readers = zip(*(key for key, _ in claims), strict=True)
-        return self._changed(_CLAIM, [until, now, list(issues), list(readers), [state for _, state in claims]])
+    def claim(self, jobs: Sequence[Job], now: object, until: object) -> set[Key]:
+        issues, readers = zip(*(job.key for job in jobs), strict=True)
+        states = [WORDS[job.state] for job in jobs]
+        return self._changed(_CLAIM, [until, now, list(issues), list(readers), states])
 
-    def record(self, ended: Sequence[Ended], now: object) -> set[Key]:
-        keys, *outcomes = zip(*ended, strict=True)
+    def record(self, outcomes: Sequence[Outcome], now: object) -> set[Key]:
+        keys, states, replies, reasons, again = zip(*outcomes, strict=True)
         issues, readers = zip(*keys, strict=True)
-        return self._changed(_RECORD, [now, list(issues), list(readers), *map(list, outcomes)])
+        texts = ([WORDS[state] for state in states], list(replies), list(reasons))
+        return self._changed(_RECORD, [now, list(issues), list(readers), *texts, list(map(self.time, again))])
 
-    def exchange(
-        self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object
-    ) -> set[Key]:
-        socket = self.begin(ended, claims, now, until)
+    def exchange(self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: object, until: object) -> set[Key]:
+        socket = self.begin(outcomes, jobs, now, until)
         while (ours := self.answer()) is None:
             select.select([socket], [], [])
         return ours
 
-    def begin(self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object) -> int:
+    def begin(self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: object, until: object) -> int:
         with driver_errors(self._connection):
             pg = self._pg or self._prepared()
             statements = []
-            if ended:
-                statements.append((b"publisher_end", _of_ended(ended, now), _END_FORMATS))
-            if claims:
-                statements.append((b"publisher_claim", _of_claims(claims, now, until), _CLAIM_FORMATS))
+            if outcomes:
+                statements.append((b"publisher_end", self._of_ended(outcomes, now), _END_FORMATS))
+            if jobs:
+                statements.append((b"publisher_claim", _of_claims(jobs, now, until), _CLAIM_FORMATS))
             self._claimed, self._error = set(), None
             pg.enter_pipeline_mode()  # what goes to the server in one breath is one transaction
             for name, values, formats in statements:
@@ -145,23 +147,23 @@ class PostgresqlSql(AtServer):
         self._pg = pg
         return pg
 
+    def _of_ended(self, outcomes: Sequence[Outcome], now: object) -> list[bytes]:
+        keys, states, replies, reasons, again = zip(*outcomes, strict=True)
+        issues, readers = zip(*keys, strict=True)
+        times = ",".join("NULL" if moment is None else f'"{self.time(moment)}"' for moment in again)
+        texts = (_texts([WORDS[state] for state in states]), _texts(replies), _texts(reasons))
+        return [str(now).encode(), _numbers(issues), _numbers(readers), *texts, f"{{{times}}}".encode()]
+
     def _changed(self, statement: str, values: list[object]) -> set[Key]:
         driver: Any = self._connection.connection.dbapi_connection
         with driver_errors(self._connection), psycopg.RawCursor(driver) as cursor:
             return set(map(Key._make, cursor.execute(statement.encode(), values).fetchall()))
 
 
-def _of_claims(claims: Sequence[tuple[Key, str]], now: object, until: object) -> list[bytes]:
-    issues, readers = zip(*(key for key, _ in claims), strict=True)
-    return [str(until).encode(), str(now).encode(), _numbers(issues), _numbers(readers), _texts([s for _, s in claims])]
-
-
-def _of_ended(ended: Sequence[Ended], now: object) -> list[bytes]:
-    keys, states, replies, reasons, again = zip(*ended, strict=True)
-    issues, readers = zip(*keys, strict=True)
-    times = ",".join("NULL" if moment is None else f'"{moment}"' for moment in again)
-    texts = map(_texts, (states, replies, reasons))
-    return [str(now).encode(), _numbers(issues), _numbers(readers), *texts, f"{{{times}}}".encode()]
+def _of_claims(jobs: Sequence[Job], now: object, until: object) -> list[bytes]:
+    issues, readers = zip(*(job.key for job in jobs), strict=True)
+    states = _texts([WORDS[job.state] for job in jobs])
+    return [str(until).encode(), str(now).encode(), _numbers(issues), _numbers(readers), states]
 
 
 def _numbers(values: Sequence[int]) -> bytes:

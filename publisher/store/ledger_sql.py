@@ -34,14 +34,37 @@ class Key(NamedTuple):
     subscriber_id: int
 
 
-class Ended(NamedTuple):
-    """How a claimed letter ended, as the statements take it."""
+class Job(NamedTuple):
+    """A letter that is due: it waits in `state`, and `attempts` counts the one to come. `fit` is false where nothing
+    may be sent any more: its reader left, or a later letter covered it."""
 
     key: Key
-    state: str
-    reply: str
-    reason: str
-    next_attempt: object
+    edition_id: int | None
+    state: DeliveryState
+    attempts: int
+    email: str
+    fit: bool
+
+    @property
+    def issue_id(self) -> int:
+        return self.key.issue_id
+
+    @property
+    def subscriber_id(self) -> int:
+        return self.key.subscriber_id
+
+    def __repr__(self) -> str:
+        return f"Job({self.key}, {self.state}, attempts={self.attempts})"  # no address
+
+
+class Outcome(NamedTuple):
+    """How a claimed delivery ended, or that it is to be tried again at `next_attempt`. No addresses in `reply`."""
+
+    key: Key
+    state: DeliveryState
+    reply: str = ""
+    reason: str = ""
+    next_attempt: datetime | None = None
 
 
 class LedgerSql(Protocol):
@@ -55,17 +78,15 @@ class LedgerSql(Protocol):
         """A new row of the issue for each: reader, edition, state and reason."""
         ...
 
-    def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
-        """Each key with the state it waits in: `handing over` if its reader may still get it."""
+    def claim(self, jobs: Sequence[Job], now: object, until: object) -> set[Key]:
+        """Each that waits in its job's state: `handing over` if its reader may still get it."""
         ...
 
-    def record(self, ended: Sequence[Ended], now: object) -> set[Key]:
+    def record(self, outcomes: Sequence[Outcome], now: object) -> set[Key]:
         """Of those that are `handing over`. Whose letter was accepted has everything up to its issue's last filing."""
         ...
 
-    def exchange(
-        self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object
-    ) -> set[Key]:
+    def exchange(self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: object, until: object) -> set[Key]:
         """`record`, then `claim`, in a transaction of its own and on the shortest way. Only while no other is open on
         this connection. Gives what was claimed."""
         ...
@@ -75,7 +96,7 @@ class AtServer(ABC):
     """The exchange with a server that may take its time: begun, and answered on a socket, so that nobody stands by."""
 
     @abstractmethod
-    def begin(self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object) -> int:
+    def begin(self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: object, until: object) -> int:
         """Begin an `exchange`. Gives the socket on which its answer comes; this connection is of no other use before
         that."""
 
@@ -108,7 +129,8 @@ def ledger_sql(connection: sa.Connection) -> LedgerSql:
 
 @lru_cache(maxsize=8)
 def time_converter(dialect: sa.Dialect) -> Callable[[datetime | None], object]:
-    return UtcTime().dialect_impl(dialect).bind_processor(dialect) or (lambda moment: moment)
+    convert = UtcTime().dialect_impl(dialect).bind_processor(dialect) or (lambda moment: moment)
+    return lru_cache(maxsize=64)(convert)  # a thousand letters a second have the same time
 
 
 @contextmanager

@@ -13,14 +13,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from publisher.model import DeliveryState
 from publisher.store.ledger_sql import (
     ACCEPTED,
     HELD,
     MAY_GET_IT,
     NOT_HELD,
     NOW_HELD,
-    Ended,
+    WORDS,
+    Job,
     Key,
+    Outcome,
     driver_errors,
     time_converter,
 )
@@ -59,62 +62,64 @@ class SqliteSql:
         with _cursor(self._connection) as cursor:
             cursor.executemany(_PLAN, [(issue_id, now, *row) for row in rows])
 
-    def claim(self, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
+    def claim(self, jobs: Sequence[Job], now: object, until: object) -> set[Key]:
         with _cursor(self._connection) as cursor:
-            return _claim(cursor, claims, now, until)
+            return _claim(cursor, jobs, now, until)
 
-    def record(self, ended: Sequence[Ended], now: object) -> set[Key]:
+    def record(self, outcomes: Sequence[Outcome], now: object) -> set[Key]:
         with _cursor(self._connection) as cursor:
-            return _record(cursor, ended, now)
+            return self._record(cursor, outcomes, now)
 
-    def exchange(
-        self, ended: Sequence[Ended], claims: Sequence[tuple[Key, str]], now: object, until: object
-    ) -> set[Key]:
+    def exchange(self, outcomes: Sequence[Outcome], jobs: Sequence[Job], now: object, until: object) -> set[Key]:
         with _cursor(self._connection) as cursor:
             try:
                 with _transaction(cursor):
-                    _accept_together(cursor, ended, now)
-                    return _claim_together(cursor, claims, now, until)
+                    _accept_together(cursor, outcomes, now)
+                    return _claim_together(cursor, jobs, now, until)
             except _NotAlike:
                 with _transaction(cursor):
-                    _record(cursor, ended, now)
-                    return _claim(cursor, claims, now, until)
+                    self._record(cursor, outcomes, now)
+                    return _claim(cursor, jobs, now, until)
+
+    def _record(self, cursor: Any, outcomes: Sequence[Outcome], now: object) -> set[Key]:
+        held = set()
+        for key, state, reply, reason, again in outcomes:
+            values = (now, *key, WORDS[state], reply, reason, self.time(again))
+            if cursor.execute(_RECORD, values).rowcount > 0:
+                held.add(key)
+        accepted = [one.key for one in outcomes if one.state is DeliveryState.ACCEPTED and one.key in held]
+        cursor.executemany(_RAISE, accepted)
+        return held
 
 
-def _claim(cursor: Any, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
-    return {key for key, state in claims if cursor.execute(_CLAIM, (until, now, *key, state)).rowcount > 0}
-
-
-def _record(cursor: Any, ended: Sequence[Ended], now: object) -> set[Key]:
-    held = {one[0] for one in ended if cursor.execute(_RECORD, (now, *one[0], *one[1:])).rowcount > 0}
-    cursor.executemany(_RAISE, [one[0] for one in ended if one[1] == ACCEPTED and one[0] in held])
-    return held
+def _claim(cursor: Any, jobs: Sequence[Job], now: object, until: object) -> set[Key]:
+    return {job.key for job in jobs if cursor.execute(_CLAIM, (until, now, *job.key, WORDS[job.state])).rowcount > 0}
 
 
 # --- together -----------------------------------------------------------------------------------------------------
 
 
-def _claim_together(cursor: Any, claims: Sequence[tuple[Key, str]], now: object, until: object) -> set[Key]:
-    if not claims:
+def _claim_together(cursor: Any, jobs: Sequence[Job], now: object, until: object) -> set[Key]:
+    if not jobs:
         return set()
-    (issue, _), state = claims[0]
-    ours = {key for key, waiting in claims if key[0] == issue and waiting == state}
-    if len(ours) != len(claims) or len(claims) > _TOGETHER:
+    issue, state = jobs[0].issue_id, jobs[0].state
+    readers = [job.key.subscriber_id for job in jobs if job.key.issue_id == issue and job.state is state]
+    ours = {job.key for job in jobs}
+    if not len(readers) == len(ours) == len(jobs) <= _TOGETHER:
         raise _NotAlike
-    readers = [key[1] for key, _ in claims]
-    if cursor.execute(_claims(len(readers)), (until, now, issue, state, *readers)).rowcount != len(readers):
+    if cursor.execute(_claims(len(readers)), (until, now, issue, WORDS[state], *readers)).rowcount != len(readers):
         raise _NotAlike
     return ours
 
 
-def _accept_together(cursor: Any, ended: Sequence[Ended], now: object) -> None:
-    if not ended:
+def _accept_together(cursor: Any, outcomes: Sequence[Outcome], now: object) -> None:
+    if not outcomes:
         return
-    issue = ended[0][0][0]
+    issue = outcomes[0].key.issue_id
     readers: list[int] = []
     replies: list[object] = []
-    for (issue_id, reader), state, reply, reason, _ in ended:
-        if issue_id != issue or state != ACCEPTED or reason:
+    for (issue_id, reader), state, reply, reason, _ in outcomes:
+        if issue_id != issue or state is not DeliveryState.ACCEPTED or reason:
             raise _NotAlike
         readers.append(reader)
         replies += (reader, reply)

@@ -154,7 +154,7 @@ class Year:
         with self.house.app.store.write() as tx:
             jobs = tx.deliveries.upcoming(DeliveryState.PLANNED, now, 1000)
             ours = tx.deliveries.hand_over(jobs, now, now + GRACE)
-            tx.deliveries.record([Outcome(*key, DeliveryState.ACCEPTED) for key in ours], now)
+            tx.deliveries.record([Outcome(key, DeliveryState.ACCEPTED) for key in ours], now)
             tx.deliveries.finish_issues(now, include_uncertain=True)
 
     # --- what must hold -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from store_samples import claim as take
 
 from publisher.errors import NotFound
 from publisher.model import DeliveryState, Edition, Issue, IssueState, Section, Subscriber, SubscriberState
-from publisher.store import Job, Outcome, Store, Transaction
+from publisher.store import Job, Key, Outcome, Store, Transaction
 
 D = DeliveryState
 TABLE = re.compile("(SCAN|SEARCH) (deliveries|newer|other|covered|row)(?! USING .*issue_id=|.*subscriber_id=)")
@@ -35,7 +35,7 @@ def claim(tx: Transaction, limit: int = 9, *, uncertain: bool = True, now: datet
 
 
 def outcome(job: Job, state: DeliveryState, **more: object) -> Outcome:
-    return Outcome(issue_id=job.issue_id, subscriber_id=job.subscriber_id, state=state, **more)  # type: ignore[arg-type]
+    return Outcome(job.key, state, **more)  # type: ignore[arg-type]
 
 
 def states(tx: Transaction, issue: Issue) -> list[DeliveryState]:
@@ -83,7 +83,7 @@ def test_only_a_letter_in_the_claimers_hands_can_be_recorded(store: Store) -> No
         (job,) = claim(tx, 1)
         assert tx.deliveries.record([outcome(job, D.ACCEPTED), outcome(job, D.ACCEPTED)], NOW) == 1
         assert tx.deliveries.record([outcome(job, D.REJECTED)], NOW) == 0
-        never_claimed = Outcome(issue_id=issue.id, subscriber_id=job.subscriber_id + 1, state=D.ACCEPTED)
+        never_claimed = Outcome(Key(issue.id, job.subscriber_id + 1), D.ACCEPTED)
         assert tx.deliveries.record([never_claimed], NOW) == 0
         assert states(tx, issue) == [D.ACCEPTED, D.PLANNED]
         assert tx.subscribers.get(alice.id + 1).watermark == 0

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from store_samples import MINUTE, NOW, add_issue, add_reader, claim, new
 
 from publisher.model import DeliveryState, SubscriberState
-from publisher.store import Job, Outcome, Store
+from publisher.store import Job, Key, Outcome, Store
 
 D = DeliveryState
 READERS = 5
@@ -86,7 +86,7 @@ class Ledger(RuleBasedStateMachine):
         issue_id, reader = data.draw(st.sampled_from(sorted(self.jobs)))
         held = self.held(issue_id, reader)
         again = self.now + 3 * MINUTE if state is D.DEFERRED else None
-        outcome = Outcome(issue_id=issue_id, subscriber_id=reader, state=state, next_attempt=again)
+        outcome = Outcome(Key(issue_id, reader), state, next_attempt=again)
         assert self.tx.deliveries.record([outcome], self.now) == held
         del self.jobs[issue_id, reader]
         if held and state is D.ACCEPTED:

@@ -45,7 +45,7 @@ def test_letters_that_failed_are_counted_by_reason(store: Store) -> None:
         tx.deliveries.plan(issue.id, [(number, edition.id, DeliveryState.PLANNED, "") for number in readers], NOW)
         jobs = claim(tx, NOW, 2, uncertain=False, until=NOW + MINUTE)
         said = (DeliveryState.REJECTED, "550 no such mailbox", "", None)
-        tx.deliveries.record([Outcome(job.issue_id, job.subscriber_id, *said) for job in jobs], NOW)
+        tx.deliveries.record([Outcome(job.key, *said) for job in jobs], NOW)
     with store.read() as tx:
         assert tx.overview.troubles([issue.id], 10) == [
             Trouble(issue.id, DeliveryState.REJECTED, "550 no such mailbox", 2)

@@ -9,7 +9,7 @@ from store_samples import DAY, NOW, add_issue, add_reader, article, claim, filin
 
 from publisher.errors import NotFound
 from publisher.model import DeliveryState, IssueState, PublishedDocument, SubscriberState
-from publisher.store import NewArticle, Outcome, Rendering, Store
+from publisher.store import Key, NewArticle, Outcome, Rendering, Store
 
 D = DeliveryState
 
@@ -126,7 +126,7 @@ def test_an_issue_is_finished_when_nothing_is_pending_and_not_before(store: Stor
         tx.deliveries.plan(issue.id, [(reader.id, edition.id, D.PLANNED, "") for reader in (alice, bob)], NOW)
 
         def end(reader: int, state: DeliveryState) -> None:
-            tx.deliveries.record([Outcome(issue_id=issue.id, subscriber_id=reader, state=state, next_attempt=NOW)], NOW)
+            tx.deliveries.record([Outcome(Key(issue.id, reader), state, next_attempt=NOW)], NOW)
 
         assert tx.deliveries.due(NOW, include_uncertain=resend) == 2
         claim(tx, NOW, 2, uncertain=False, until=NOW + DAY)
