@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +37,9 @@ from publisher.store import HeldStore, Job, Key, Outcome, Store, Transaction
 
 SENDING = "sending letters"
 """The step of a run that others may help with."""
+
+AT_A_TIME = 16
+"""Letters made at once, of which nothing is claimed yet."""
 
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
@@ -81,6 +84,7 @@ class LedgerDesk:
         self._shelf = Shelf(store, held, resend=rules.resend, clock=clock)
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
         self._table = self._signing_table(2 * lines) if letters.are_signed else None
+        self._made: deque[Letter[Job]] = deque()
         self._done_letters = 0
         self._doubtful = 0
         self.states: Counter[DeliveryState] = Counter()
@@ -95,15 +99,22 @@ class LedgerDesk:
         """The next letter, unless somebody has to be waited for: then `letters` has it."""
         if self._table:
             return self._table.at_once()
-        while (order := self._order_at_once()) is not None:
+        if not self._made:
+            self._make_some()
+        return self._made.popleft() if self._made else None
+
+    def _make_some(self) -> None:
+        """Make letters one right after the other: between other work, each takes nearly twice as long."""
+        while len(self._made) < AT_A_TIME and (order := self._order_at_once()) is not None:
             try:
-                return self._make(order)
+                self._made.append(self._make(order))
             except LetterError as error:
                 self._refuse(order.job, error)
-        return None
 
     async def _made_here(self) -> AsyncGenerator[Letter[Job], None]:
         async for order in self._orders():
+            while self._made:
+                yield self._made.popleft()
             try:
                 letter = self._make(order)
             except LetterError as error:
@@ -111,6 +122,8 @@ class LedgerDesk:
                 await self._tray.recorded()
             else:
                 yield letter
+        while self._made:
+            yield self._made.popleft()
 
     async def _orders(self) -> AsyncGenerator[Order, None]:
         while await self._ahead():

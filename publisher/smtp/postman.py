@@ -200,7 +200,7 @@ class Postman(Generic[R]):
             if self._given_back:
                 return self._given_back.popleft()
             if self._exhausted.is_set():
-                return None
+                return self.next_at_once()
             try:
                 letter = await (anext(self._letters) if self._at_once is None else self._read_or_ended())
             except StopAsyncIteration:
