@@ -33,7 +33,7 @@ class _End(asyncio.Protocol):
         self._loop.call_later(self._delay_s, self._close)
 
     def _forward(self, data: bytes) -> None:
-        if self.other is not None:
+        if self.other is not None and not self.other.is_closing():  # it may have gone meanwhile
             self.other.write(data)
 
     def _close(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import platform
@@ -38,6 +39,7 @@ import uvloop
 from aiosmtplib import SMTP
 from delay_proxy import delayed
 
+from publisher.__main__ import NEW_OBJECTS
 from publisher.app import App, build
 from publisher.clock import system_clock
 from publisher.config import load
@@ -397,6 +399,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[], choices=["wire", "others", "far", "signed"])
     options = parser.parse_args()
+    gc.set_threshold(NEW_OBJECTS)  # as the program itself does
     if not Path(SINK).exists():
         sys.exit(f"{SINK} is not here; it is in Debian's package postfix")
     with tempfile.TemporaryDirectory(prefix="publisher-bench-") as folder:
