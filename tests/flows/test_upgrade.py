@@ -19,6 +19,7 @@ from wire.servers import Relay
 from publisher.cli import run as command
 from publisher.errors import StoreOutdated
 from publisher.flows import run as run_flow
+from publisher.model import DeliveryState as D
 from publisher.model import IssueState, RunState, SubscriberState
 from publisher.store import SCHEMA, Store
 
@@ -155,3 +156,27 @@ def test_the_half_sent_issue_goes_to_the_rest_and_nothing_comes_twice(
         assert third[name] == {"ships"}, name
     assert third["charlie"] == {"ships", "plastics", "numbers"}, "the letter that was refused came with the next one"
     house.app.close()
+
+
+def test_a_cancelled_issue_with_letters_in_hand_comes_to_its_end(root: Path, old_url: str, relay: Relay) -> None:
+    engine = sa.create_engine(old_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:  # as it was possible then
+        connection.execute(sa.text("UPDATE issues SET state = 'cancelled', finished = composed WHERE id = 2"))
+        connection.execute(sa.text("UPDATE deliveries SET next_attempt = NULL WHERE state = 'deferred'"))
+    engine.dispose()
+    store = Store(old_url)
+    store.upgrade(STOPPED)
+    with store.read() as tx:
+        assert tx.issues.finished(2) is None
+        before = Counter(one.state for one in tx.deliveries.of_issue(2))
+    store.close()
+    house = House(root, old_url, {"smtp": relay_settings(relay)}, Time(STOPPED + timedelta(hours=1)))
+    articles_as_they_were(house)
+    house.deliver()
+    assert relay.taken == []
+    house.check_sums()
+    with house.app.store.read() as tx:
+        assert tx.issues.finished(2) == house.clock()
+        after = Counter(one.state for one in tx.deliveries.of_issue(2))
+    assert after[D.SUPPRESSED] == before[D.SUPPRESSED] + before[D.PLANNED] + before[D.DEFERRED] > 1
+    assert after[D.UNCERTAIN] == before[D.UNCERTAIN] + before[D.HANDING_OVER] > 1
