@@ -43,10 +43,6 @@ _SENT_AGAIN = (_IN_DOUBT & deliveries.c.next_attempt.is_not(None)) & sa.exists()
 """A letter in doubt that is going to be sent again, unless a later letter took it over (TAKEN_OVER). One without a
 time is in doubt for good: its reader gets the articles with the next issue."""
 
-_OF_ISSUE = deliveries.c.issue_id == issues.c.id
-_PENDING: sa.ColumnElement[bool] = sa.exists().where(_OF_ISSUE, deliveries.c.state.in_(PENDING_STATES))
-"""Something has still to happen to a letter of the issue."""
-
 PlannedRow = tuple[int, int | None, DeliveryState, str]
 """subscriber_id, edition_id, state (planned or suppressed), reason."""
 
@@ -180,15 +176,11 @@ class Deliveries(HandOver):
         doubt is going to be sent again, unless a later letter took it over. What came back to wait of a cancelled
         issue is suppressed."""
         self._settle_cancelled(now)
-        pending = _PENDING
-        if include_uncertain:
-            doubtful = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-            pending |= sa.exists().select_from(doubtful).where(_OF_ISSUE, _SENT_AGAIN, sa.not_(TAKEN_OVER))
-        return self._connection.execute(
-            sa.update(issues)
-            .where(issues.c.state == _SENDING, ~pending)
-            .values(state=IssueState.FINISHED, finished=now)
-        ).rowcount
+        sending = self._open_in(_SENDING)
+        over = [issue_id for issue_id in sending if not self._some_pending(issue_id, or_doubtful=include_uncertain)]
+        ended = {"state": IssueState.FINISHED, "finished": now}
+        self._connection.execute(sa.update(issues).where(issues.c.id.in_(over)).values(ended))
+        return len(over)
 
     def full(self, before: datetime) -> list[tuple[int, int, str]]:
         """Issue, reader and the relay's reply of letters that `expire` would give up because of their mailbox (RFC 3463
@@ -247,12 +239,32 @@ class Deliveries(HandOver):
 
     def _settle_cancelled(self, now: datetime) -> int:
         """Suppress what waits of cancelled issues; one of which nothing is in hand any more is finished."""
-        cancelled = (issues.c.state == IssueState.CANCELLED) & issues.c.finished.is_(None)
+        cancelled = self._open_in(IssueState.CANCELLED)
         waiting = deliveries.c.state.in_(WAITING)
-        of_these = deliveries.c.issue_id.in_(sa.select(issues.c.id).where(cancelled))
+        of_these = deliveries.c.issue_id.in_(cancelled)
         settled = self._move(DeliveryState.SUPPRESSED, now, waiting, of_these, reason="the issue was cancelled")
-        self._connection.execute(sa.update(issues).where(cancelled, ~_PENDING).values(finished=now))
+        over = [issue_id for issue_id in cancelled if not self._some_pending(issue_id, or_doubtful=False)]
+        self._connection.execute(sa.update(issues).where(issues.c.id.in_(over)).values(finished=now))
         return settled
+
+    def _open_in(self, state: IssueState) -> Sequence[int]:
+        """Issues in `state` that are not finished; nobody else changes them before this transaction ends."""
+        query = sa.select(issues.c.id).where(issues.c.state == state, issues.c.finished.is_(None))
+        return self._connection.scalars(query.with_for_update()).all()
+
+    def _some_pending(self, issue_id: int, *, or_doubtful: bool) -> bool:
+        """Whether something has still to happen to a letter of the issue, or to one in doubt. Looked for in the order
+        of the key: a database that hopes to come upon one soon would else begin with the letters of other issues."""
+        first = sa.select(deliveries.c.subscriber_id).order_by(deliveries.c.subscriber_id).limit(1)
+        first = first.where(deliveries.c.issue_id == issue_id)
+        if self._connection.execute(first.where(deliveries.c.state.in_(PENDING_STATES))).first() is not None:
+            return True
+        doubtful = (
+            first.join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
+            .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+            .where(_SENT_AGAIN, sa.not_(TAKEN_OVER))
+        )
+        return or_doubtful and self._connection.execute(doubtful).first() is not None
 
 
 def _deferred_of_issues(before: datetime) -> Sequence[sa.ColumnElement[bool]]:

@@ -21,6 +21,7 @@ def upgrade() -> None:
         UPDATE issues SET finished = NULL WHERE state = 'cancelled' AND EXISTS (SELECT 1 FROM deliveries
             WHERE deliveries.issue_id = issues.id AND deliveries.state IN ('planned', 'deferred', 'handing over'))
     """)
+    op.execute("UPDATE issues SET finished = NULL WHERE state IN ('sending', 'paused', 'waiting')")
     op.drop_index("ix_deliveries_state", "deliveries")
     op.drop_index("ix_deliveries_due", "deliveries")
     op.create_index(
