@@ -64,16 +64,23 @@ class Domains:
         """Whether this letter may go out now; then `left` must be called for it once."""
         if not self._watching:
             return True
-        domain = mail_domain(job.email)
-        mark = self._marks[domain].get(job.state) if domain in self._marks else None
-        if mark is not None and job.key > mark:
+        if self.is_behind(job):
             return False
+        domain = mail_domain(job.email)
         if self._room(domain) < 1 or not self._spend(domain):
             before = Key(job.issue_id, job.subscriber_id - 1)
             self._marks.setdefault(domain, {})[job.state] = before
             return False
         self._hand[domain] = self._hand.get(domain, 0) + 1
         return True
+
+    def is_behind(self, job: Job) -> bool:
+        """Whether letters of its domain are known to wait, and this one with them."""
+        if not self._watching:
+            return False
+        domain = mail_domain(job.email)
+        mark = self._marks[domain].get(job.state) if domain in self._marks else None
+        return mark is not None and job.key > mark
 
     def left(self, job: Job) -> None:
         """A letter that passed is not on its way any more."""

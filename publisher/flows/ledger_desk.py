@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ from publisher.flows.domains import Domains
 from publisher.flows.ledger_shelf import Shelf
 from publisher.flows.ledger_tray import Batch, LedgerTray
 from publisher.flows.letters import Letters
-from publisher.flows.signing_table import Order, SigningTable
+from publisher.flows.making_table import MakingTable, Order, Table
+from publisher.flows.signing_table import SigningTable
 from publisher.flows.struck_off import refused
 from publisher.mail.backoff import next_attempt, resend_at
 from publisher.mail.replies import Scope, Verdict
@@ -37,9 +38,6 @@ from publisher.store import HeldStore, Job, Key, Outcome, Store, Transaction
 
 SENDING = "sending letters"
 """The step of a run that others may help with."""
-
-AT_A_TIME = 16
-"""Letters made at once, of which nothing is claimed yet."""
 
 FORMS = 256
 """Editions whose letters are kept ready at a time; bounds memory."""
@@ -83,52 +81,38 @@ class LedgerDesk:
         self._claimed: set[Key] = set()
         self._shelf = Shelf(store, held, resend=rules.resend, clock=clock)
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
-        self._table = self._signing_table(2 * lines) if letters.are_signed else None
-        self._made: deque[Letter[Job]] = deque()
+        made_by = (self._orders(), self._order_at_once, self._make, self._refuse)
+        self._table: Table = SigningTable(*made_by, ahead=2 * lines) if letters.are_signed else MakingTable(*made_by)
         self._done_letters = 0
         self._doubtful = 0
         self.states: Counter[DeliveryState] = Counter()
 
     # --- out: letters -------------------------------------------------------------------------------------------------
 
-    def letters(self) -> AsyncGenerator[Letter[Job], None]:
-        """Every letter that is due, in the shelf's order."""
-        return self._table.letters() if self._table else self._made_here()
+    async def letters(self) -> AsyncGenerator[Letter[Job], None]:
+        """Every letter that is due, about in the shelf's order."""
+        async for letter in self._table.letters():
+            if self._passes(letter.ref):
+                yield letter
 
     def at_once(self) -> Letter[Job] | None:
         """The next letter, unless somebody has to be waited for: then `letters` has it."""
-        if self._table:
-            return self._table.at_once()
-        if not self._made:
-            self._make_some()
-        return self._made.popleft() if self._made else None
+        while (letter := self._table.at_once()) is not None and not self._passes(letter.ref):
+            pass
+        return letter
 
-    def _make_some(self) -> None:
-        """Make letters one right after the other: between other work, each takes nearly twice as long."""
-        while len(self._made) < AT_A_TIME and (order := self._order_at_once()) is not None:
-            try:
-                self._made.append(self._make(order))
-            except LetterError as error:
-                self._refuse(order.job, error)
-
-    async def _made_here(self) -> AsyncGenerator[Letter[Job], None]:
-        async for order in self._orders():
-            while self._made:
-                yield self._made.popleft()
-            try:
-                letter = self._make(order)
-            except LetterError as error:
-                self._refuse(order.job, error)
-                await self._tray.recorded()
-            else:
-                yield letter
-        while self._made:
-            yield self._made.popleft()
+    def _passes(self, job: Job) -> bool:
+        """Whether its domain may have this letter now; else it is not begun any more. Asked when the letter is wanted,
+        for while it was made others of the domain may have been refused."""
+        passes = self._domains.passes(job)
+        if not passes:
+            self._shelf.over(job.key)
+        return passes
 
     async def _orders(self) -> AsyncGenerator[Order, None]:
         while await self._ahead():
             while (job := self._shelf.take()) is not None:
-                if not self._wanted(job) or not self._domains.passes(job):
+                if not self._wanted(job):
                     continue
                 self._shelf.out.add(job.key)
                 try:
@@ -152,16 +136,12 @@ class LedgerDesk:
             if made is None:
                 self._shelf.put_back(job)
                 return None
-            if self._domains.passes(job):
-                self._shelf.out.add(job.key)
-                return Order(job, *made)
-
-    def _signing_table(self, ahead: int) -> SigningTable:
-        return SigningTable(self._orders(), self._order_at_once, self._make, self._refuse, ahead=ahead)
+            self._shelf.out.add(job.key)
+            return Order(job, *made)
 
     def _wanted(self, job: Job) -> bool:
-        """Whether `job` is nobody's yet, and its reader may still get it."""
-        if job.key in self._shelf.out:
+        """Whether `job` is nobody's yet, its reader may still get it, and its domain is not known to wait."""
+        if job.key in self._shelf.out or self._domains.is_behind(job):
             return False
         if not job.fit:
             self._tray.batch.unfit.append(job)
@@ -205,7 +185,7 @@ class LedgerDesk:
 
     def _refuse(self, job: Job, error: LetterError) -> None:
         """No letter can be made for this one."""
-        self._let_go(job)
+        self._shelf.over(job.key)
         self._note(job, DeliveryState.REJECTED, reply="", reason=str(error))
         self._tray.schedule()
 
@@ -334,8 +314,7 @@ class LedgerDesk:
 
     async def close(self) -> None:
         """Write what is left; raises what the store raises."""
-        if self._table:
-            await self._table.close()
+        await self._table.close()
         await self._shelf.close()
         await self._tray.close()
 

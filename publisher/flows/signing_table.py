@@ -15,24 +15,14 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
-from publisher.digest.letter import LetterForm
 from publisher.errors import LetterError
-from publisher.model import Issue
+from publisher.flows.making_table import Order
 from publisher.smtp.hand import Letter
 from publisher.store import Job
 
 AT_A_TIME = 4
 """Letters that go to a thread together: the way there and back costs as much as a fifth of a signature."""
-
-
-class Order(NamedTuple):
-    """A letter to be made: of this issue, in this form, for the reader of this job."""
-
-    job: Job
-    issue: Issue
-    form: LetterForm
 
 
 Made = Letter[Job] | tuple[Job, LetterError]

@@ -14,6 +14,7 @@ from flows.house import START, WEEKLY, House, name_of, relay_thread
 from wire.servers import DROP, Relay
 
 from publisher.flows import fleet
+from publisher.flows.dkim import key_places, make_key
 from publisher.flows.domains import Domains
 from publisher.flows.reports import DeliverReport
 from publisher.flows.run import publish
@@ -348,10 +349,19 @@ def test_no_more_letters_are_on_the_way_to_a_domain_than_its_cap_says(
     assert most["narrow"] <= 2 < most["wide"]
 
 
-def test_a_domain_that_refuses_by_policy_is_left_alone_and_no_other(house: House, relays: tuple[Relay, Relay]) -> None:
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("before", [0, 20], ids=["from the first letter on", "in the middle of a good run"])
+def test_a_domain_that_refuses_by_policy_is_left_alone_and_no_other(
+    house: House, relays: tuple[Relay, Relay], before: int, signed: bool
+) -> None:
     main, _ = relays
-    house.rebuild(smtp={k: v for k, v in settings_of(main, "").items() if k != "name"})
+    smtp = {k: v for k, v in settings_of(main, "").items() if k != "name"}
+    house.rebuild(smtp=smtp, **({"dkim": {"selector": "s1"}} if signed else {}))
+    if signed:
+        make_key(key_places(house.app.settings)[0])
+        house.rebuild()
     house.article("Waste")
+    readers(house, before, first="early")
     readers(house, 30, domain="strict.example", first="strict")
     readers(house, 30)
     for number in range(30):
@@ -359,7 +369,7 @@ def test_a_domain_that_refuses_by_policy_is_left_alone_and_no_other(house: House
     run, report = house.publish()
     assert run.state is RunState.DONE
     found = dict(report.delivery.states)
-    assert found[ACCEPTED] == 30
+    assert found[ACCEPTED] == before + 30
     tried = found[DeliveryState.REJECTED]
     assert DOMAIN_REFUSES.failures <= tried <= DOMAIN_REFUSES.failures + 3 * 2, "and what was on its way"
     (domain,) = ahead(report.delivery).domains

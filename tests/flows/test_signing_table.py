@@ -16,7 +16,9 @@ from wire.servers import Relay
 
 from publisher.errors import LetterError
 from publisher.flows.dkim import key_places, load_key, make_key
-from publisher.flows.signing_table import AT_A_TIME, Order, SigningTable
+from publisher.flows.making_table import AT_A_TIME as MADE_AT_A_TIME
+from publisher.flows.making_table import MakingTable, Order, Table
+from publisher.flows.signing_table import AT_A_TIME, SigningTable
 from publisher.model import DeliveryState
 from publisher.smtp.hand import Letter
 
@@ -49,11 +51,14 @@ class Orders:
             raise LetterError("To", "not an e-mail address")
         return Letter(order.job, "s@a.example", "r@a.example", b"")
 
-    def table(self, make: Callable[[Order], Letter[Any]] | None = None) -> SigningTable:
-        def refuse(job: Any, _error: LetterError) -> None:
-            self.refused.append(job.key)
+    def refuse(self, job: Any, _error: LetterError) -> None:
+        self.refused.append(job.key)
 
-        return SigningTable(self.all(), self.at_once, make or self.make, refuse, ahead=20)
+    def table(self, make: Callable[[Order], Letter[Any]] | None = None) -> SigningTable:
+        return SigningTable(self.all(), self.at_once, make or self.make, self.refuse, ahead=20)
+
+    def plain_table(self) -> MakingTable:
+        return MakingTable(self.all(), self.at_once, self.make, self.refuse)
 
 
 def order(number: int) -> Order:
@@ -62,14 +67,48 @@ def order(number: int) -> Order:
     return Order(job, anything, anything)
 
 
+@pytest.mark.parametrize("signed", [False, True], ids=["made here", "signed ahead"])
 @pytest.mark.parametrize("at_hand", [0, 5, 100])
-async def test_each_order_is_made_once_whether_somebody_has_to_be_waited_for_or_not(at_hand: int) -> None:
+async def test_each_order_is_made_once_whether_somebody_has_to_be_waited_for_or_not(at_hand: int, signed: bool) -> None:
     orders = Orders(100, at_hand)
-    table = orders.table()
+    table: Table = orders.table() if signed else orders.plain_table()
     made = [letter.ref.key async for letter in table.letters()]
     await table.close()
     assert sorted(made + orders.refused) == list(range(100))
     assert sorted(orders.refused) == [number for number in range(100) if number % 7 == 6]
+
+
+async def test_letters_that_are_made_here_keep_their_order_and_are_made_some_at_a_time() -> None:
+    orders = Orders(50)
+    table = orders.plain_table()
+    first = table.at_once()
+    assert first is not None and first.ref.key == 0
+    assert orders.makers.total() == MADE_AT_A_TIME
+    made = [letter.ref.key async for letter in table.letters()]
+    assert made == [number for number in range(1, 50) if number % 7 != 6]
+
+
+async def test_many_orders_that_cannot_be_made_let_others_have_a_turn() -> None:
+    orders, turns = Orders(60, 0), 0
+
+    def make(order: Order) -> Letter[Any]:
+        raise LetterError("To", "not an e-mail address")
+
+    async def others() -> None:
+        nonlocal turns
+        while len(orders.refused) < 60:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def all_orders() -> AsyncGenerator[Order, None]:
+        for number in range(60):  # none of which has to be waited for
+            yield order(number)
+
+    table = MakingTable(all_orders(), lambda: None, make, orders.refuse)
+    task = asyncio.create_task(others())
+    assert [letter async for letter in table.letters()] == []
+    await task
+    assert turns > 30
 
 
 async def test_where_no_letter_is_ready_the_next_one_is_made_right_here() -> None:
