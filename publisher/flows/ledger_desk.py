@@ -25,7 +25,7 @@ from publisher.flows.domains import Domains
 from publisher.flows.ledger_shelf import Shelf
 from publisher.flows.ledger_tray import Batch, LedgerTray
 from publisher.flows.letters import Letters
-from publisher.flows.making_table import MakingTable, Order, Table
+from publisher.flows.making_table import MakingTable, Order, Table, Work
 from publisher.flows.signing_table import SigningTable
 from publisher.flows.struck_off import refused
 from publisher.mail.backoff import next_attempt, resend_at
@@ -81,8 +81,8 @@ class LedgerDesk:
         self._claimed: set[Key] = set()
         self._shelf = Shelf(store, held, resend=rules.resend, clock=clock)
         self._forms: dict[int, tuple[Issue, LetterForm]] = {}
-        made_by = (self._orders(), self._order_at_once, self._make, self._refuse)
-        self._table: Table = SigningTable(*made_by, ahead=2 * lines) if letters.are_signed else MakingTable(*made_by)
+        work = Work(self._orders(), self._order_at_once, self._make, self._refuse)
+        self._table: Table = SigningTable(work, ahead=2 * lines) if letters.are_signed else MakingTable(work)
         self._done_letters = 0
         self._doubtful = 0
         self.states: Counter[DeliveryState] = Counter()

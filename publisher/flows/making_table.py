@@ -30,6 +30,16 @@ class Order(NamedTuple):
     form: LetterForm
 
 
+class Work(NamedTuple):
+    """What a table does: `make` of all `orders`. `order_at_once` gives the next one if nobody has to be waited for;
+    `refuse` is called for one of which no letter can be made."""
+
+    orders: AsyncGenerator[Order, None]
+    order_at_once: Callable[[], Order | None]
+    make: Callable[[Order], Letter[Job]]
+    refuse: Callable[[Job, LetterError], None]
+
+
 class Table(Protocol):
     """Where letters are made. An order that is on it is begun, and nobody else's."""
 
@@ -47,29 +57,16 @@ class Table(Protocol):
 
 
 class MakingTable:
-    """What `make` does with `orders`, right here.
+    """Where `work` is done right here."""
 
-    `order_at_once` gives the next order if nobody has to be waited for. `refuse` is called for one of which no letter
-    can be made.
-    """
-
-    def __init__(
-        self,
-        orders: AsyncGenerator[Order, None],
-        order_at_once: Callable[[], Order | None],
-        make: Callable[[Order], Letter[Job]],
-        refuse: Callable[[Job, LetterError], None],
-    ) -> None:
-        self._orders = orders
-        self._order_at_once = order_at_once
-        self._make = make
-        self._refuse = refuse
+    def __init__(self, work: Work) -> None:
+        self._work = work
         self._ready: deque[Letter[Job]] = deque()
 
     def at_once(self) -> Letter[Job] | None:
         if not self._ready:
             for _ in range(AT_A_TIME):
-                if (order := self._order_at_once()) is None:
+                if (order := self._work.order_at_once()) is None:
                     break
                 self._fill(order)
         return self._ready.popleft() if self._ready else None
@@ -78,7 +75,7 @@ class MakingTable:
         while True:
             while (letter := self.at_once()) is not None:
                 yield letter
-            if (order := await anext(self._orders, None)) is None:
+            if (order := await anext(self._work.orders, None)) is None:
                 return
             self._fill(order)
             if not self._ready:
@@ -89,6 +86,6 @@ class MakingTable:
 
     def _fill(self, order: Order) -> None:
         try:
-            self._ready.append(self._make(order))
+            self._ready.append(self._work.make(order))
         except LetterError as error:
-            self._refuse(order.job, error)
+            self._work.refuse(order.job, error)

@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from publisher.errors import LetterError
-from publisher.flows.making_table import Order
+from publisher.flows.making_table import Order, Work
 from publisher.smtp.hand import Letter
 from publisher.store import Job
 
@@ -29,25 +29,10 @@ Made = Letter[Job] | tuple[Job, LetterError]
 
 
 class SigningTable:
-    """What `make` does with `orders`, done by threads for up to `ahead` letters beyond those that were asked for.
+    """Where `work` is done by threads, for up to `ahead` letters beyond those that were asked for."""
 
-    `order_at_once` gives the next order if nobody has to be waited for. `refuse` is called for one of which no letter
-    can be made.
-    """
-
-    def __init__(
-        self,
-        orders: AsyncGenerator[Order, None],
-        order_at_once: Callable[[], Order | None],
-        make: Callable[[Order], Letter[Job]],
-        refuse: Callable[[Job, LetterError], None],
-        *,
-        ahead: int,
-    ) -> None:
-        self._orders = orders
-        self._order_at_once = order_at_once
-        self._make = make
-        self._refuse = refuse
+    def __init__(self, work: Work, *, ahead: int) -> None:
+        self._work = work
         threads = max((os.cpu_count() or 1) - 1, 1)  # one processor is busy here
         self._ahead = max(ahead, 2 * threads * AT_A_TIME)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="publisher-signing")
@@ -64,7 +49,7 @@ class SigningTable:
                 self._take(self._begun.popleft().result())
             if self._ready:
                 return self._ready.popleft()
-            order = self._order_at_once()
+            order = self._work.order_at_once()
             if order is None:
                 return None
             self._count += 1
@@ -77,7 +62,7 @@ class SigningTable:
                 yield letter
             if self._begun:
                 await asyncio.wait([self._begun[0]])
-            elif (order := await anext(self._orders, None)) is not None:
+            elif (order := await anext(self._work.orders, None)) is not None:
                 self._begin([order])
             else:
                 return
@@ -90,7 +75,7 @@ class SigningTable:
 
     def _some_orders(self) -> list[Order]:
         orders: list[Order] = []
-        while len(orders) < AT_A_TIME and (order := self._order_at_once()) is not None:
+        while len(orders) < AT_A_TIME and (order := self._work.order_at_once()) is not None:
             orders.append(order)
         return orders
 
@@ -102,7 +87,7 @@ class SigningTable:
         made: list[Made] = []
         for order in orders:
             try:
-                made.append(self._make(order))
+                made.append(self._work.make(order))
             except LetterError as error:
                 made.append((order.job, error))
         return made
@@ -113,4 +98,4 @@ class SigningTable:
             if isinstance(one, Letter):
                 self._ready.append(one)
             else:
-                self._refuse(*one)
+                self._work.refuse(*one)

@@ -17,7 +17,7 @@ from wire.servers import Relay
 from publisher.errors import LetterError
 from publisher.flows.dkim import key_places, load_key, make_key
 from publisher.flows.making_table import AT_A_TIME as MADE_AT_A_TIME
-from publisher.flows.making_table import MakingTable, Order, Table
+from publisher.flows.making_table import MakingTable, Order, Table, Work
 from publisher.flows.signing_table import AT_A_TIME, SigningTable
 from publisher.model import DeliveryState
 from publisher.smtp.hand import Letter
@@ -55,10 +55,10 @@ class Orders:
         self.refused.append(job.key)
 
     def table(self, make: Callable[[Order], Letter[Any]] | None = None) -> SigningTable:
-        return SigningTable(self.all(), self.at_once, make or self.make, self.refuse, ahead=20)
+        return SigningTable(Work(self.all(), self.at_once, make or self.make, self.refuse), ahead=20)
 
     def plain_table(self) -> MakingTable:
-        return MakingTable(self.all(), self.at_once, self.make, self.refuse)
+        return MakingTable(Work(self.all(), self.at_once, self.make, self.refuse))
 
 
 def order(number: int) -> Order:
@@ -104,7 +104,7 @@ async def test_many_orders_that_cannot_be_made_let_others_have_a_turn() -> None:
         for number in range(60):  # none of which has to be waited for
             yield order(number)
 
-    table = MakingTable(all_orders(), lambda: None, make, orders.refuse)
+    table = MakingTable(Work(all_orders(), lambda: None, make, orders.refuse))
     task = asyncio.create_task(others())
     assert [letter async for letter in table.letters()] == []
     await task
