@@ -265,6 +265,27 @@ async def test_asked_to_stop_the_letters_in_hand_are_finished_and_no_more_is_rea
     assert ledger.states == {reader(n): ACCEPTED for n in range(4)}
 
 
+async def test_letters_that_turn_up_when_the_others_had_ended_are_taken_over_new_connections_too():
+    first, *late = letters_to(*(reader(n) for n in range(4)))
+    ledger, ended = Ledger([first]), False
+
+    async def source():
+        nonlocal ended
+        yield first
+        ended = True
+
+    def at_once() -> Letter[str] | None:
+        return late.pop(0) if ended and late else None
+
+    async with relay_server() as relay:
+        await deliver_all(
+            relay.endpoint, source(), connections=2, letters_per_connection=1, on_result=ledger.record,
+            pauses_s=QUICK, at_once=at_once,
+        )  # fmt: skip
+    assert sorted(relay.recipients) == [reader(n) for n in range(4)]
+    assert len(ledger.results) == 4
+
+
 async def test_asked_to_stop_while_waiting_for_the_relay_it_leaves_at_once():
     stop = asyncio.Event()
     ledger = to_readers(3)
