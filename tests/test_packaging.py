@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -115,12 +116,24 @@ def test_a_shell_completes_commands(typed: str, offered: str) -> None:
     assert (done.stdout.split(), done.stderr) == ([offered], "")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_what_teaches_a_shell_is_printed(shell: str) -> None:
+@pytest.mark.parametrize(
+    ("shell", "own_word"), [("bash", "complete -o"), ("zsh", "#compdef publisher"), ("fish", "complete --command")]
+)
+def test_what_teaches_a_shell_is_printed(shell: str, own_word: str) -> None:
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}  # not the one that happens to run the tests
     done = subprocess.run(
-        [sys.executable, "-m", "publisher", "--show-completion", shell], capture_output=True, text=True, check=False
-    )
-    assert "_PUBLISHER_COMPLETE" in done.stdout, done.stderr
+        [sys.executable, "-m", "publisher", "--show-completion", shell],
+        env={**os.environ, **named}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "_PUBLISHER_COMPLETE" in done.stdout and own_word in done.stdout, done.stderr
+
+
+def test_the_shell_that_asks_is_the_one_that_is_taught() -> None:
+    bash = shutil.which("bash")
+    assert bash is not None
+    asked = f"{shlex.quote(sys.executable)} -m publisher --show-completion; true"  # `true`: else bash makes way for it
+    done = subprocess.run([bash, "-c", asked], capture_output=True, text=True, check=False)
+    assert "_PUBLISHER_COMPLETE" in done.stdout and "complete -o" in done.stdout, done.stderr
 
 
 def test_the_manual_has_every_command_and_nothing_that_roff_obeys_by_mistake() -> None:
