@@ -1,91 +1,16 @@
-"""Text and markup that can be trusted: clean characters, sanitised HTML, plain text, slugs. Floor: above `errors`.
-
-What comes out of here goes into XML, HTML, JSON and mail, so one rule holds for all of it: NFC, and no character
-that XML 1.0 (section 2.2) forbids or discourages, none that the W3C feed validator calls a BadCharacter, none that
-reorders the text around it.
-"""
+"""Markup that can be trusted: sanitised HTML, plain text of it, excerpts. Floor: above `cleantext`."""
 
 from __future__ import annotations
 
 import html as entities
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 
 import nh3
 
-# --- characters -------------------------------------------------------------------------------------------------
-
-# VT and NEL are what office programs write for a new line. That a set comes first lets `re` pass over the rest quickly.
-_LINE_ENDS = re.compile("[\r\x0b\x0c\x85\u2028\u2029](?:(?<=\r)\n)?")
-_FORBIDDEN = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"  # C0 and C1, without the line ends above
-    "\ud800-\udfff"  # lone surrogates
-    "\u202a-\u202e\u2066-\u2069"  # bidi embeddings, overrides, isolates
-    "\ufeff\ufffd\ufdd0-\ufdef\ufffe\uffff]"  # byte order mark, replacement, noncharacters
-)
-_BEYOND_THE_BMP = re.compile("[\U00010000-\U0010ffff]")
-_NONCHARACTERS_BEYOND = re.compile(
-    "[" + "".join(chr(0x10000 * plane + 0xFFFE + low) for plane in range(1, 17) for low in (0, 1)) + "]"
-)
-
-
-def clean_text(text: str) -> str:
-    """`text` in NFC with LF as line end and without forbidden characters. Not for markup: NFC joins ">" + U+0338."""
-    return unicodedata.normalize("NFC", _allowed(text))
-
-
-def _allowed(text: str) -> str:
-    text = _FORBIDDEN.sub("", text)
-    if _BEYOND_THE_BMP.search(text):  # rare, and this set is slow: it does not fit the bitmap that `re` makes
-        text = _NONCHARACTERS_BEYOND.sub("", text)
-    return _LINE_ENDS.sub("\n", text)
-
-
-def clean_line(text: str, limit: int | None = None) -> str:
-    """`clean_text` on one line, white space folded; over `limit` characters it is cut at a word with an ellipsis."""
-    line = " ".join(clean_text(text).split())
-    return line if limit is None or len(line) <= limit else _cut(line, limit)
-
-
-def _cut(line: str, limit: int) -> str:
-    end = limit - 1
-    border = line.rfind(" ", 0, limit)
-    if border > 0:
-        end = border
-    while end > 0 and unicodedata.combining(line[end]):
-        end -= 1
-    return line[:end].rstrip(" ,;:-–—") + "…"
-
-
-def title_identity(title: str) -> str:
-    """The same key for titles that differ only in white space, Unicode form (NFKC) or invisible characters.
-
-    Case counts: "Who" and "WHO" are two words in this field.
-    """
-    visible = "".join(char for char in clean_text(title) if unicodedata.category(char) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", visible).split())
-
-
-# --- slugs ------------------------------------------------------------------------------------------------------
-
-_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "'": "", "’": ""}
-)
-
-
-def slugify(title: str, max_length: int = 80) -> str:
-    """Whole words of `title` in a-z 0-9 joined by "-", at most `max_length` characters; "article" if none is left."""
-    plain = unicodedata.normalize("NFKD", clean_text(title).lower().translate(_LETTERS))
-    words = re.findall(r"[a-z0-9]+", plain.encode("ascii", "ignore").decode("ascii"))
-    slug = "-".join(words)
-    if len(slug) > max_length:
-        border = slug.rfind("-", 0, max_length + 1)
-        slug = slug[: border if border > 0 else max_length]
-    return slug or "article"
-
+from publisher.cleantext import allowed, clean_line, clean_text, cut
 
 # --- HTML -------------------------------------------------------------------------------------------------------
 
@@ -122,10 +47,18 @@ _LINK = re.compile(r"https?://[^\s/?#\\]\S*|mailto:[^\s@]+@\S+", re.IGNORECASE)
 _IMAGE = re.compile(r"https?://[^\s/?#\\]\S*", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
-# What nh3 writes: text and attributes are escaped, so these three cover it without rest.
-_TOKEN = re.compile(r'<(?P<end>/?)(?P<tag>[a-z][a-z0-9]*)(?P<attributes>(?: [a-z]+="[^"]*")*)>|(?P<text>[^<]+)')
+# What nh3 writes: text and attributes are escaped, so tags and text cover it without rest.
+_TAG = r'<(/?)({})((?: [a-z]+="[^"]*")*)>'
+_ANY_NAME = "[a-z][a-z0-9]*"
+_TOKEN = re.compile(rf"<p>([^<]*)</p>(\s*)|{_TAG.format(_ANY_NAME)}|([^<]+)")  # a paragraph of text alone is one token
+_TAG_TO_REWRITE = re.compile(
+    _TAG.format(rf"(?:{'|'.join(sorted(_RENAMED.keys() | _ATTRIBUTES.keys()))})(?=[ >])|{_ANY_NAME}(?= )")
+)
+_TAG_OR_TEXT = re.compile(rf"({_TAG.format(_ANY_NAME)})|[^<]+")
+_AFTER_PRE = re.compile(r"(<pre>)\n+")
 _ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
 _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
+_EMPTY_BLOCK = re.compile(r"<(p|div)>(?:\s|&nbsp;)*</\1>")
 _EMPTY_BLOCKS = re.compile(r"(?:\s*<(p|div)>(?:\s|&nbsp;)*</\1>)+\s*")
 _CLOSE_THEMSELVES = _tags("p li dt dd tr td th thead tbody tfoot br hr img input meta link b i em strong a")
 
@@ -142,7 +75,7 @@ def sanitise(html: str, base_url: str | None = None) -> str:
     and mailto, images with an absolute http(s) address. Relative addresses are made absolute with `base_url` (http
     or https), without it the link becomes its text and the image goes. No class, style, id, script or form.
     """
-    html = _allowed(html)
+    html = allowed(html)
     if _depth(html) > MAX_DEPTH:
         return from_text(entities.unescape(_ANY_TAG.sub(" ", html)))
     cleaner = _cleaner(base_url)
@@ -188,24 +121,24 @@ def _depth(html: str) -> int:
 
 def _rewritten(html: str) -> str:
     """One pass over what nh3 wrote: names, attributes and characters as promised by `sanitise`."""
-    out: list[str] = []
     unlinked = False  # inside a link that lost its address; links do not nest
-    for token in _TOKEN.finditer(html):
-        if (text := token["text"]) is not None:
-            # a parser swallows the first line end after <pre>
-            out.append(clean_text(text).lstrip("\n") if out and out[-1] == "<pre>" else clean_text(text))
-            continue
-        tag = _RENAMED.get(token["tag"], token["tag"])
-        if token["end"]:
-            if not (tag == "a" and unlinked):
-                out.append(f"</{tag}>")
-            continue
-        attributes = _kept_attributes(tag, dict(_ATTRIBUTE.findall(token["attributes"])))
+
+    def rewritten(match: re.Match[str]) -> str:
+        nonlocal unlinked
+        end, name, attributes = match.groups()
+        tag = _RENAMED.get(name, name)
+        if end:
+            return "" if tag == "a" and unlinked else f"</{tag}>"
+        kept = _kept_attributes(tag, dict(_ATTRIBUTE.findall(attributes)))
         if tag == "a":
-            unlinked = attributes is None
-        if attributes is not None:
-            out.append(f"<{tag}{attributes}>")
-    return _EMPTY_BLOCKS.sub("\n", "".join(out)).strip()
+            unlinked = kept is None
+        return "" if kept is None else f"<{tag}{kept}>"
+
+    if clean_text(html) != html:
+        html = _TAG_OR_TEXT.sub(lambda match: match[1] or clean_text(match[0]), html)
+    html = _TAG_TO_REWRITE.sub(rewritten, html)
+    html = _AFTER_PRE.sub(r"\1", html)  # a parser swallows the first line end there
+    return (_EMPTY_BLOCKS.sub("\n", html) if _EMPTY_BLOCK.search(html) else html).strip()
 
 
 def _kept_attributes(tag: str, values: dict[str, str]) -> str | None:
@@ -224,10 +157,10 @@ def _kept_attributes(tag: str, values: dict[str, str]) -> str | None:
     )
 
 
-def _url(value: str, allowed: re.Pattern[str]) -> str | None:
-    url = re.sub(r"[\t\n]", "", _allowed(entities.unescape(value))).strip()
+def _url(value: str, pattern: re.Pattern[str]) -> str | None:
+    url = re.sub(r"[\t\n]", "", allowed(entities.unescape(value))).strip()
     url = re.sub(r"\s", "%20", url)
-    return escape(url) if allowed.fullmatch(url) else None
+    return escape(url) if pattern.fullmatch(url) else None
 
 
 def from_text(text: str) -> str:
@@ -250,13 +183,16 @@ def to_text(html: str) -> str:
 def to_plain(html: str) -> str:
     """`to_text` for markup that comes from `sanitise`."""
     writer = _TextWriter()
-    for token in _TOKEN.finditer(html):
-        if (text := token["text"]) is not None:
+    for paragraph, behind, end, tag, attributes, text in _TOKEN.findall(html):
+        if text:
             writer.text(entities.unescape(text))
-        elif token["end"]:
-            writer.end(token["tag"])
+        elif not tag:
+            writer.paragraph(entities.unescape(paragraph))
+            writer.text(behind)
+        elif end:
+            writer.end(tag)
         else:
-            writer.start(token["tag"], dict(_ATTRIBUTE.findall(token["attributes"])))
+            writer.start(tag, dict(_ATTRIBUTE.findall(attributes)))
     writer.flush()
     return clean_text("".join(writer.blocks))
 
@@ -273,7 +209,12 @@ class _TextWriter:
         self._tables = self._cells = self._pre = 0
 
     def text(self, text: str) -> None:
-        self._inline.append(text if self._pre else re.sub(r"\s+", " ", text))
+        self._inline.append(text if self._pre else text.replace("\n", " "))  # `flush` folds white space
+
+    def paragraph(self, text: str) -> None:
+        self.start("p", {})
+        self.text(text)
+        self.end("p")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if tag == "br":
@@ -337,6 +278,8 @@ class _TextWriter:
         return f"{number}. "
 
 
+_LIST_MARKER = re.compile(r"(?m)^[ \t]*(?:-|[0-9]+\.) ")
+_SEEN_BEYOND = 20  # characters behind an excerpt that may decide where it ends
 _SENTENCE_END = re.compile(r"[.!?…؟۔][\"'”’»)\]]*(?=\s)|[。！？][」』”’]*")
 _NOT_AN_END = re.compile(r"(?:^|[\s(])(?:(?:[A-Za-z]\.)+|(?:Dr|Mr|Mrs|Ms|Prof|St|No|Art|vs|etc|cf|approx|Inc|Ltd)\.)$")
 
@@ -346,11 +289,17 @@ def excerpt(text: str, limit: int = 280) -> str:
 
     Ends on a sentence where that uses a third of the room, else on a word with an ellipsis.
     """
-    line = clean_line(re.sub(r"(?m)^[ \t]*(?:-|[0-9]+\.) ", "", text))
+    line = _without_markers(text[: 4 * limit])  # of a long text the rest makes no difference
+    if len(line) <= limit + _SEEN_BEYOND:
+        line = _without_markers(text)
     if len(line) <= limit:
         return line
     ends = [end for end in _sentence_ends(line, limit) if end >= limit // 3]
-    return line[: ends[-1]] if ends else _cut(line, limit)
+    return line[: ends[-1]] if ends else cut(line, limit)
+
+
+def _without_markers(text: str) -> str:
+    return clean_line(_LIST_MARKER.sub("", text))
 
 
 def _sentence_ends(line: str, limit: int) -> Iterator[int]:

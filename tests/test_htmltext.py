@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as lxml_html
 
-from publisher import htmltext
-from publisher.htmltext import clean_line, clean_text, excerpt, from_text, sanitise, slugify, title_identity, to_text
+from publisher import cleantext, htmltext
+from publisher.cleantext import clean_line, clean_text, slugify, title_identity
+from publisher.htmltext import excerpt, from_text, sanitise, to_text
 
 ANY = st.text(st.characters(codec=None, categories=None), max_size=60)  # lone surrogates included
 NASTY = st.sampled_from(
@@ -162,7 +163,7 @@ def test_no_markup_however_hostile_or_broken_gets_through(markup: str, base_url:
     assert_harmless(result)
     assert sanitise(result, base_url) == result
     assert sanitise(result) == result
-    assert not htmltext._FORBIDDEN.search(result)
+    assert not cleantext._FORBIDDEN.search(result)
 
 
 @settings(deadline=None)
@@ -250,6 +251,19 @@ def test_an_excerpt_ends_with_a_sentence_where_one_is_near() -> None:
     assert excerpt(text, 45) == "Dr. Ada of the U.S. mission spoke, e.g. on…"
     assert excerpt("- one\n- two", 60) == "one two"
     assert excerpt("第一句。第二句还没有完", 6) == "第一句。"
+
+
+WORDS = st.lists(
+    st.sampled_from(["a ", "b. ", "Dr. ", "\n", "- ", "1. ", "   ", "e\u0301", "\u0301", "! ", "”", "。", "X", "…"]),
+    max_size=300,
+).map("".join)
+
+
+@settings(deadline=None)
+@given(WORDS, st.integers(3, 60), WORDS)
+def test_what_stands_far_behind_an_excerpt_changes_nothing_in_it(text: str, limit: int, rest: str) -> None:
+    long = text + "more words " * limit
+    assert excerpt(long + rest, limit) == excerpt(long + "end", limit)
 
 
 @settings(deadline=None)

@@ -1,6 +1,6 @@
 """An edition -> subject, plain text and HTML with slots for what differs from reader to reader. Floor: a pure room.
 
-The slots stand in both bodies as noncharacters of Unicode, which `htmltext.clean_line` takes out of everything that
+The slots stand in both bodies as noncharacters of Unicode, which `cleantext.clean_line` takes out of everything that
 comes from outside: no article can hold one. `letter` cuts the bodies at the slots.
 """
 
@@ -16,9 +16,10 @@ from typing import TypedDict
 from css_inline import CSSInliner
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from publisher.cleantext import clean_line
 from publisher.config import Settings
 from publisher.digest.choose import cap
-from publisher.htmltext import clean_line, excerpt
+from publisher.htmltext import excerpt
 from publisher.links import Links
 from publisher.model import ALL, Edition, FiledArticle, Issue, Section, Topic
 from publisher.templating import language_of, render

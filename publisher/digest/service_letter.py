@@ -15,9 +15,9 @@ from typing import Any
 from css_inline import CSSInliner
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from publisher.cleantext import clean_line
 from publisher.digest.mime import address, boundary_of, line, mailbox, part_headers, quoted_printable, text_header
 from publisher.digest.render import DigestSite, direction, readable
-from publisher.htmltext import clean_line
 from publisher.templating import language_of, render
 
 _GROUND, _DARK_GROUND = "#ffffff", "#1c2126"  # what links and the button's words stand on

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from publisher.cleantext import clean_line
 from publisher.clock import whole_seconds
 from publisher.feeds.value import Entry, Feed, FeedSite, in_order, newest_moment, nothing_yet
-from publisher.htmltext import clean_line, excerpt
+from publisher.htmltext import excerpt
 from publisher.links import issue_feed_path
 from publisher.model import FiledArticle, Frequency, Issue, Topic
 

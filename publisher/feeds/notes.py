@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from datetime import datetime, tzinfo
 
-from publisher.htmltext import clean_line
+from publisher.cleantext import clean_line
 from publisher.model import Article
 
 # not strftime: its month names follow the locale of the process

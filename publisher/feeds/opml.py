@@ -8,8 +8,8 @@ from email.utils import format_datetime
 
 from lxml import etree
 
+from publisher.cleantext import clean_line
 from publisher.feeds.value import FeedSite, everything
-from publisher.htmltext import clean_line
 from publisher.model import ALL, Topic, TopicGroup
 
 MEDIA_TYPE = "text/x-opml"

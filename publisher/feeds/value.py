@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from publisher.cleantext import clean_line
 from publisher.clock import whole_seconds
 from publisher.feeds import notes
-from publisher.htmltext import clean_line, excerpt, to_text
+from publisher.htmltext import excerpt, to_text
 from publisher.links import Links, Pictures
 from publisher.model import ALL, Article, FiledArticle, Topic, TopicGroup
 

@@ -14,8 +14,8 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from publisher.cleantext import clean_line
 from publisher.errors import TokenError, UsageError
-from publisher.htmltext import clean_line
 from publisher.model import ApiToken, Scope
 from publisher.store import Store
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
+from publisher.cleantext import clean_line
 from publisher.feeds.check import require_sound
 from publisher.feeds.cut import within_room
 from publisher.feeds.entry_rules import drop_bad_entries
@@ -22,7 +23,6 @@ from publisher.feeds.selection import Match, Selection
 from publisher.feeds.value import Feed, Tombstone, build_feed
 from publisher.flows.press import Press
 from publisher.flows.publish_site import FORMATS
-from publisher.htmltext import clean_line
 from publisher.links import BUILDER
 from publisher.model import ALL, FiledArticle, Topic, TopicGroup
 from publisher.store import Transaction

@@ -18,12 +18,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from publisher import htmltext
+from publisher.cleantext import slugify, title_identity
 from publisher.config import Settings
 from publisher.feeds.value import mint_entry_id
 from publisher.flows.filing import put_in_topics
 from publisher.flows.reports import MAX_UNREAD, Imported, IngestReport, Leaving, UnreadKey
 from publisher.flows.revision import free_seconds, revised
+from publisher.htmltext import excerpt
 from publisher.model import Article, ImportOutcome, RawArticle, Refusal
 from publisher.store import KnownArticle, NewArticle, Transaction, Transactions
 from publisher.topics import Classifier
@@ -198,7 +199,7 @@ class Ingest:
             entry_id=mint_entry_id(site.tag_authority, site.tag_year, key),
             slug=slug,
             title=raw.title,
-            summary=raw.summary or htmltext.excerpt(raw.text),
+            summary=raw.summary or excerpt(raw.text),
             body=raw.body,
             text=raw.text,
             author=raw.author,
@@ -216,7 +217,7 @@ class Ingest:
         new = replace(
             old,
             title=raw.title,
-            summary=raw.summary or htmltext.excerpt(raw.text),
+            summary=raw.summary or excerpt(raw.text),
             body=raw.body,
             text=raw.text,
             author=raw.author,
@@ -266,7 +267,7 @@ def identities_of(raw: RawArticle) -> tuple[str, ...]:
 
 def identity_of_title(title: str) -> str:
     """What an article without an id of its source is recognised by."""
-    return "title:" + htmltext.title_identity(title)
+    return "title:" + title_identity(title)
 
 
 def fingerprint_of(raw: RawArticle) -> str:
@@ -321,11 +322,11 @@ class _Slugs:
     """Mints page names that nobody has yet: ``title``, ``title-2``, ``title-3``."""
 
     def __init__(self, tx: Transaction, titles: Iterable[str]) -> None:
-        self._used = tx.articles.used_slugs({htmltext.slugify(title) for title in titles})
+        self._used = tx.articles.used_slugs({slugify(title) for title in titles})
         self._next: dict[str, int] = {}
 
     def mint(self, title: str) -> str:
-        base = slug = htmltext.slugify(title)
+        base = slug = slugify(title)
         number = self._next.get(base, 2)
         while slug in self._used:
             slug = f"{base}-{number}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from publisher.htmltext import clean_line
+from publisher.cleantext import clean_line
 from publisher.model import Article
 from publisher.store import Transactions
 

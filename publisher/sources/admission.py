@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from publisher.htmltext import clean_line, sanitise, to_plain
+from publisher.cleantext import clean_line
+from publisher.htmltext import sanitise, to_plain
 from publisher.model import Origin, RawArticle, Refusal
 from publisher.sources import fields as check
 from publisher.sources.fields import Inadmissible

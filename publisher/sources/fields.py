@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from publisher.cleantext import clean_line
 from publisher.clock import whole_seconds
 from publisher.config import Language
-from publisher.htmltext import clean_line
 from publisher.model import ALL
 
 KEYS = frozenset(

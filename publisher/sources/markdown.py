@@ -8,7 +8,8 @@ from typing import BinaryIO
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from publisher.htmltext import title_identity, to_text
+from publisher.cleantext import title_identity
+from publisher.htmltext import to_text
 from publisher.model import Origin, Refusal
 from publisher.sources import frontmatter
 from publisher.sources.admission import Item, refused

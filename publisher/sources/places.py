@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from publisher.cleantext import title_identity
 from publisher.errors import SourceError
-from publisher.htmltext import title_identity
 from publisher.model import Origin, RawArticle, Refusal
 from publisher.sources.admission import Admission, Item, admit
 from publisher.sources.fields import shown

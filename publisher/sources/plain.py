@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from publisher.htmltext import from_text, title_identity
+from publisher.cleantext import title_identity
+from publisher.htmltext import from_text
 from publisher.model import Origin, Refusal
 from publisher.sources.admission import Item, refused
 from publisher.sources.fields import Inadmissible

@@ -15,11 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from publisher.cleantext import clean_line
 from publisher.feeds import atom, jsonfeed, opml, rss
 from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.grammar import check_atom
 from publisher.feeds.value import Feed, build_feed, rfc3339
-from publisher.htmltext import clean_line, sanitise
+from publisher.htmltext import sanitise
 from publisher.model import FiledArticle, Topic, TopicGroup
 
 ATOM = "{http://www.w3.org/2005/Atom}"

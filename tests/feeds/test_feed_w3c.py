@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from publisher.cleantext import clean_line
 from publisher.feeds import atom, jsonfeed, rss
 from publisher.feeds.check import check
 from publisher.feeds.names import ATOM
 from publisher.feeds.value import Feed, build_feed, name_of, uri_of
-from publisher.htmltext import clean_line
 from publisher.model import Topic, TopicGroup
 from publisher.sources.fields import Inadmissible, address_of
 

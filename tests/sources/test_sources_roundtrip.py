@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.htmltext import clean_line, title_identity
+from publisher.cleantext import clean_line, title_identity
 from publisher.model import Origin, RawArticle, Refusal
 from publisher.sources import Admission, Format, read
 

@@ -1,0 +1,80 @@
+"""Characters that can be trusted, lines, titles, slugs. Floor: above `model`.
+
+One rule holds for all text, for it goes into XML, HTML, JSON and mail: NFC, and no character that XML 1.0 (section 2.2)
+forbids or discourages, none that the W3C feed validator calls a BadCharacter, none that reorders the text around it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# VT and NEL are what office programs write for a new line. That a set comes first lets `re` pass over the rest quickly.
+_LINE_ENDS = re.compile("[\r\x0b\x0c\x85\u2028\u2029](?:(?<=\r)\n)?")
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"  # C0 and C1, without the line ends above
+    "\ud800-\udfff"  # lone surrogates
+    "\u202a-\u202e\u2066-\u2069"  # bidi embeddings, overrides, isolates
+    "\ufeff\ufffd\ufdd0-\ufdef\ufffe\uffff]"  # byte order mark, replacement, noncharacters
+)
+_BEYOND_THE_BMP = re.compile("[\U00010000-\U0010ffff]")
+_NONCHARACTERS_BEYOND = re.compile(
+    "[" + "".join(chr(0x10000 * plane + 0xFFFE + low) for plane in range(1, 17) for low in (0, 1)) + "]"
+)
+
+
+def clean_text(text: str) -> str:
+    """`text` in NFC with LF as line end and without forbidden characters. Not for markup: NFC joins ">" + U+0338."""
+    return unicodedata.normalize("NFC", allowed(text))
+
+
+def allowed(text: str) -> str:
+    """`text` without forbidden characters and with LF as line end; fit for markup."""
+    if text.replace("\n", "").isprintable() and "\ufffd" not in text:  # nothing else that is printable is forbidden
+        return text
+    text = _FORBIDDEN.sub("", text)
+    if _BEYOND_THE_BMP.search(text):  # rare, and this set is slow: it does not fit the bitmap that `re` makes
+        text = _NONCHARACTERS_BEYOND.sub("", text)
+    return _LINE_ENDS.sub("\n", text)
+
+
+def clean_line(text: str, limit: int | None = None) -> str:
+    """`clean_text` on one line, white space folded; over `limit` characters it is cut at a word with an ellipsis."""
+    line = " ".join(clean_text(text).split())
+    return line if limit is None or len(line) <= limit else cut(line, limit)
+
+
+def cut(line: str, limit: int) -> str:
+    """The start of a `line` that is longer than `limit` characters, to the end of a word, with an ellipsis."""
+    end = limit - 1
+    border = line.rfind(" ", 0, limit)
+    if border > 0:
+        end = border
+    while end > 0 and unicodedata.combining(line[end]):
+        end -= 1
+    return line[:end].rstrip(" ,;:-–—") + "…"
+
+
+def title_identity(title: str) -> str:
+    """The same key for titles that differ only in white space, Unicode form (NFKC) or invisible characters.
+
+    Case counts: "Who" and "WHO" are two words in this field.
+    """
+    visible = "".join(char for char in clean_text(title) if unicodedata.category(char) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", visible).split())
+
+
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "'": "", "’": ""}
+)
+
+
+def slugify(title: str, max_length: int = 80) -> str:
+    """Whole words of `title` in a-z 0-9 joined by "-", at most `max_length` characters; "article" if none is left."""
+    plain = unicodedata.normalize("NFKD", clean_text(title).lower().translate(_LETTERS))
+    words = re.findall(r"[a-z0-9]+", plain.encode("ascii", "ignore").decode("ascii"))
+    slug = "-".join(words)
+    if len(slug) > max_length:
+        border = slug.rfind("-", 0, max_length + 1)
+        slug = slug[: border if border > 0 else max_length]
+    return slug or "article"
