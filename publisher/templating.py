@@ -34,6 +34,27 @@ def shipped(name: str) -> Path:
     return package.parent / ("data/articles" if name == "articles" else name)
 
 
+_VERDICTS = 10_000
+"""So many are remembered: more than all templates have attributes, and a bound on what a template could ask for."""
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2's sandbox, which judges each attribute of a class once: its verdict depends on the class and the name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verdicts: dict[tuple[type, str], bool] = {}
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        known = self._verdicts.get((type(obj), attr))
+        if known is not None:
+            return known
+        verdict = super().is_safe_attribute(obj, attr, value)
+        if len(self._verdicts) < _VERDICTS:
+            self._verdicts[type(obj), attr] = verdict
+        return verdict
+
+
 def environment(folder: Path | None, zone: tzinfo) -> ImmutableSandboxedEnvironment:
     """The environment for templates such as ``site/article.html`` and ``email/digest/body.txt``.
 
@@ -41,7 +62,7 @@ def environment(folder: Path | None, zone: tzinfo) -> ImmutableSandboxedEnvironm
     Filters: ``day`` (1 March 2026), ``moment`` (1 March 2026, 07:00 UTC), ``iso`` (RFC 3339).
     """
     folders = [path for path in (folder, shipped("templates")) if path is not None]
-    env = ImmutableSandboxedEnvironment(
+    env = _Sandbox(
         loader=FileSystemLoader(folders),
         autoescape=_escapes,
         undefined=StrictUndefined,

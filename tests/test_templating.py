@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo
 
 import pytest
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.errors import TemplateError
 from publisher.templating import environment, language_of, render, shipped
@@ -113,6 +116,23 @@ def test_the_sandbox_holds(attempt: str, tmp_path: Path) -> None:
         return
     assert "class" not in shown
     assert shown.strip() in {"", "None"}
+
+
+def test_the_sandbox_says_of_every_attribute_what_that_of_jinja2_says_at_any_time() -> None:
+    def generator() -> Iterator[int]:
+        yield 1
+
+    async def coroutine() -> None: ...
+
+    waiting = coroutine()
+    ours, jinjas = environment(None, UTC), ImmutableSandboxedEnvironment()
+    values = ["text", [1], {1}, {"a": 1}, deque([1]), (1,), str, generator, generator(), "".join, waiting]
+    for _ in range(2):
+        for value in [*values, generator.__code__, object(), PurePath("a")]:
+            for name in [*dir(value), "mro", "gi_frame", "cr_code", "func_code", "clear"]:
+                expected = jinjas.is_safe_attribute(value, name, None)
+                assert ours.is_safe_attribute(value, name, None) is expected, (value, name)
+    waiting.close()
 
 
 def test_pages_escape_markup_and_plain_text_does_not(tmp_path: Path) -> None:
