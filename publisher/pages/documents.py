@@ -55,7 +55,7 @@ class Pages:
             "heading": article.title,
             "summary": article.summary,
             "canonical": "" if article.withdrawn else self._site.links.to(path),
-            "feeds": frame.feeds(ALL),
+            "feeds": frame.all_feeds,
             "article": article,
             "body": article.body,
             "published": article.published,
@@ -96,7 +96,7 @@ class Pages:
             "heading": self._site.title,
             "summary": self._site.description,
             "canonical": self._site.links.home(),
-            "feeds": frame.feeds(ALL),
+            "feeds": frame.all_feeds,
             "readers": reader_links(self._site.links.feed(ALL)),
             "articles": [frame.article(filed) for filed in articles],
             "counts": {topic.slug: counts.get(topic.slug, 0) for topic in self._site.topics},
@@ -114,7 +114,7 @@ class Pages:
             "summary": subject,
             "name": issue_title(issue),  # for templates that a site keeps as they were
             "canonical": self._site.links.to(path),
-            "feeds": frame.feeds(ALL),
+            "feeds": frame.all_feeds,
             "composed": issue.composed,
             "sections": [
                 (topic, [frame.article(filed, but=topic.slug, as_sent=True) for filed in articles])
@@ -144,7 +144,7 @@ class Pages:
             "heading": "Past issues",
             "summary": f"Each digest of {self._site.title} that was sent.",
             "canonical": self._site.links.to(path),
-            "feeds": [*frame.issue_feeds(feeds), *frame.feeds(ALL)],
+            "feeds": [*frame.issue_feeds(feeds), *frame.all_feeds],
             "issue_feeds": [(frequency, frame.issue_feeds([frequency])) for frequency in feeds],
             "issues": [
                 {"link": frame.issue(issue), "subject": subject, "articles": count} for issue, subject, count in issues

@@ -123,6 +123,7 @@ class Frame:
         self._site = site
         self.to = to
         self._topics = {topic.slug: self._topic_link(topic) for topic in site.topics}
+        self.all_feeds = self.feeds(ALL)
         self.values: dict[str, Any] = {
             "site": site,
             "home": to(links.INDEX),

@@ -165,7 +165,7 @@ class WebPages:
         return self._frame.feeds(private_feed_name(token)) if token else []
 
     def _page(self, template: str, title: str, values: dict[str, Any]) -> bytes:
-        common = {"heading": title, "summary": "", "canonical": "", "feeds": self._frame.feeds(ALL)}
+        common = {"heading": title, "summary": "", "canonical": "", "feeds": self._frame.all_feeds}
         return render(self._env, template, self._frame.values | common | values).encode()
 
     def _to(self, path: str) -> str:
