@@ -213,7 +213,8 @@ def build_entries(articles: Iterable[FiledArticle], topics: Mapping[str, Topic],
 
     `topics` gives the labels of the categories; a slug that is not in it (a topic since removed) is no category.
     """
-    return [_entry(filed, topics, site) for filed in articles]
+    categories = {slug: _category(topic, site) for slug, topic in topics.items()}
+    return [_entry(filed, categories, site) for filed in articles]
 
 
 def feed_with(topic: Topic, entries: Iterable[Entry], site: FeedSite, tombstones: Sequence[Tombstone] = ()) -> Feed:
@@ -334,7 +335,7 @@ def newest_moment(entries: Sequence[Entry], tombstones: Sequence[Tombstone], def
     return max(moments, default=default)
 
 
-def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> Entry:
+def _entry(filed: FiledArticle, categories: Mapping[str, Category], site: FeedSite) -> Entry:
     article = filed.article
     url = site.links.article(article.slug)
     published = whole_seconds(_published(article))
@@ -351,7 +352,7 @@ def _entry(filed: FiledArticle, topics: Mapping[str, Topic], site: FeedSite) -> 
         content=_said_once(notes.correction(article, site.zone) + without_forbidden(article.body).strip()),
         language=article.language,
         author=name_of(article.author or "") or None,
-        categories=tuple(_category(topics[slug], site) for slug in filed.topics if slug in topics),
+        categories=tuple(categories[slug] for slug in filed.topics if slug in categories),
         source_url=uri_of(article.source_url) if article.source_url else None,
     )
 

@@ -159,7 +159,7 @@ class Archives:
         those that show the same articles follow each other."""
         open_ones = (archives.c.written == sa.false(), archives.c.topic.in_(topics))
         query = sa.select(archives.c.topic, archives.c.number, archives.c.lines).where(*open_ones)
-        found = [(_load(lines)[-1].stamp, (topic, number)) for topic, number, lines in self._connection.execute(query)]
+        found = [(_last_stamp(lines), (topic, number)) for topic, number, lines in self._connection.execute(query)]
         return [place for _, place in sorted(found)]
 
     def mark(self, pairs: Collection[Place], *, written: bool) -> None:
@@ -231,6 +231,11 @@ def _dump(lines: Sequence[FeedLine]) -> str:
         [[line.key, line.stamp, line.revision, line.left.isoformat() if line.left else None] for line in lines],
         separators=(",", ":"),
     )
+
+
+def _last_stamp(text: str) -> int:
+    stamp: int = json.loads(text)[-1][1]
+    return stamp
 
 
 def _load(text: str) -> tuple[FeedLine, ...]:
