@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from publisher.model import PublishedDocument
 from publisher.store.columns import batches
 from publisher.store.schema import documents
+from publisher.store.upsert import upsert
 
 _FIELDS = (documents.c.path, documents.c.sha256, documents.c.size, documents.c.first_written)
 
@@ -38,8 +38,7 @@ class Documents:
 
     def put(self, items: Sequence[PublishedDocument]) -> None:
         """Remember documents; what was known of the same paths is replaced."""
-        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(documents)
+        statement = upsert(self._connection, documents)
         statement = statement.on_conflict_do_update(
             index_elements=[documents.c.path],
             set_={column.name: statement.excluded[column.name] for column in _FIELDS[1:]},

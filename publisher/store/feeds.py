@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from publisher.model import ALL
 from publisher.store.columns import batches
 from publisher.store.counters import TOUCHED, next_number
 from publisher.store.schema import articles, departures, feeds, filings
+from publisher.store.upsert import upsert
 
 
 class Feeds:
@@ -39,9 +39,9 @@ def count(connection: sa.Connection, changes: Mapping[str, int]) -> None:
     wanted = sorted(topic for topic, change in changes.items() if change)  # always in one order: no deadlock
     if not wanted:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {"articles": 0, "touched": 0, "archives": 0, "archived_upto": 0}
-    connection.execute(insert(feeds).on_conflict_do_nothing(), [{"topic": topic, **row} for topic in wanted])
+    rows = [{"topic": topic, **row} for topic in wanted]
+    connection.execute(upsert(connection, feeds).on_conflict_do_nothing(), rows)
     connection.execute(
         sa.update(feeds)
         .where(feeds.c.topic == sa.bindparam("of_topic"))

@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from publisher.model import SuppressionReason
 from publisher.readers.gate import Tally
 from publisher.store.columns import batches
 from publisher.store.schema import gate_tallies, suppressions
+from publisher.store.upsert import upsert
 
 _LOCK = 0x5167  # any number that no other advisory lock of ours has
 
@@ -25,7 +25,6 @@ class Gate:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self._insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
 
     def lock(self) -> None:
         """One wish at a time until the transaction ends; on SQLite a writer is alone anyway."""
@@ -55,7 +54,7 @@ class Gate:
             for name, tally in tallies.items()
         ]
         if rows:
-            statement = self._insert(gate_tallies)
+            statement = upsert(self._connection, gate_tallies)
             new = {name: statement.excluded[name] for name in ("granted", "refused", "until", "changed")}
             self._connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=new), rows)
 
@@ -76,7 +75,7 @@ class Gate:
 
     def suppress(self, address: str, reason: SuppressionReason, now: datetime) -> None:
         """`blocked` is never made less: who was blocked and is forgotten stays blocked."""
-        statement = self._insert(suppressions).values(address=address, reason=reason, since=now)
+        statement = upsert(self._connection, suppressions).values(address=address, reason=reason, since=now)
         self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["address"], set_={"reason": reason}, where=suppressions.c.reason != "blocked"

@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from publisher.errors import NotFound
 from publisher.model import Consent, ConsentAct, Frequency, SignUp, SignUpMethod, SignUpState
 from publisher.store.columns import batches
 from publisher.store.schema import consent_wordings, consents, sign_ups
+from publisher.store.upsert import upsert
 
 _FIELDS = [sign_ups.c[name] for name in SignUp.__dataclass_fields__]
 _CONSENT = [consents.c[name] for name in Consent.__dataclass_fields__]
@@ -152,7 +152,6 @@ class Consents:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self._insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
 
     def add(
         self,
@@ -193,7 +192,7 @@ class Consents:
 
     def keep_wording(self, version: str, text: str, now: datetime) -> None:
         """Remember what that version of the wording said."""
-        statement = self._insert(consent_wordings).values(version=version, text=text, first_used=now)
+        statement = upsert(self._connection, consent_wordings).values(version=version, text=text, first_used=now)
         self._connection.execute(statement.on_conflict_do_nothing(index_elements=["version"]))
 
     def wordings(self) -> dict[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from publisher.store.columns import batches
 from publisher.store.schema import source_files
+from publisher.store.upsert import upsert
 
 
 class SourceFiles:
@@ -23,8 +23,7 @@ class SourceFiles:
 
     def put(self, marks: Mapping[str, str]) -> None:
         """Remember marks; what was known of the same places is replaced."""
-        insert = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(source_files)
+        statement = upsert(self._connection, source_files)
         statement = statement.on_conflict_do_update(
             index_elements=[source_files.c.place], set_={"mark": statement.excluded.mark}
         )
