@@ -83,12 +83,13 @@ def rfc822(text: str) -> datetime | str:
             int(found["second"] or 0),
             tzinfo=timezone(offset),
         )
-    except (ValueError, OverflowError):
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # also one that is in another year there than the calendar has
         return f"a date that no calendar has: {text!r}"
     weekday = _WEEKDAYS[moment.weekday()]
     if found["weekday"] not in {None, weekday}:
         return f"the wrong weekday, it is a {weekday}: {text!r}"
-    return moment.astimezone(UTC) if moment.year > 1 else moment
+    return in_utc
 
 
 def rfc3339(text: str) -> datetime | str:

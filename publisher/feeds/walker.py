@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 from urllib.parse import urljoin
 
 from lxml import etree
@@ -58,6 +57,7 @@ class _Read:
     next_page: str | None = None
     next_archive: str | None = None
     current: str | None = None
+    itself: str | None = None
     is_archive: bool = False
     is_complete: bool = False
 
@@ -78,11 +78,14 @@ def walk(url: str, fetch: Callable[[str], bytes]) -> Walked:
     documents: list[str] = []
     problems: list[str] = []
     following: str | None = url
+    names = {url}  # of the current feed: it may have been asked for by a former one
     as_archive = False
     while following is not None:
         here = following
-        if here in documents or len(documents) == MAX_DOCUMENTS:
+        if here in documents:
             raise FeedError(url, f"the chain of archives comes back to {here}")
+        if len(documents) == MAX_DOCUMENTS:
+            raise FeedError(url, f"the chain of archives does not end: {MAX_DOCUMENTS:,} documents were read")
         read = _read(here, fetch(here))
         if not documents and read.is_archive and read.current not in {None, here}:
             return walk(str(read.current), fetch)
@@ -90,7 +93,10 @@ def walk(url: str, fetch: Callable[[str], bytes]) -> Walked:
             known = versions.get(entry_id)
             if known is None or moment > known[0]:
                 versions[entry_id] = (moment, version)
-        problems += [f"{here}: {problem}" for problem in _chain_problems(read, documents, as_archive=as_archive)]
+        if not documents and read.itself is not None:
+            names.add(read.itself)
+        found = _chain_problems(read, documents, names, as_archive=as_archive)
+        problems += [f"{here}: {problem}" for problem in found]
         documents.append(here)
         following, as_archive = read.older, read.prev_archive is not None
     entries = {entry_id: version for entry_id, (_, version) in versions.items() if version is not None}
@@ -126,7 +132,7 @@ def _atom(url: str, root: etree._Element) -> _Read:
 def _rss(url: str, channel: etree._Element) -> _Read:
     said: list[_Said] = []
     for item in channel.findall("item"):
-        moment = _moment(item.findtext(f"{{{ATOM}}}updated") or item.findtext("pubDate"), url)
+        moment = _moment_if_any(item.findtext(f"{{{ATOM}}}updated") or item.findtext("pubDate"), url)
         content = item.findtext(_ENCODED) or item.findtext("description") or ""
         version = Version(moment, html.unescape(item.findtext("title") or ""), content)
         said.append(((item.findtext("guid") or "").strip(), moment, version))
@@ -140,6 +146,7 @@ def _with_neighbours(said: list[_Said], parent: etree._Element, url: str) -> _Re
         next_page=_link(parent, url, "next"),
         next_archive=_link(parent, url, "next-archive"),
         current=_link(parent, url, "current"),
+        itself=_link(parent, url, "self"),
         is_archive=parent.find(f"{{{FH}}}archive") is not None,
         is_complete=parent.find(f"{{{FH}}}complete") is not None,
     )
@@ -150,17 +157,39 @@ def _json(url: str, content: bytes) -> _Read:
         feed = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise FeedError(url, f"not JSON: {error}") from error
-    items, older = feed.get("items"), feed.get("next_url")
+    items = feed.get("items")
     if not isinstance(items, list):
         raise FeedError(url, "the document is no JSON Feed: it has no items")
     said: list[_Said] = []
-    for item in items:
-        moment = _moment(item.get("date_modified") or item.get("date_published"), url)
-        version = Version(moment, item.get("title", ""), item.get("content_html") or item.get("content_text", ""))
-        said.append((str(item.get("id")), moment, version))
-    gone: Any = feed.get("_tombstones", {})
-    said += [(deleted["ref"], _moment(deleted["when"], url), None) for deleted in gone.get("deleted", ())]
-    return _Read(said, next_page=None if older is None else urljoin(url, older))
+    for item in _objects(items, url):
+        moment = _moment_if_any(_text(item, "date_modified", url) or _text(item, "date_published", url), url)
+        body = _text(item, "content_html", url) or _text(item, "content_text", url)
+        said.append((str(item.get("id")), moment, Version(moment, _text(item, "title", url), body)))
+    tombstones = feed.get("_tombstones")
+    gone = tombstones.get("deleted") if isinstance(tombstones, dict) else ()
+    said += [
+        (_text(deleted, "ref", url), _moment(_text(deleted, "when", url), url), None)
+        for deleted in _objects(gone if isinstance(gone, list) else (), url)
+    ]
+    older, itself = _text(feed, "next_url", url), _text(feed, "feed_url", url)
+    return _Read(
+        said, next_page=_joined(url, older) if older else None, itself=_joined(url, itself) if itself else None
+    )
+
+
+def _objects(values: Iterable[object], url: str) -> Iterator[dict[str, object]]:
+    for value in values:
+        if not isinstance(value, dict):
+            raise FeedError(url, f"expected an object, found {str(value)[:50]!r}")
+        yield value
+
+
+def _text(values: Mapping[str, object], key: str, url: str) -> str:
+    """The text under `key`, "" where there is none."""
+    value = values.get(key)
+    if value is not None and not isinstance(value, str):
+        raise FeedError(url, f"{key}: expected a text, found {str(value)[:50]!r}")
+    return value or ""
 
 
 def _title(element: etree._Element | None) -> str:
@@ -173,6 +202,11 @@ def _tombstones(parent: etree._Element, url: str) -> Iterator[tuple[str, datetim
         yield deleted.get("ref", "").strip(), _moment(deleted.get("when"), url), None
 
 
+def _moment_if_any(text: str | None, url: str) -> datetime:
+    """The same where a date may be missing, as in RSS and JSON Feed: such a version is older than any other."""
+    return _moment(text, url) if text and text.strip() else datetime.min.replace(tzinfo=UTC)
+
+
 def _moment(text: str | None, url: str) -> datetime:
     """A date of Atom, JSON Feed or RSS."""
     said = (text or "").strip()
@@ -183,16 +217,17 @@ def _moment(text: str | None, url: str) -> datetime:
     raise FeedError(url, f"an entry or tombstone without a date: {text!r}")
 
 
-def _chain_problems(read: _Read, before: Sequence[str], *, as_archive: bool) -> Iterator[str]:
+def _chain_problems(read: _Read, before: Sequence[str], names: Collection[str], *, as_archive: bool) -> Iterator[str]:
     """RFC 5005, 2 and 4: what an archive, or a complete feed, has to say of its neighbours. `before` are the
-    addresses that led here, the current feed first; it may be of another format than its archives."""
+    addresses that led here, the current feed first, `names` all of the current feed; it may be of another format than
+    its archives."""
     if read.is_complete and read.older:
         yield "a complete feed has archives"
     if not as_archive:
         return
     if not read.is_archive:
         yield "the archive does not say that it is one"
-    if read.current is None or read.current.rpartition(".")[0] != before[0].rpartition(".")[0]:
+    if read.current is None or read.current.rpartition(".")[0] not in {name.rpartition(".")[0] for name in names}:
         yield f"the archive does not lead to {before[0]}"
     if before[1:] and read.next_archive != before[-1]:
         yield f"the archive does not lead to the next one, {before[-1]}"
@@ -201,5 +236,12 @@ def _chain_problems(read: _Read, before: Sequence[str], *, as_archive: bool) -> 
 def _link(root: etree._Element, url: str, rel: str) -> str | None:
     for link in root.findall(f"{{{ATOM}}}link"):
         if link.get("rel") == rel and link.get("href"):
-            return urljoin(url, link.get("href", ""))
+            return _joined(url, link.get("href", ""))
     return None
+
+
+def _joined(url: str, reference: str) -> str:
+    try:
+        return urljoin(url, reference)
+    except ValueError:
+        raise FeedError(url, f"not an address: {reference[:200]!r}") from None

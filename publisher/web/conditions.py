@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from publisher.web.negotiation import Fields
@@ -77,9 +78,11 @@ def byte_range(fields: Fields, etag: bytes, last_modified: bytes, size: int) -> 
 
 
 def seconds(http_date: bytes) -> int | None:
-    """An HTTP date, None where it is none (the field is then ignored)."""
+    """An HTTP date in any of its three forms, all of which mean UTC (RFC 9110, 5.6.7); None where it is none, and the
+    field is then ignored."""
     try:
-        return int(parsedate_to_datetime(http_date.decode("ascii")).timestamp())
+        moment = parsedate_to_datetime(http_date.decode("ascii"))
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError, UnicodeDecodeError):
         return None
 

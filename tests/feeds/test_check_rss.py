@@ -81,6 +81,10 @@ BROKEN = {
         [(PUBDATE_A, "<pubDate>30 Feb 2026 16:00:00 +0000</pubDate>")],
         [("RSS 2.0, pubDate", A)],
     ),
+    "a moment in the year 10000": (
+        [(PUBDATE_A, "<pubDate>Fri, 31 Dec 9999 23:59:59 -1200</pubDate>")],
+        [("RSS 2.0, pubDate", A)],
+    ),
     "a date before feeds": ([(PUBDATE_A, "<pubDate>06 Mar 1952 16:00:00 GMT</pubDate>")], [("RSS 2.0, item", A)]),
     "a date to come": ([(PUBDATE_A, "<pubDate>01 Mar 2040 16:00 GMT</pubDate>")], [("RSS 2.0, item", A)]),
     "a channel date to come": ([("+0000</lastBuildDate>", "-9900</lastBuildDate>")], None),

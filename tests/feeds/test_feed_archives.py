@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from publisher.errors import FeedError
-from publisher.feeds import atom, jsonfeed, notes, rss
+from publisher.feeds import atom, jsonfeed, notes, rss, walker
 from publisher.feeds.check import check
 from publisher.feeds.cut import cut, stays_open, within_room
 from publisher.feeds.entry_rules import ENTRY_ROOM, entry_size
@@ -199,6 +199,46 @@ def test_a_chain_that_turns_around_ends_in_an_error() -> None:
 def test_what_is_no_feed_is_refused(content: bytes) -> None:
     with pytest.raises(FeedError):
         walk(CURRENT, fetching(current=content))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"items": [1]}', "expected an object, found '1'"),
+        (b'{"items": [{"date_published": 7}]}', "date_published: expected a text, found '7'"),
+        (b'{"items": [], "next_url": 7}', "next_url: expected a text, found '7'"),
+        (b'{"items": [], "next_url": "http://[::1"}', "not an address"),
+        (b'{"items": [], "_tombstones": {"deleted": ["a"]}}', "expected an object, found 'a'"),
+        (b"<feed xmlns='http://www.w3.org/2005/Atom'><link rel='next' href='http://[::1'/></feed>", "not an address"),
+    ],
+)
+def test_a_broken_document_on_a_walk_is_told_with_what_is_wrong(content: bytes, words: str) -> None:
+    with pytest.raises(FeedError, match=words):
+        walk(CURRENT, fetching(current=content))
+
+
+def test_items_of_json_and_rss_need_no_date() -> None:
+    undated = b'{"items": [{"id": "a", "title": "A"}], "_tombstones": [], "next_url": null}'
+    assert [entry.title for entry in walk(CURRENT, fetching(current=undated)).entries.values()] == ["A"]
+    rss_document = b"<rss><channel><item><guid>a</guid><title>A</title></item></channel></rss>"
+    assert list(walk(CURRENT, fetching(current=rss_document)).entries) == ["a"]
+
+
+def test_a_walk_may_begin_at_a_former_address_of_the_feed() -> None:
+    archive = atom.render(replace(feed_of(filed("a")), archive_url=archive_url(1), next_archive=archive_url(2)))
+    current = atom.render(replace(feed_of(filed("b")), prev_archive=archive_url(1)))
+    former = "https://news.example/feeds/former.atom"
+    assert walk(former, {former: current, archive_url(1): archive}.__getitem__).problems == ()
+
+
+def test_a_chain_without_end_is_left_after_many_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walker, "MAX_DOCUMENTS", 5)
+
+    def endless(url: str) -> bytes:
+        return b'{"items": [], "next_url": "%s0"}' % url.encode()
+
+    with pytest.raises(FeedError, match="does not end: 5 documents were read"):
+        walk(CURRENT, endless)
 
 
 def test_what_is_wrong_with_a_chain_is_told() -> None:

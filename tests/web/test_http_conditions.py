@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from publisher.web.conditions import Unsatisfiable, byte_range, fails, not_modified, tags
+from publisher.web.conditions import Unsatisfiable, byte_range, fails, not_modified, seconds, tags
 
 MODIFIED = 1_772_434_800
 LAST = formatdate(MODIFIED, usegmt=True).encode()
@@ -41,6 +43,20 @@ def test_if_none_match_knows_lists_weak_tags_and_the_star(value: bytes, expected
 @pytest.mark.parametrize(("date", "known"), [(LAST, True), (LATER, True), (EARLIER, False), (b"yesterday", False)])
 def test_the_date_counts_where_no_tag_is_sent(date: bytes, known: bool) -> None:
     assert (not_modified({b"if-modified-since": date}, [ETAG], MODIFIED) == ETAG) is known
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("date", [b"Sun Mar  1 07:00:00 2026", b"Sunday, 01-Mar-26 07:00:00 GMT"])
+def test_dates_in_old_forms_mean_utc_wherever_the_server_stands(
+    date: bytes, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert seconds(date) == datetime(2026, 3, 1, 7, tzinfo=UTC).timestamp()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_tag_is_heard_before_the_date_and_instead_of_it() -> None:
