@@ -157,9 +157,62 @@ def test_a_wrong_timetable_is_refused_with_the_form(cron: str) -> None:
     assert "minute hour day month weekday" in refused({"digest": {"weekly": {"cron": cron}}})
 
 
-@pytest.mark.parametrize("slug", ["all", "Ports", "ports_", "a b", "-a", ""])
+@pytest.mark.parametrize("slug", ["Ports", "ports_", "a b", "-a", ""])
 def test_a_topic_needs_a_name_that_is_a_slug(slug: str) -> None:
     assert f"topics.{slug}: a topic's name is" in refused({"topics": {slug: {"label": "Ports"}}})
+
+
+@pytest.mark.parametrize("slug", ["all", "private", "archive-1", "archive-20"])
+def test_a_topic_cannot_have_the_name_of_other_feeds(slug: str) -> None:
+    assert f"topics.{slug}: feeds of ours have that name" in refused({"topics": {slug: {"label": "Ports"}}})
+    made({"topics": {"archive": {"label": "Archive"}, "private-sector": {"label": "Private sector"}}})
+
+
+@pytest.mark.parametrize(
+    ("output", "values", "what"),
+    [
+        ("data", {}, "store.url"),
+        (".", {}, "config.toml"),
+        ("/", {}, "config.toml"),
+        ("data/articles", {}, "source[0].path"),
+        ("data/articles/site", {}, "source[0].path"),
+        ("data/outbox", {}, "outbox.path"),
+        ("public", {"store": {"secret_file": "public/key"}}, "store.secret_file"),
+        ("public", {"backup": {"path": "public/backups"}}, "backup.path"),
+        ("templates", {}, "site.templates"),
+        ("keys", {"dkim": {"key_file": "keys/rsa.pem"}}, "dkim.key_file"),
+        ("site/../data", {}, "store.url"),
+    ],
+)
+def test_what_is_private_cannot_lie_where_everybody_may_read(output: str, values: dict[str, Any], what: str) -> None:
+    problem = refused({"site": {"output": output}, **values})
+    assert "site.output" in problem and what in problem and "name a folder of its own" in problem
+
+
+def test_the_output_may_be_anywhere_else() -> None:
+    for output in ("public", "data/site", "/srv/www/news", "data-site"):
+        made({"site": {"output": output}})
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("https://zoll-übersicht.example", "https://xn--zoll-bersicht-0ob.example/"),
+        ("https://News.Example/Zölle/a b", "https://news.example/Z%C3%B6lle/a%20b/"),
+        ("https://news.example:8443/a%20b/", "https://news.example:8443/a%20b/"),
+        ("http://[::1]:8000", "http://[::1]:8000/"),
+    ],
+)
+def test_an_address_of_the_site_is_put_into_plain_characters(url: str, plain: str) -> None:
+    assert made({"site": {"base_url": url}}).site.base_url == plain
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:p@news.example/", "https://news.example:99999/", "https://[::1/", "https:///a"]
+)
+def test_an_address_that_cannot_be_the_sites_is_refused(url: str) -> None:
+    problem = refused({"site": {"base_url": url}})
+    assert "site.base_url" in problem and "u:p" not in problem
 
 
 def test_a_password_in_clear_text_over_the_net_is_refused_and_not_shown() -> None:

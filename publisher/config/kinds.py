@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -40,10 +40,19 @@ def _cron(expression: str) -> str:
 
 
 def _base_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    """In the characters of RFC 3986, for headers and feeds have no others: the host in Punycode, the path escaped."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except ValueError as error:
+        raise ValueError(f"not a web address ({error})") from error
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
         raise ValueError("not a web address; use 'https://host/' or 'https://host/path/' without ? and #")
-    return url if url.endswith("/") else url + "/"
+    if parts.username is not None:
+        raise ValueError("holds the name of a user, which everybody would read; leave out all before the '@'")
+    path = quote(parts.path, safe="/%:@!$&'()*+,;=~")
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{path.rstrip('/')}/"
 
 
 def _hostname(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -31,10 +31,14 @@ from publisher.config.kinds import (
     Zone,
     check_web_address,
 )
+from publisher.config.places import laid_open, read_again
 from publisher.config.relays import DomainSettings, RelaySettings, SmtpSettings
 from publisher.config.section import Section
 from publisher.model import ALL, Frequency, Topic, TopicGroup
 
+_SQLITE = "sqlite:///"
+_TAKEN = re.compile(rf"{ALL}|private|archive-[0-9]+")
+"""What stands in addresses below ``feeds/`` already."""
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -297,8 +301,10 @@ class Settings(Section):
     @model_validator(mode="after")
     def _slugs(self) -> Self:
         for slug in self.topics:
-            if slug == ALL or not _SLUG.fullmatch(slug):
-                raise ValueError(f"topics.{slug}: a topic's name is lower-case words joined by '-', and not '{ALL}'")
+            if not _SLUG.fullmatch(slug):
+                raise ValueError(f"topics.{slug}: a topic's name is lower-case words joined by '-'")
+            if _TAKEN.fullmatch(slug):
+                raise ValueError(f"topics.{slug}: feeds of ours have that name; take another one")
         taken = {slug: slug for slug in (*self.topics, ALL)}
         for slug, topic in self.topics.items():
             for former in topic.formerly:
@@ -322,6 +328,28 @@ class Settings(Section):
             if first != place:
                 raise ValueError(f"domain[{place}].domain: '{cap.domain}' is in domain[{first}] already")
         return self
+
+    @model_validator(mode="after")
+    def _output(self) -> Self:
+        output = self.path(self.site.output)
+        sources = [(f"source[{place}].path", self.path(source.path)) for place, source in enumerate(self.source)]
+        problem = laid_open(output, [*self._private_places(), *sources]) or read_again(output, sources)
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    def _private_places(self) -> Iterator[tuple[str, Path]]:
+        """What nobody else may read, by the setting that names it."""
+        yield self.place, self.root / self.place
+        if self.store.url.startswith(_SQLITE):
+            yield "store.url", self.path(Path(self.store.url.removeprefix(_SQLITE)))
+        yield "store.secret_file", self.path(self.store.secret_file)
+        yield "outbox.path", self.path(self.outbox.path)
+        yield "backup.path", self.path(self.backup.path)
+        yield "site.templates", self.path(self.site.templates)
+        yield "dkim.key_file", self.path(self.dkim.key_file)
+        yield "dkim.ed25519_key_file", self.path(self.dkim.ed25519_key_file)
+        yield "bounces.folder", self.path(self.bounces.folder)
 
     @cached_property
     def relays(self) -> tuple[RelaySettings, ...]:
