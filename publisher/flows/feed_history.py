@@ -2,6 +2,8 @@
 
     lines in no archive yet -> full blocks -> closed in the store -> rendered -> written -> marked as written
 
+The one thing that changes an archive is another address of the whole site.
+
 A block is closed in the store before its document is made, so that a killed run leaves an archive to be written and
 never two versions of one. An archive links to the next one before that is there: its number is known, its bytes are not
 needed, and no archive has to change when the next is cut.
@@ -105,6 +107,14 @@ class Archivist:
             if lost:
                 with self.store.write() as tx:
                     tx.archives.mark([(topic.slug, place) for place in sorted(lost)], written=False)
+
+    def readdress(self) -> None:
+        """Have every archive written again: each names itself and its neighbours by the address of the site, which is
+        another one now. What it shows stays as it was."""
+        for topic in self.press.feeds:
+            with self.store.write() as tx:
+                number, _ = tx.archives.closed().get(topic.slug, (0, 0))
+                tx.archives.mark([(topic.slug, place) for place in range(1, number + 1)], written=False)
 
     def _close(self, topic: Topic) -> None:
         entries = self.press.entries

@@ -42,13 +42,15 @@ FORMATS = (("atom", atom.render), ("rss", rss.render), ("json", jsonfeed.render)
 
 @dataclass(slots=True)
 class _Progress:
-    """How far the last publication came: which changes and issues are on the site, and made by what. One that was not
-    `whole` left something out: its feeds are tried, and its problems told, again by every run until they are mended."""
+    """How far the last publication came: which changes and issues are on the site, made by what, for which address. One
+    that was not `whole` left something out: its feeds are tried, and its problems told, again by every run until they
+    are mended."""
 
     touched: int = -1
     issue_id: int = 0
     fingerprint: str = ""
     whole: bool = True
+    base_url: str = ""  # not known of a site that an older version published
 
     @classmethod
     def of(cls, tx: Transaction) -> _Progress:
@@ -94,7 +96,8 @@ def publish_site(
     phases = {"notice": press.notice, "tombstone": press.tombstone}
     with store.read() as tx:
         before = _Progress.of(tx)
-        after = _Progress(tx.articles.last_touched(), tx.issues.last_id(), press.fingerprint)
+        base_url = press.site.links.base_url
+        after = _Progress(tx.articles.last_touched(), tx.issues.last_id(), press.fingerprint, base_url=base_url)
         whole = rebuild or before.fingerprint != after.fingerprint
         issues = tx.issues.numbered()
         known = tx.documents.some(_shared(press, issues))
@@ -109,7 +112,9 @@ def publish_site(
             after.touched = tx.articles.last_touched()
     with Writer(store, folder, press.site.links, now=now, problems=tally.problems, dry_run=dry_run) as writer:
         archivist = Archivist(store, folder, press, now, writer)
-        if whole or broken:
+        if before.base_url not in {"", after.base_url}:
+            archivist.readdress()
+        elif whole or broken:
             archivist.mend()
         with store.read() as tx:
             changed = tx.feeds.touched_since(before.touched)

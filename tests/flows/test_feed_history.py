@@ -154,6 +154,27 @@ def test_archives_outlive_a_change_of_settings_and_a_rebuild_and_come_back_when_
     assert len(walked(small, ALL)) == 7
 
 
+def test_a_site_that_moves_to_another_address_leads_through_its_archives_there(small: House) -> None:
+    for number in range(7):
+        small.article(f"News {number}", f"Words {number} on environment.")
+    publish(small)
+    small.article("News 0", "Other words on environment.")
+    small.clock.forward(days=1)
+    publish(small)
+    before, found = archives(small.site), walked(small, ALL)
+    modified = {path: (small.site / path).stat().st_mtime for path in before}
+    elsewhere = "https://elsewhere.example/news/"
+    small.rebuild(site={"title": "Customs news", "base_url": elsewhere})
+    small.clock.forward(hours=1)
+    publish(small)
+    after = archives(small.site)
+    assert after == {path: content.replace(BASE.encode(), elsewhere.encode()) for path, content in before.items()}
+    assert all((small.site / path).stat().st_mtime > moment for path, moment in modified.items())
+    assert walked(small, ALL).keys() == found.keys()
+    publish(small, rebuild=True)
+    assert archives(small.site) == after
+
+
 def test_a_lost_archive_is_written_again_with_the_texts_of_its_time_but_for_what_was_withdrawn(small: House) -> None:
     for number in range(ENTRIES):
         small.article(f"News {number}", f"Words {number} on environment.")
