@@ -5,6 +5,7 @@
     ├── UsageError                  a command was called wrongly (exit code 2)
     │   └── Conflict                it made sense in another state: there already, over already
     ├── NotFound                    a key, address, number or path that nothing answers to
+    ├── NothingNew                  a digest that would have nothing in it
     ├── SourceError                 a whole source cannot be read (single bad items are `Refusal` values)
     ├── TemplateError               a template of the site or of a letter cannot be rendered
     ├── FeedError                   a feed that must not be published; `topic` says which
@@ -59,6 +60,10 @@ class NotFound(PublisherError, LookupError):
         self.kind = kind
         self.name = name
         super().__init__(f"no {kind} {name!r}" + (f"; {hint}" if hint else ""))
+
+
+class NothingNew(PublisherError):
+    """There is nothing that the next digest could bring."""
 
 
 class SourceError(PublisherError, OSError):

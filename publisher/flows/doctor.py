@@ -21,7 +21,7 @@ from pathlib import Path
 from publisher import templating
 from publisher.clock import Clock
 from publisher.config import RelaySettings, Settings
-from publisher.errors import ConfigError, HubError, PublisherError, RelayUnavailable
+from publisher.errors import ConfigError, HubError, NothingNew, PublisherError, RelayUnavailable
 from publisher.flows.backup import last_backup
 from publisher.flows.crossing import across
 from publisher.flows.dkim import key_places, load_key, signing_domain
@@ -111,6 +111,8 @@ def _at_home(of: Examination) -> Iterator[Finding]:
         zone = settings.digest_zone
         yield site_rules.clock(now, _last_known(tx, now), zone.key, now.astimezone(zone))
         yield from site_rules.timetable(_timetable(tx, settings, now), now)
+    places = [settings.path(source.path) for source in settings.source]
+    yield from site_rules.sources([str(place) for place in places if not place.exists()], len(places))
     names = templating.shipped_names("site", "email")
     env = templating.environment(settings.path(settings.site.templates), settings.zone)
     yield from site_rules.templates(templating.broken(env, names), len(names))
@@ -175,8 +177,10 @@ def _letters(parts: Parts) -> Iterator[Finding]:
                 size = measured(parts, frequency)
             except ConfigError as error:
                 yield problem(f"{frequency} letter", str(error), "see docs/dkim.md")
-            except PublisherError as error:
+            except NothingNew as error:
                 yield well(f"{frequency} letter", str(error))
+            except PublisherError as error:
+                yield problem(f"{frequency} letter", str(error), "mend what it names, or no letter goes out")
             else:
                 yield site_rules.letter(site_rules.NextLetter(str(frequency), size.html, size.whole))
 

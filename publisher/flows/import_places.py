@@ -23,6 +23,8 @@ def import_places(parts: Parts, places: Sequence[str], form: str = AUTO) -> Inge
         wanted = None if form == AUTO else Format(form)
     except ValueError:
         raise UsageError(f"{form!r} is not a format; use {AUTO}, text, markdown or jsonl") from None
+    if not all(place.strip() for place in places):
+        raise UsageError("an empty path; name a file or a folder")
     now = parts.clock()
     admission = admission_of(parts.settings, now)
     readers = [read(place, admission=admission, form=wanted) for place in places]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from publisher.digest.choose import choose
 from publisher.digest.render import PREFERENCES, RECIPIENT, UNSUBSCRIBE, RenderedEdition
-from publisher.errors import NotFound, PublisherError
+from publisher.errors import NotFound, NothingNew
 from publisher.flows.compose import fresh_filings, starting_watermark
 from publisher.flows.crossing import across
 from publisher.flows.one_letter import hand_over
@@ -50,7 +50,7 @@ class _Draft:
 def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> Preview:
     """The next digest of `frequency` for the reader `email`; without one, for a reader of everything.
 
-    Raises PublisherError when there is nothing new, NotFound when there is no such reader.
+    Raises NothingNew when there is nothing new, NotFound when there is no such reader.
     """
     draft = _draft(parts, frequency, email)
     home = parts.settings.site.base_url
@@ -113,7 +113,7 @@ def _draft(parts: Parts, frequency: Frequency, email: str | None) -> _Draft:
         window, _ = fresh_filings(tx, watermark, issue.upto_seq, parts.terms.hold_back)
         sections = choose(window, topics, watermark, parts.terms.topic_order)
         if not sections:
-            raise PublisherError(f"nothing new for the {frequency} digest; the next issue would be skipped")
+            raise NothingNew(f"nothing new for the {frequency} digest; the next issue would be skipped")
         edition = Edition(id=0, issue_id=0, language=language, sections=sections)
         articles = tx.articles.filed(edition.article_keys)
     sources = [filed.article.source_url for filed in articles.values() if filed.article.source_url]

@@ -141,6 +141,14 @@ def letter(next_one: NextLetter) -> Finding:
     return well(check, f"{next_one.whole / 1000:,.0f} kB, {next_one.html / 1000:,.0f} kB of it HTML")
 
 
+def sources(missing: Sequence[str], count: int) -> Iterator[Finding]:
+    """`missing`: the places of [[source]] that are not there, of so many."""
+    for place in missing:
+        yield problem("sources", f"{place}: no such file or folder", "mend the path of its [[source]]")
+    if not missing:
+        yield well("sources", f"{count} can be read" if count > 1 else "it can be read")
+
+
 def templates(broken: Sequence[str], count: int) -> Iterator[Finding]:
     """`broken`: a line for each template that is none, with its file and line."""
     for line in broken:

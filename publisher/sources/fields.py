@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from publisher.cleantext import clean_line
+from publisher.cleantext import clean_line, title_identity
 from publisher.clock import whole_seconds
 from publisher.config import Language
 from publisher.model import ALL
@@ -107,7 +107,7 @@ def either(fields: Mapping[str, object], first: str, second: str) -> tuple[str, 
 
 
 def title_of(text: str) -> str:
-    if not text:
+    if not title_identity(text):  # white space and invisible characters are none
         raise Inadmissible("no title; give it one")
     if len(text) > MAX_TITLE:
         raise Inadmissible(f"has {len(text)} characters; shorten it to {MAX_TITLE}", key="title")

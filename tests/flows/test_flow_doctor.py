@@ -157,6 +157,24 @@ def test_a_broken_template_is_named_with_its_line(house: House) -> None:
     assert level == "problem" and "topic.html" in says and "2" in says
 
 
+def test_a_letter_that_cannot_be_made_is_a_problem_and_one_without_news_is_not(house: House) -> None:
+    assert the("weekly letter", seen(house))[0] == "ok"
+    template = house.root / "templates/email/digest/body.txt"
+    template.parent.mkdir(parents=True)
+    template.write_text("{{ nope }}")
+    house.article("Waste")
+    house.publish(FEEDS_ONLY)
+    level, says = the("weekly letter", seen(house))
+    assert level == "problem" and "'nope' is undefined" in says
+
+
+def test_a_source_that_is_not_there_is_a_problem(house: House) -> None:
+    assert the("sources", seen(house))[0] == "ok"
+    house.rebuild(source=[{"path": "articles"}, {"path": "nowhere"}])
+    level, says = the("sources", seen(house))
+    assert level == "problem" and "nowhere: no such file or folder" in says
+
+
 def test_a_letter_that_gmail_would_cut_off_is_a_problem(house: House) -> None:
     """Articles beyond 90 kB stay out by themselves; a template of the operator's may still be too long."""
     template = "email/digest/body.html"

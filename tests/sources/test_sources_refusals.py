@@ -104,6 +104,7 @@ def test_front_matter_is_refused_by_its_line(front: str, line: int, words: str) 
         (b'{"title": "T"', 1, "not JSON"),
         (b'{"title": "T"}', 1, "no text under the title"),
         (b'{"text": "x"}', 1, "no title"),
+        ('{"title": "\u200b \u200b", "text": "x"}'.encode(), 1, "no title"),
         (b'{"title": ["T"], "text": "x"}', 1, "title: expected text, found a list"),
         (b'{"title": true, "text": "x"}', 1, "title: expected text, found true"),
         (b'{"title": "T", "text": "x", "body": "y"}', 1, "keep one of them"),
