@@ -23,7 +23,7 @@ from publisher.feeds.selection import Match, Selection
 from publisher.feeds.value import Feed, Tombstone, build_feed
 from publisher.flows.press import Press
 from publisher.flows.publish_site import FORMATS
-from publisher.links import BUILDER
+from publisher.links import BUILDER, article_path
 from publisher.model import ALL, FiledArticle, Topic, TopicGroup
 from publisher.store import Transaction
 
@@ -33,7 +33,7 @@ _RENDER = dict(FORMATS)
 def newest_in(tx: Transaction, selection: Selection, limit: int) -> list[FiledArticle]:
     """The articles of the selection that changed, or came into it, last, each once, the newest change first. A
     withdrawn one stays for the time of its notice."""
-    keys = _newest(tx, selection, limit)
+    keys = _published(tx, selection, limit)
     filed = tx.articles.filed(keys)
     return [filed[key] for key in keys]
 
@@ -88,7 +88,7 @@ def builder_query(selection: Selection) -> str:
 
 def _feed(tx: Transaction, topic: Topic, selection: Selection, press: Press, before: int | None) -> Feed:
     """The newest of the selection, or the newest before a stamp, as a feed named like `topic`."""
-    stamps = _newest(tx, selection, press.entries + 1, before)
+    stamps = _published(tx, selection, press.entries + 1, before)
     shown = list(stamps)[: press.entries]
     left = _left(tx, selection, press.entries) if before is None else {}
     for key in shown:  # left one topic, and stands in another one's notice of its withdrawal
@@ -104,6 +104,20 @@ def _feed(tx: Transaction, topic: Topic, selection: Selection, press: Press, bef
         return replace(feed, complete=not feed.older)
     own = press.site.links.older(topic.slug, before)
     return replace(feed, atom_url=own["atom"], rss_url=own["rss"], json_url=own["json"])
+
+
+def _published(tx: Transaction, selection: Selection, limit: int, before: int | None = None) -> dict[str, int]:
+    """The newest of the selection, without articles whose page is not on the site yet: a link to it would be dead, and
+    the feed of the topic alone does not have it either."""
+    wanted = limit
+    while True:
+        stamps = _newest(tx, selection, wanted, before)
+        paths = {key: article_path(filed.article.slug) for key, filed in tx.articles.filed(stamps).items()}
+        there = tx.documents.some(paths.values())
+        shown = [(key, stamp) for key, stamp in stamps.items() if paths[key] in there]
+        if len(shown) >= limit or len(stamps) < wanted:
+            return dict(shown[:limit])
+        wanted *= 2
 
 
 def _newest(tx: Transaction, selection: Selection, limit: int, before: int | None = None) -> dict[str, int]:

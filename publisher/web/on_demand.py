@@ -1,7 +1,7 @@
 """Feeds that are made when they are asked for, kept in memory while nothing changes, and answered. Floor: `web`.
 
-What is kept holds until the store is touched; then it is made anew, and keeps its ETag and its date when the bytes
-come out the same. One is made at a time, so that odd requests cannot take the whole machine.
+What is kept holds until the store is touched or the site published; then it is made anew, and keeps its ETag and its
+date when the bytes come out the same. One is made at a time, so that odd requests cannot take the whole machine.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from publisher.errors import FeedError
 from publisher.feeds.value import Feed
 from publisher.flows.combine import render
 from publisher.flows.crossing import across
+from publisher.flows.publish_site import PUBLISHED
 from publisher.site.packing import gzipped
 from publisher.store import Store, Transaction
 from publisher.web.documents import kind_headers
@@ -38,6 +39,8 @@ NOINDEX: Header = (b"x-robots-tag", b"noindex")
 log = structlog.get_logger("publisher.serve")
 
 Make = Callable[[Transaction], Feed]
+State = tuple[int, str | None]
+"""What such a feed depends on: the last change of an article, and how far the site was published."""
 
 
 class PathText(Convertor[str]):
@@ -72,10 +75,10 @@ register_url_convertor("stamp", Stamp())
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A rendered feed, and the state of the store that it fits."""
+    """A rendered feed, and the state that it fits."""
 
     document: Representation
-    touched: int
+    state: State
 
 
 class OnDemand:
@@ -125,20 +128,20 @@ class OnDemand:
         return kept
 
     async def _fresh(self, key: str) -> Kept | None:
-        touched = await run_in_threadpool(self._touched)
+        state = await run_in_threadpool(self._state)
         kept = self._shelf.get(key)
-        if kept is None or kept.touched < touched:
+        if kept is None or kept.state != state:
             return None
         self._shelf.move_to_end(key)
         return kept
 
-    def _touched(self) -> int:
+    def _state(self) -> State:
         with self._store.read() as tx:
-            return tx.articles.last_touched()
+            return _state_of(tx)
 
     def _made(self, former: Kept | None, kind: str, make: Make, links: Sequence[Header], private: bool) -> Kept:
         with self._store.read() as tx:
-            touched = tx.articles.last_touched()
+            state = _state_of(tx)
             feed = make(tx)
         now = self._clock()
         try:
@@ -147,9 +150,9 @@ class OnDemand:
             if former is None:
                 raise
             log.warning("feed.kept", problem=str(error))
-            return replace(former, touched=touched)
+            return replace(former, state=state)
         if former is not None and former.document.variants[IDENTITY].body == content:
-            return replace(former, touched=touched)
+            return replace(former, state=state)
         modified = int(now.timestamp())
         if former is not None:  # readers that go by the date must see it rise
             modified = max(modified, former.document.modified + 1)
@@ -161,7 +164,7 @@ class OnDemand:
             headers=(*headers, *links),
             lasting=(NOINDEX,) if private else lasting,
         )
-        return Kept(document, touched)
+        return Kept(document, state)
 
     def _put(self, key: str, kept: Kept) -> None:
         former = self._shelf.pop(key, None)
@@ -170,3 +173,7 @@ class OnDemand:
         while self._weight > self._shelf_bytes and len(self._shelf) > 1:
             _, oldest = self._shelf.popitem(last=False)
             self._weight -= oldest.document.weight
+
+
+def _state_of(tx: Transaction) -> State:
+    return tx.articles.last_touched(), tx.meta.get(PUBLISHED)

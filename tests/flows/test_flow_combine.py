@@ -17,7 +17,8 @@ from publisher.feeds.selection import Match, select
 from publisher.feeds.value import Feed
 from publisher.flows.combine import combined_feed, private_feed, render
 from publisher.flows.new_site import make_site
-from publisher.model import ALL
+from publisher.links import article_path
+from publisher.model import ALL, PublishedDocument
 
 UNION = (("environment", "partnerships"), Match.ANY)
 NARROW = (("environment", "region-mena"), Match.ALL)
@@ -32,9 +33,12 @@ def app(tmp_path: Path) -> Iterator[App]:
     app.close()
 
 
-def put(app: App, number: int, *topics: str) -> str:
+def put(app: App, number: int, *topics: str, published: bool = True) -> str:
     with app.store.write() as tx:
-        tx.articles.add([new(number)])
+        article = new(number)
+        tx.articles.add([article])
+        if published:
+            tx.documents.put([PublishedDocument(article_path(article.article.slug), "0" * 64, 1, NOW)])
         tx.filings.add([filing(number, topic) for topic in (ALL, *topics)])
     return f"key{number:06}"
 
@@ -54,6 +58,16 @@ def numbers(feed: Feed) -> list[int]:
 
 def gone(feed: Feed) -> list[int]:
     return sorted(int(tombstone.entry_id.rpartition(":")[2]) for tombstone in feed.tombstones)
+
+
+@pytest.mark.parametrize("entries", [2, 50])
+def test_an_article_whose_page_is_not_there_yet_is_in_no_feed(app: App, entries: int) -> None:
+    for number in range(1, 11):
+        put(app, number, "environment", "region-mena", published=number < 4)
+    for selection in (UNION, NARROW):
+        feed = made(app, selection, entries=entries)
+        assert numbers(feed) == ([1, 2, 3] if entries > 2 else [2, 3])
+        assert bool(feed.older) is (entries == 2)
 
 
 def test_who_moves_within_a_union_stays_and_who_leaves_it_is_said_to_be_gone(app: App) -> None:
