@@ -165,6 +165,12 @@ def test_a_topic_needs_a_name_that_is_a_slug(slug: str) -> None:
     assert f"topics.{slug}: a topic's name is" in refused({"topics": {slug: {"label": "Ports"}}})
 
 
+@pytest.mark.parametrize("former", ["Old One", "ports_", "-a", "", "../x"])
+def test_a_former_name_of_a_topic_is_a_slug_too(former: str) -> None:
+    text = refused({"topics": {"ports": {"label": "Ports", "formerly": ["harbours", former]}}})
+    assert text.startswith(f"config.toml: topics.ports.formerly: '{former}' cannot have been one; a topic's name is")
+
+
 def test_a_password_in_clear_text_over_the_net_is_refused_and_not_shown() -> None:
     smtp = {"host": "relay.customs.example", "security": "none", "username": "me", "password": "hunter2"}
     text = refused({"smtp": smtp})

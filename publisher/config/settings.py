@@ -296,12 +296,15 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _slugs(self) -> Self:
+        rule = f"a topic's name is lower-case words joined by '-', and not '{ALL}'"
         for slug in self.topics:
             if slug == ALL or not _SLUG.fullmatch(slug):
-                raise ValueError(f"topics.{slug}: a topic's name is lower-case words joined by '-', and not '{ALL}'")
+                raise ValueError(f"topics.{slug}: {rule}")
         taken = {slug: slug for slug in (*self.topics, ALL)}
         for slug, topic in self.topics.items():
             for former in topic.formerly:
+                if not _SLUG.fullmatch(former):
+                    raise ValueError(f"topics.{slug}.formerly: {former!r} cannot have been one; {rule}")
                 if former in taken:
                     raise ValueError(f"topics.{slug}.formerly: '{former}' is a name of topic '{taken[former]}' already")
                 taken[former] = slug
