@@ -92,6 +92,7 @@ UNKNOWN = {
     "topic": ({"topics": {"ports": {"label": "P", "word": []}}}, "topics.ports.word: unknown setting; did you mean"),
     "nested": ({"digest": {"weekly": {"corn": ""}}}, "digest.weekly.corn: unknown setting; did you mean 'cron'?"),
     "ours": ({"root": "/"}, "root: unknown setting"),
+    "nothing like it": ({"zzz": {}}, "log, outbox, relay, signup, site, smtp, source, store, topics, web, websub"),
 }  # fmt: skip
 
 
@@ -121,6 +122,8 @@ IMPOSSIBLE = {
     "smtp.on_uncertain": ("guess", "must be 'resend' or 'hold'"),
     "dkim.selector": ("my key", "not a selector"),
     "bounces.address": ("bounces", "not an address that can be extended"),
+    "alarm.webhook": ("foo", "not a web address; use e.g. 'https://host.example/path'"),
+    "signup.languages": (3, "must be a list"),
     "web.port": (70000, "must be less than or equal to 65535"),
 }
 
@@ -213,6 +216,12 @@ def test_an_address_of_the_site_is_put_into_plain_characters(url: str, plain: st
 def test_an_address_that_cannot_be_the_sites_is_refused(url: str) -> None:
     problem = refused({"site": {"base_url": url}})
     assert "site.base_url" in problem and "u:p" not in problem
+
+
+@pytest.mark.parametrize("former", ["Old One", "ports_", "-a", "", "../x"])
+def test_a_former_name_of_a_topic_is_a_slug_too(former: str) -> None:
+    text = refused({"topics": {"ports": {"label": "Ports", "formerly": ["harbours", former]}}})
+    assert text.startswith(f"config.toml: topics.ports.formerly: '{former}' cannot have been one; a topic's name is")
 
 
 def test_a_password_in_clear_text_over_the_net_is_refused_and_not_shown() -> None:
@@ -315,6 +324,29 @@ def test_a_variable_wins_over_the_file() -> None:
 def test_an_unknown_variable_is_refused_and_the_like_one_named() -> None:
     text = refused(environ={"PUBLISHER_SITE_TITEL": "x"})
     assert text == "environment: PUBLISHER_SITE_TITEL: unknown setting; did you mean 'PUBLISHER_SITE_TITLE'?"
+
+
+def test_an_unknown_variable_is_not_taken_for_one_that_it_is_not_like() -> None:
+    text = refused(environ={"PUBLISHER_FOO": "1"})
+    assert text == "environment: PUBLISHER_FOO: unknown setting; docs/configuration.md lists the variables"
+
+
+@pytest.mark.parametrize("name", ["TOPICS_PORTS_LABEL", "TOPIC_PORTS", "SOURCE_PATH", "RELAY_MAIN_HOST", "DOMAIN_X"])
+def test_blocks_that_come_in_any_number_have_no_variables(name: str) -> None:
+    assert "topics have no variables: use config.toml" in refused(environ={"PUBLISHER_" + name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"source": {"path": "x"}}, "source: write it as [[source]]; there may be several"),
+        ({"relay": {"name": "main"}}, "relay: write it as [[relay]]; there may be several"),
+        ({"domain": {"domain": "a.example"}}, "domain: write it as [[domain]]; there may be several"),
+        ({"site": [{"title": "x"}]}, "site: write it as [site], once"),
+    ],
+)
+def test_a_block_in_the_wrong_brackets_is_answered_with_the_right_ones(values: dict[str, Any], line: str) -> None:
+    assert refused(values) == f"config.toml: {line}"
 
 
 def test_variables_of_others_and_the_name_of_the_config_are_left_alone() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from publisher.cli.show import (
     DEFAULT_CONFIG,
+    MOST,
     ConfigOption,
     JsonOption,
     as_plain,
@@ -38,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def list_(
     topic: Annotated[str | None, typer.Option("--topic", "-t", help="Only articles filed under this topic.")] = None,
     search: Annotated[str | None, typer.Option("--search", "-s", help="Only titles that contain this.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="So many, the newest first.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from publisher.cli.show import (
     DEFAULT_CONFIG,
+    MOST,
     ConfigOption,
     JsonOption,
     complain,
@@ -78,7 +79,7 @@ def list_(
     kind: Annotated[
         str | None, typer.Option("--kind", "-k", help="dead, doubtful, soft, ours, complaint, unparsed, ...")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="So many, the newest first.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:

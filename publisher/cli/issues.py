@@ -9,6 +9,7 @@ import typer
 
 from publisher.cli.show import (
     DEFAULT_CONFIG,
+    MOST,
     ConfigOption,
     JsonOption,
     as_plain,
@@ -41,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many, the newest first.")] = 30,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=MOST, help="So many, the newest first.")] = 30,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:

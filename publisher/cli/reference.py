@@ -66,8 +66,8 @@ that is left out has its default. An unknown key or an impossible value stops th
 the key, what is wrong with it, and what is allowed.
 
 - **Variables**: each setting but those of sources, relays, domains and topics can be overridden by the variable named
-  beside it, e.g. `PUBLISHER_SITE_BASE_URL=https://news.customs.example/`. An unknown `PUBLISHER_` variable is refused,
-  too.
+  beside it, e.g. `PUBLISHER_SITE_BASE_URL=https://news.customs.example/`. Where the setting is a list, its values have
+  spaces between them: `PUBLISHER_SIGNUP_LANGUAGES="en fr"`. An unknown `PUBLISHER_` variable is refused, too.
 - **Secrets**: do not write the password of the relay into the file; set `PUBLISHER_SMTP_PASSWORD`, or let
   `PUBLISHER_SMTP_PASSWORD_FILE` name a file that holds it. A `[[relay]]` called `main` has
   `PUBLISHER_RELAY_MAIN_PASSWORD` and `..._FILE`. Errors never show it.

@@ -28,6 +28,8 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 DEFAULT_CONFIG = Path("config.toml")
+MOST = 1_000_000
+"""The longest list; a database counts no further than 64 bits."""
 _SHORT = 20  # characters; a cell up to this length stays on one line
 _GAP = 2  # between two columns
 _EVERY_S = 30.0  # seconds between two lines of progress in a log

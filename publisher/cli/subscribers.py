@@ -10,6 +10,7 @@ from publisher.cli import readers_file
 from publisher.cli.readers_file import IncludeLeft, send_service_letters
 from publisher.cli.show import (
     DEFAULT_CONFIG,
+    MOST,
     ConfigOption,
     JsonOption,
     as_plain,
@@ -106,7 +107,7 @@ def list_(
     ] = None,
     frequency: Annotated[str | None, typer.Option("--frequency", "-f", help="daily, weekly or monthly.")] = None,
     topic: Annotated[str | None, typer.Option("--topic", "-t", help="Only readers of this topic.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="So many at most.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, max=MOST, help="So many at most.")] = None,
     as_json: JsonOption = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:

@@ -112,7 +112,7 @@ def _pattern(pattern: str) -> str:
 def check_web_address(url: str) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in {"http", "https"} or not parts.hostname or not _PLAIN_URL.fullmatch(url)):
-        raise ValueError("not a web address; use e.g. 'https://creativecommons.org/licenses/by/4.0/'")
+        raise ValueError("not a web address; use e.g. 'https://host.example/path'")
     return url
 
 

@@ -86,7 +86,7 @@ def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> tuple[dic
         if not name.startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         if name not in known:
-            raise ConfigError(name, "unknown setting" + _suggestion(name, known), place="environment")
+            raise ConfigError(name, "unknown setting" + _like_variable(name, list(known)), place="environment")
         key, is_file = known[name]
         _put(values, key, _from_file(name, environ[name]) if is_file else environ[name])
         overridden[".".join(key)] = name
@@ -146,7 +146,10 @@ def _problem(detail: ErrorDetails) -> str:
         return "unknown setting" + _suggestion(str(name), allowed)
     if detail["type"] == "missing":
         return "is missing"
-    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] in {"tuple_type", "model_type"} and len(detail["loc"]) == 1:
+        name = detail["loc"][0]
+        return f"write it as [[{name}]]; there may be several" if name in BLOCKS else f"write it as [{name}], once"
+    message = detail["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     return (message[0].lower() + message[1:]).replace("input should be", "must be").partition(", unable to")[0]
 
 
@@ -161,11 +164,30 @@ def _fields_at(parents: list[int | str]) -> list[str]:
         inner = field.annotation
         candidates = [a for a in get_args(inner) if isinstance(a, type) and issubclass(a, BaseModel)]
         model = candidates[0] if candidates else inner
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return [name for name, field in model.model_fields.items() if not field.exclude]
 
 
-def _suggestion(name: str, allowed: Mapping[str, object] | list[str]) -> str:
-    close = difflib.get_close_matches(name, list(allowed), n=1)
+def _like_variable(name: str, known: list[str]) -> str:
+    """What to do instead of setting `name`. What all names begin with makes none like another."""
+    said = name.removeprefix(PREFIX)
+    block = said.partition("_")[0].lower().removesuffix("s")
+    several = block in {each.removesuffix("s") for each in BLOCKS}
+    others = [other.removeprefix(PREFIX) for other in known]
+    # A relay's password is the one variable of a block; no setting elsewhere is meant by the name of one.
+    close = difflib.get_close_matches(
+        said, [other for other in others if not several or other.startswith("RELAY_")], n=1
+    )
+    if close:
+        return f"; did you mean '{PREFIX}{close[0]}'?"
+    if several:
+        return "; sources, relays (but for their passwords), domains and topics have no variables: use config.toml"
+    return "; docs/configuration.md lists the variables"
+
+
+def _suggestion(name: str, allowed: list[str]) -> str:
+    close = difflib.get_close_matches(name, allowed, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; allowed here: {', '.join(sorted(allowed))}" if allowed and len(allowed) < 25 else ""

@@ -300,14 +300,17 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _slugs(self) -> Self:
+        rule = "a topic's name is lower-case words joined by '-'"
         for slug in self.topics:
             if not _SLUG.fullmatch(slug):
-                raise ValueError(f"topics.{slug}: a topic's name is lower-case words joined by '-'")
+                raise ValueError(f"topics.{slug}: {rule}")
             if _TAKEN.fullmatch(slug):
                 raise ValueError(f"topics.{slug}: feeds of ours have that name; take another one")
         taken = {slug: slug for slug in (*self.topics, ALL)}
         for slug, topic in self.topics.items():
             for former in topic.formerly:
+                if not _SLUG.fullmatch(former):
+                    raise ValueError(f"topics.{slug}.formerly: {former!r} cannot have been one; {rule}")
                 if former in taken:
                     raise ValueError(f"topics.{slug}.formerly: '{former}' is a name of topic '{taken[former]}' already")
                 taken[former] = slug

@@ -13,6 +13,7 @@ from publisher.errors import ConfigError
 from publisher.links import Pictures
 from publisher.model import Document
 from publisher.pages import pictures
+from publisher.pages.picture_size import size_of
 
 MAX_BYTES = 1_000_000
 _KINDS = {".png": b"\x89PNG\r\n\x1a\n", ".gif": b"GIF8", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff"}
@@ -53,4 +54,18 @@ def _read(key: str, file: Path) -> bytes:
         raise ConfigError(key, f"{file}: no picture that every feed reader can show; use PNG, GIF or JPEG")
     if len(content) > MAX_BYTES:
         raise ConfigError(key, f"{file}: {len(content):,} bytes are more than {MAX_BYTES:,}; make it smaller")
+    size = size_of(content)
+    if size is None:
+        raise ConfigError(key, f"{file}: its size cannot be read; save it once more")
+    if problem := _unfit(key, *size):
+        raise ConfigError(key, f"{file}: {size[0]} x {size[1]} pixels; {problem}")
     return content
+
+
+def _unfit(key: str, width: int, height: int) -> str:
+    """What to do about a picture of this size; empty for a good one."""
+    if key == "site.logo":
+        return "" if width == 2 * height else "make it twice as wide as high"
+    if width != height:
+        return "make it square"
+    return "" if width <= _SMALL else f"make it {_SMALL} x {_SMALL} or smaller, RSS allows no more"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from publisher.cleantext import clean_line
+from publisher.errors import UsageError
 from publisher.model import Article
 from publisher.store import Transactions
 
@@ -19,10 +20,13 @@ MAX_REASON = 600
 
 def withdraw(store: Transactions, name: str, *, reason: str, now: datetime) -> tuple[Article, bool]:
     """Withdraw the article that people mean by `name`, and whether it was there to be withdrawn. Its pages and feeds
-    will show `reason`. Raises NotFound, and UsageError when `name` fits several."""
+    will show `reason`. Raises NotFound, and UsageError when `name` fits several or the reason is blank."""
+    shown = clean_line(reason, MAX_REASON)
+    if not shown:
+        raise UsageError("say why the article is withdrawn: readers see the reason in its place")
     with store.write() as tx:
         key = tx.articles.resolve(name).key
-        done = tx.departures.withdraw(key, now, clean_line(reason, MAX_REASON))
+        done = tx.departures.withdraw(key, now, shown)
         return tx.articles.get(key), done
 
 

@@ -11,8 +11,10 @@ _SERVICES = (
     ("NewsBlur", "https://www.newsblur.com/?url="),
     ("The Old Reader", "https://theoldreader.com/feeds/subscribe?url="),
 )
-_SCHEME = "feed:"
-"""Programs on a computer or telephone register it, as mail programs do ``mailto:``."""
+_SCHEME = "feed"
+"""Programs on a computer or telephone register it, as mail programs do ``mailto``. It takes the place of http and https
+alike: checkers of HTML refuse ``feed:https://host/path``, and few programs register ``feeds``. So a reader asks by
+https, or is led there from http."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,6 @@ class ReaderLink:
 def reader_links(feed_url: str) -> tuple[ReaderLink, ...]:
     """Links that subscribe to `feed_url` (absolute): in a reader on this device, then in services on the web."""
     return (
-        ReaderLink("App on this device", _SCHEME + feed_url),
+        ReaderLink("App on this device", f"{_SCHEME}://{feed_url.partition('://')[2]}"),
         *(ReaderLink(name, start + quote(feed_url, safe="")) for name, start in _SERVICES),
     )

@@ -58,7 +58,7 @@ def refused(origin: Origin, problem: Inadmissible, title: str = "") -> Refusal:
 
 def _admitted(item: Item, admission: Admission) -> RawArticle:
     fields = item.fields
-    check.refuse_draft(fields.get("draft"))
+    check.refuse_draft(fields)
     title = check.title_of(clean_line(item.title))
     source_url = check.address_of(*check.either(fields, "source", "url"))
     published = check.moment_of(*check.either(fields, "date", "published"), now=admission.now, zone=admission.zone)
@@ -80,8 +80,8 @@ def _admitted(item: Item, admission: Admission) -> RawArticle:
         author=clean_line(check.text_of(fields, "author"), check.MAX_AUTHOR) or None,
         source_url=source_url,
         external_id=check.id_of(check.text_of(fields, "id")),
-        correction=clean_line(check.text_of(fields, "correction"), check.MAX_CORRECTION),
-        minor=check.is_true(fields.get("minor")),
+        correction=clean_line(check.prose_of(fields, "correction"), check.MAX_CORRECTION),
+        minor=check.flag_of(fields, "minor"),
         unread=tuple((check.shown(key), _place_of(key, item)) for key in item.unread),
     )
 

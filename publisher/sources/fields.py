@@ -60,6 +60,10 @@ class Inadmissible(Exception):
         super().__init__(f"{key}: {reason}" if key else reason)
 
 
+_YES = frozenset({"true", "yes", "on"})
+_NO = frozenset({"false", "no", "off", ""})
+
+
 def check_keys(given: Iterable[str], known: frozenset[str]) -> tuple[str, ...]:
     """Refuse a key that looks like a known one misspelt or under another usual name. Gives the other unknown keys,
     which are left to the programs they are meant for."""
@@ -79,6 +83,13 @@ def check_keys(given: Iterable[str], known: frozenset[str]) -> tuple[str, ...]:
 def shown(value: object) -> str:
     """A value of somebody's file in our own text: one line, short, without a mail address."""
     return clean_line(_MAIL_ADDRESS.sub("…@…", str(value)), 60)
+
+
+def prose_of(fields: Mapping[str, object], key: str) -> str:
+    """`text_of` where a number can only be a slip."""
+    if isinstance(value := fields.get(key), (int, float)):
+        raise Inadmissible(f"expected text, found {kind_of(value)}", key=key)
+    return text_of(fields, key)
 
 
 def text_of(fields: Mapping[str, object], key: str) -> str:
@@ -195,10 +206,18 @@ def id_of(text: str) -> str | None:
     return text or None
 
 
-def is_true(value: object) -> bool:
-    return value is True or (isinstance(value, str) and value.strip().lower() in {"true", "yes", "on"})
+def flag_of(fields: Mapping[str, object], key: str) -> bool:
+    """Whether `key` says yes; front matter has words for it. A slip must not publish a draft."""
+    value = fields.get(key)
+    if value is None or isinstance(value, bool):
+        return value is True
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in _YES or word in _NO:
+        return word in _YES
+    found = repr(shown(value)) if isinstance(value, str) else kind_of(value)
+    raise Inadmissible(f"expected true or false, found {found}; write one of them, or take the key out", key=key)
 
 
-def refuse_draft(value: object) -> None:
-    if is_true(value):
+def refuse_draft(fields: Mapping[str, object]) -> None:
+    if flag_of(fields, "draft"):
         raise Inadmissible("this is a draft; take the key out to publish it", key="draft")

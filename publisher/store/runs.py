@@ -80,7 +80,9 @@ class Runs:
 
     def get(self, run_id: int) -> Run:
         """Raises NotFound."""
-        row = self._connection.execute(sa.select(*_FIELDS).where(runs.c.id == run_id)).one_or_none()
+        row = None
+        if 0 < run_id < 1 << 63:  # the databases know no others
+            row = self._connection.execute(sa.select(*_FIELDS).where(runs.c.id == run_id)).one_or_none()
         if row is None:
             raise NotFound("run", str(run_id), "`publisher runs list` shows them")
         return _run(row)

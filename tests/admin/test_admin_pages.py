@@ -77,7 +77,8 @@ def test_an_article_is_written_found_corrected_withdrawn_and_brought_back(operat
     )
     assert topics == {"partnerships", "all"}
     assert article.body == "<p>Plastic <em>waste</em>.</p>"
-    assert send(operator, f"articles/{key}/withdraw", {"reason": " "}).status_code == 422
+    blank = send(operator, f"articles/{key}/withdraw", {"reason": " "})
+    assert blank.status_code == 422 and "say why the article is withdrawn" in blank.text.lower()
     assert send(operator, f"articles/{key}/withdraw", {"reason": "Wrong."}).status_code == 303
     assert "Wrong." in operator.get(f"/admin/articles/{key}").text
     assert "Waste in ports" in operator.get("/admin/articles?state=withdrawn").text

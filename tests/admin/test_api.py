@@ -203,6 +203,8 @@ def test_an_article_is_written_corrected_withdrawn_and_brought_back(robot: TestC
     mended = robot.patch(path, json={"summary": "Better.", "note": "It was worse.", "topics": ["partnerships"]}).json()
     assert (mended["summary"], mended["correction"]) == ("Better.", "It was worse.")
     assert {filing["topic"] for filing in mended["filings"]} == {"partnerships", "all"}
+    blank = robot.post(f"{path}/withdraw", json={"reason": " "})
+    assert blank.status_code == 422 and "say why the article is withdrawn" in blank.text
     assert robot.post(f"{path}/withdraw", json={"reason": "Wrong."}).json()["withdrawal"] == "Wrong."
     assert problem(robot.patch(path, json={"summary": "x"}))["status"] == 409
     assert robot.post(f"{path}/restore").json()["withdrawn"] is None

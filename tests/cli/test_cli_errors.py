@@ -18,11 +18,13 @@ from publisher.cli.articles import list_
 
 READER = "ann@customs.example"
 NO_RELAY = {"PUBLISHER_SMTP_HOST": "127.0.0.1", "PUBLISHER_SMTP_SECURITY": "none"}
+LISTS = ("articles", "runs", "issues", "bounces", "subscribers")
 
 WRONG_USE = {
     "nope": "No such command 'nope'",
     "articles nope": "No such command 'nope'",
     "articles list --limit 0": "'--limit'",
+    **{f"{name} list -n 99999999999999999999": "less than or equal to 1000000" for name in LISTS},
     "articles list --topic nope": "no topic 'nope'; topics are",
     "subscribers list --topic nope": "no topic 'nope'; topics are",
     "subscribers list --state nope": "use pending, active",
@@ -48,6 +50,7 @@ FAILED = {
     "issues show weekly-99": "no issue 'weekly-99'",
     "issues show nope": "an issue is named like",
     "runs show 99": "no run '99'",
+    "runs show 99999999999999999999999": "no run '99999999999999999999999'",
     "subscribers show nobody@port.example": "no subscriber",
     "digest preview weekly": "nothing new for the weekly digest",
     "import nope.txt": "nope.txt: no such file or folder",

@@ -33,5 +33,9 @@ def test_an_article_is_withdrawn_with_a_reason_and_restored(site: Path, publishe
 
 def test_a_withdrawal_needs_a_reason_and_an_article(site: Path, publisher: Any) -> None:
     assert publisher("articles", "withdraw", "abc").code == 2
+    for blank in ("", " \n", "\u2028\ufeff"):
+        told = publisher("articles", "withdraw", first(publisher)["key"], "--reason", blank)
+        assert told.code == 2 and "say why the article is withdrawn" in told.err
+    assert first(publisher)["withdrawn"] is None
     unknown = publisher("articles", "withdraw", "nothing-like-it", "--reason", REASON)
     assert unknown.code == 1 and "nothing-like-it" in unknown.err

@@ -186,7 +186,7 @@ def test_a_lost_archive_is_written_again_with_the_texts_of_its_time_but_for_what
     (small.site / "feeds/environment/archive-1.atom").unlink()
     publish(small, rebuild=True)
     assert archives(small.site) == before
-    withdraw(small.app.store, "News 2", reason="", now=small.clock())
+    withdraw(small.app.store, "News 2", reason="wrong", now=small.clock())
     (small.site / "feeds/environment/archive-1.atom").unlink()
     publish(small, rebuild=True)
     again = archives(small.site)["feeds/environment/archive-1.atom"]

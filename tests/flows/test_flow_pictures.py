@@ -13,10 +13,13 @@ from lxml import etree
 from publisher.errors import ConfigError
 from publisher.feeds.check import check
 from publisher.feeds.names import ATOM
+from publisher.pages import pictures
 
 BASE = "https://news.example/"
 LICENSE = "https://creativecommons.org/licenses/by/4.0/"
-PNG = b"\x89PNG\r\n\x1a\n" + b"mine"
+PNG = pictures.icon("#0b5f8a", 16)
+WIDE = pictures.logo("#0b5f8a", 8)
+GIF = b"GIF89a" + bytes((144, 0, 144, 0)) + b"..."
 
 
 def named(house: House) -> dict[str, str | None]:
@@ -57,8 +60,8 @@ def test_the_operators_logo_and_icon_stand_on_every_page(house: House) -> None:
     house.publish(FEEDS_ONLY)
     page = house.site / "topics/environment/index.html"
     assert "<img" not in page.read_text().partition("</header>")[0]
-    for name in ("icon.png", "logo.png"):
-        (house.root / name).write_bytes(PNG)
+    (house.root / "icon.png").write_bytes(PNG)
+    (house.root / "logo.png").write_bytes(WIDE)
     house.rebuild(site={"icon": "icon.png", "logo": "logo.png"})
     house.publish(FEEDS_ONLY)
     head = page.read_text().partition("</header>")[0]
@@ -69,18 +72,18 @@ def test_the_operators_logo_and_icon_stand_on_every_page(house: House) -> None:
 
 def test_the_operators_pictures_take_the_place_of_drawn_ones(house: House) -> None:
     house.publish(FEEDS_ONLY)
-    (house.root / "mine.GIF").write_bytes(b"GIF89a...")
+    (house.root / "mine.GIF").write_bytes(GIF)
     house.rebuild(site={"icon": "mine.GIF"})
     _, report = house.publish(FEEDS_ONLY)
     assert {"assets/icon-256.png", "assets/icon-144.png", "assets/logo.png"} <= set(report.site.removed)
     icon = "assets/icon.gif"
     assert named(house) == {"icon": icon, "logo": None, "image": icon, "json icon": icon, "favicon": icon}
-    assert (house.site / icon).read_bytes() == b"GIF89a..."
-    (house.root / "wide.png").write_bytes(PNG)
+    assert (house.site / icon).read_bytes() == GIF
+    (house.root / "wide.png").write_bytes(WIDE)
     house.rebuild(site={"icon": "mine.GIF", "logo": "wide.png"})
     house.publish(FEEDS_ONLY)
     assert named(house)["logo"] == "assets/logo.png"
-    (house.root / "wide.png").write_bytes(PNG + b"!")
+    (house.root / "wide.png").write_bytes(WIDE + b"!")
     house.rebuild()
     assert house.publish(FEEDS_ONLY)[1].site.written == ("assets/logo.png",)
 
@@ -92,6 +95,9 @@ def test_the_operators_pictures_take_the_place_of_drawn_ones(house: House) -> No
         ("page.png", b"<svg/>", "use PNG, GIF or JPEG"),
         ("icon.svg", b"<svg/>", "use PNG, GIF or JPEG"),
         ("large.png", PNG + bytes(1_000_000), "make it smaller"),
+        ("cut.png", PNG[:20], "its size cannot be read; save it once more"),
+        ("wide.png", WIDE, "16 x 8 pixels; make it square"),
+        ("high.png", pictures.icon("#0b5f8a", 145), "145 x 145 pixels; make it 144 x 144 or smaller"),
     ],
 )
 def test_a_picture_that_readers_cannot_show_is_refused_by_its_key(
@@ -103,6 +109,14 @@ def test_a_picture_that_readers_cannot_show_is_refused_by_its_key(
     with pytest.raises(ConfigError, match=problem) as caught:
         house.publish(FEEDS_ONLY)
     assert caught.value.key == "site.icon"
+
+
+def test_a_logo_that_is_not_twice_as_wide_as_high_is_refused(house: House) -> None:
+    (house.root / "logo.png").write_bytes(PNG)
+    house.rebuild(site={"logo": "logo.png"})
+    with pytest.raises(ConfigError, match="16 x 16 pixels; make it twice as wide as high") as caught:
+        house.publish(FEEDS_ONLY)
+    assert caught.value.key == "site.logo"
 
 
 def licence_links(content: bytes, html: bool = False) -> list[Any]:

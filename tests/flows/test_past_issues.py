@@ -88,7 +88,7 @@ def test_a_withdrawn_article_leaves_the_page_of_its_issue(house: House) -> None:
     send(house, "Secret")
     assert "Secret" in (house.site / "issues/weekly-1/index.html").read_text()
     with pytest.raises(NotFound):
-        withdraw(house.app.store, "No such title", reason="", now=house.clock())
+        withdraw(house.app.store, "No such title", reason="wrong", now=house.clock())
     (house.articles / "Secret.md").unlink()
     withdraw(house.app.store, "Secret", reason="wrong", now=house.clock())
     written = house.publish(FEEDS_ONLY)[1].site.written

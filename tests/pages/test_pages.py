@@ -27,6 +27,7 @@ from publisher.model import (
     TopicGroup,
 )
 from publisher.pages import Pages, PageSite, SignUpPages, WebPages
+from publisher.pages.feed_readers import reader_links
 from publisher.templating import environment
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -309,7 +310,9 @@ def test_the_topic_page_hands_its_feed_to_common_readers() -> None:
     page = tree(Pages(ENV, SITE).topic(ENVIRONMENT, [], 0))
     links = page.xpath("//ul[@aria-label='Feed readers']//a")
     encoded = "https%3A%2F%2Fcustoms.example%2Fnews%2Ffeeds%2Fenvironment.atom"
-    assert links[0].get("href") == "feed:https://customs.example/news/feeds/environment.atom"
+    assert links[0].get("href") == "feed://customs.example/news/feeds/environment.atom"
+    plain = reader_links("http://127.0.0.1:8000/feeds/environment.atom")
+    assert plain[0].href == "feed://127.0.0.1:8000/feeds/environment.atom"
     assert len(links) == 5
     assert all(link.get("href").startswith("https://") and link.get("href").endswith(encoded) for link in links[1:])
     assert {link.get("rel") for link in links} == {"noopener noreferrer"}

@@ -251,7 +251,10 @@ def test_an_article_that_names_no_topic_leaves_them_to_the_rules() -> None:
         assert article.topics is None
 
 
-@pytest.mark.parametrize(("minor", "expected"), [("true", True), ("Yes", True), ("false", False), (None, False)])
+@pytest.mark.parametrize(
+    ("minor", "expected"),
+    [("true", True), ("Yes", True), ("on", True), ("false", False), ("NO", False), ("off", False), (None, False)],
+)
 def test_a_correction_and_a_minor_edit_are_read_from_front_matter_and_from_json(
     minor: str | None, expected: bool
 ) -> None:

@@ -27,8 +27,9 @@ def test_a_run_is_begun_and_finished_with_its_report(store: Store) -> None:
         done = tx.runs.get(run.id)
         assert (done.state, done.report, done.finished) == (RunState.DONE, {"new": 3}, NOW + timedelta(minutes=1))
         assert tx.runs.current() is None
-        with pytest.raises(NotFound):
-            tx.runs.get(99)
+        for number in (99, 0, -1, 10**30, -(10**30)):
+            with pytest.raises(NotFound):
+                tx.runs.get(number)
 
 
 def test_a_second_run_is_told_who_holds_the_lock(store: Store) -> None:

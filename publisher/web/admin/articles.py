@@ -91,8 +91,6 @@ def routes(desk: Desk) -> list[Route]:
 
     async def withdraw(visit: Visit) -> Response:
         key, reason = visit.request.path_params["key"], visit.field("reason").strip()
-        if not reason:
-            raise UsageError("Say why the article is withdrawn: readers see the reason in its place.")
         found, done = await run_in_threadpool(flow.withdraw, app.store, key, reason=reason, now=app.clock())
         if done:
             await visit.note("article withdrawn", found.key, reason)
