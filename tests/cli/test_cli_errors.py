@@ -71,6 +71,25 @@ def test_wrong_use_ends_with_2_and_one_line(line: str, site: Path, publisher: An
     assert WRONG_USE[line] in one_line(shown.err)
 
 
+@pytest.mark.parametrize("line", ["articles list -s", "admin remove", "subscribers show", "publish --plan", ""])
+def test_an_argument_that_is_not_utf_8_is_wrong_use(line: str, site: Path, publisher: Any) -> None:
+    shown = publisher(*line.split(), os.fsdecode(b"caf\xe9\n"))
+    assert (shown.code, shown.out) == (2, "")
+    assert r"caf\xe9\n: this argument is not UTF-8" in one_line(shown.err)
+
+
+def test_a_real_process_refuses_it_too_but_imports_a_file_of_such_a_name(site: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.md")
+    (site / name).write_text("# Customs\n\nA text.\n", encoding="utf-8")
+    codes = {
+        command: subprocess.run(
+            [sys.executable, "-m", "publisher", *command.split(), name], capture_output=True, check=False
+        ).returncode
+        for command in ("articles show", "import", "import --format")
+    }
+    assert codes == {"articles show": 2, "import": 0, "import --format": 2}
+
+
 @pytest.mark.parametrize("line", FAILED)
 def test_what_fails_ends_with_1_and_one_line(line: str, site: Path, publisher: Any) -> None:
     shown = publisher(*line.split())
