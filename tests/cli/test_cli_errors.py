@@ -185,6 +185,22 @@ def test_a_place_where_no_folder_can_be_is_named(new_site: Path, publisher: Any)
         assert str(new_site / "file") in one_line(shown.err)
 
 
+@pytest.mark.parametrize("name", ["article.html", "style.css"])
+def test_a_template_that_is_not_utf_8_is_named_by_publish_and_doctor(name: str, site: Path, publisher: Any) -> None:
+    with (site / "templates" / "site" / name).open("ab") as file:
+        file.write(b"\xff")
+    shown = publisher("publish")
+    assert shown.code == 1
+    assert f"template site/{name}, line " in one_line(shown.err)
+    assert "save the file as UTF-8" in shown.err
+    assert f"template site/{name}, line " in publisher("doctor", "--offline").out
+
+
+def test_a_template_whose_name_is_not_utf_8_stops_nothing(site: Path, publisher: Any) -> None:
+    (site / "templates" / "site" / os.fsdecode(b"caf\xe9.html")).write_text("", encoding="utf-8")
+    assert publisher("publish").code == 0
+
+
 def test_no_room_on_the_disk_is_one_line(site: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
