@@ -361,6 +361,7 @@ def test_the_documentation_is_a_page_of_our_own(visitor: TestClient) -> None:
     for path in visitor.get("/api/openapi.json").json()["paths"]:
         assert f"/api{path}</code>" in page.text
     assert visitor.get("/api/").headers["location"] == "/api/docs"
+    assert visitor.get("/api/openapi.json").json()["servers"] == [{"url": "/api"}]
 
 
 def test_below_a_path_the_api_and_its_links_are_found(app: App) -> None:
@@ -371,5 +372,6 @@ def test_below_a_path_the_api_and_its_links_are_found(app: App) -> None:
         for prefix in ("/news", ""):
             assert client.get(f"{prefix}/api/v1/topics", headers=header).status_code == 200
             assert client.get(f"{prefix}/admin/sign-in").status_code == 200
+            assert client.get(f"{prefix}/api/openapi.json").json()["servers"] == [{"url": "/news/api"}]
         assert client.get("/news/admin").headers["location"] == "/news/admin/"
         assert 'action="/news/admin/sign-in"' in client.get("/news/admin/sign-in").text
