@@ -248,6 +248,9 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(robot: TestClient) -> No
     for content in ("", "{", "[1"):
         answer = robot.post("/api/v1/articles", content=content, headers={"content-type": "application/json"})
         assert problem(answer)["status"] == 422
+    number = '{"title": "x", "body": "y", "n": ' + "9" * 10_000 + "}"
+    answer = robot.post("/api/v1/articles", content=number, headers={"content-type": "application/json"})
+    assert problem(answer)["status"] == 400 and "sys." not in answer.text
     assert problem(robot.put("/api/v1/articles", json={}))["status"] == 405
     for path in ("v2", "v1/articles/a%0Ab", "v1/runs/0", "v1/issues/%00"):
         assert problem(robot.get(f"/api/{path}"))["status"] in {404, 422}, path
