@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from publisher.sources.fields import shown
 _HEAD = 8192
 _BLANKS = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ADDRESS = re.compile(r"(?:https?|ftps?|feed)://", re.IGNORECASE)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -54,7 +56,7 @@ def read(
     """
     if str(place) == "-":
         return _unique(_from_stream(stream or sys.stdin.buffer, "-", form, admission))
-    if str(place).lower().startswith(("http://", "https://")):
+    if _ADDRESS.match(str(place)):
         raise SourceError(f"{shown_path(place)}: this is a web address; save what it shows to a file and import that")
     path = Path(place)
     try:
