@@ -115,7 +115,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         complain("stopped")
         return STOPPED
     except OSError as error:
-        complain(f"{error.filename or 'cannot read or write'}: {error.strerror or error}")
+        place = shown_path(str(error.filename)) if error.filename else "cannot read or write"
+        complain(f"{place}: {error.strerror or error}")
     except Exception as error:  # a mistake of ours: people get one line, we get the whole
         complain(_kept(error))
     return 1

@@ -52,6 +52,7 @@ FAILED = {
     "digest preview weekly": "nothing new for the weekly digest",
     "import nope.txt": "nope.txt: no such file or folder",
     "import https://www.wcoomd.org/": "this is a web address; save what it shows",
+    "import FTP://customs.example/a.md": "this is a web address; save what it shows",
     "articles list --config nope.toml": "nope.toml: no such file; `publisher init` makes one",
     "articles list --config data": "data: cannot be read: Is a directory",
     "init config.toml": "choose a folder you may write to",
@@ -88,6 +89,16 @@ def test_a_real_process_refuses_it_too_but_imports_a_file_of_such_a_name(site: P
         for command in ("articles show", "import", "import --format")
     }
     assert codes == {"articles show": 2, "import": 0, "import --format": 2}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import", "feeds check", "bounces read", "subscribers import", "articles correct wto -n Slip. --body-file"],
+)
+def test_a_line_break_in_the_name_of_a_file_breaks_no_line(line: str, site: Path, publisher: Any) -> None:
+    shown = publisher(*line.split(), "a\nb.md")
+    assert shown.code in {1, 2}
+    assert r"a\nb.md" in one_line(shown.err)
 
 
 @pytest.mark.parametrize("line", FAILED)
