@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -337,7 +338,7 @@ def _press_fingerprint(settings: Settings) -> str:
     shown.update(settings.model_dump_json(include=_SHOWN).encode())
     for folder in (templating.shipped("templates"), settings.path(settings.site.templates)):
         for path in _templates(folder / "site"):
-            shown.update(path.name.encode() + b"\0" + path.read_bytes())
+            shown.update(os.fsencode(path.name) + b"\0" + path.read_bytes())
     for content in own_pictures(settings).values():
         shown.update(content)
     return shown.hexdigest()

@@ -6,8 +6,10 @@ forbids or discourages, none that the W3C feed validator calls a BadCharacter, n
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from pathlib import Path
 
 # VT and NEL are what office programs write for a new line. That a set comes first lets `re` pass over the rest quickly.
 _LINE_ENDS = re.compile("[\r\x0b\x0c\x85\u2028\u2029](?:(?<=\r)\n)?")
@@ -17,6 +19,7 @@ _FORBIDDEN = re.compile(
     "\u202a-\u202e\u2066-\u2069"  # bidi embeddings, overrides, isolates
     "\ufeff\ufffd\ufdd0-\ufdef\ufffe\uffff]"  # byte order mark, replacement, noncharacters
 )
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BEYOND_THE_BMP = re.compile("[\U00010000-\U0010ffff]")
 _NONCHARACTERS_BEYOND = re.compile(
     "[" + "".join(chr(0x10000 * plane + 0xFFFE + low) for plane in range(1, 17) for low in (0, 1)) + "]"
@@ -53,6 +56,16 @@ def cut(line: str, limit: int) -> str:
     while end > 0 and unicodedata.combining(line[end]):
         end -= 1
     return line[:end].rstrip(" ,;:-–—") + "…"
+
+
+def shown_path(path: Path | str) -> str:
+    """A path as one line that can be printed and stored, whatever bytes its name is made of; no two paths look alike.
+    Bytes that are not UTF-8, line breaks and other controls are escaped, and so is the backslash."""
+    name = str(path)
+    if name.isprintable() and "\\" not in name:
+        return name
+    text = os.fsencode(name.replace("\\", r"\\")).decode("utf-8", "backslashreplace")
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def title_identity(title: str) -> str:

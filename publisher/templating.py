@@ -9,13 +9,13 @@ A template of a letter may have others beside it for readers of other languages,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -55,6 +55,15 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return verdict
 
 
+class _Loader(FileSystemLoader):
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            return super().get_source(environment, template)
+        except UnicodeDecodeError as error:  # said here, where it is known which of several templates it is
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise TemplateError(f"template {template}, line {line}: not UTF-8; save the file as UTF-8") from error
+
+
 def environment(folder: Path | None, zone: tzinfo) -> ImmutableSandboxedEnvironment:
     """The environment for templates such as ``site/article.html`` and ``email/digest/body.txt``.
 
@@ -63,7 +72,7 @@ def environment(folder: Path | None, zone: tzinfo) -> ImmutableSandboxedEnvironm
     """
     folders = [path for path in (folder, shipped("templates")) if path is not None]
     env = _Sandbox(
-        loader=FileSystemLoader(folders),
+        loader=_Loader(folders),
         autoescape=_escapes,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -237,6 +238,15 @@ def test_each_of_several_mistakes_has_its_line() -> None:
     lines = refused({"site": {"titel": ""}, "web": {"port": -1}}).splitlines()
     assert len(lines) == 2
     assert all(line.startswith("config.toml: ") for line in lines)
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "config.toml").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match="name is not UTF-8; rename it") as error:
+        load(folder / "config.toml", {})
+    assert str(error.value).startswith(rf"{tmp_path}/caf\xe9/config.toml: ")
 
 
 def test_a_mistake_of_toml_is_told_with_its_line(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.errors import TemplateError
-from publisher.templating import environment, language_of, render, shipped
+from publisher.templating import broken, environment, language_of, render, shipped
 
 MOMENT = datetime(2026, 3, 1, 23, 30, 5, tzinfo=UTC)
 
@@ -54,6 +54,20 @@ def test_a_broken_template_of_a_language_is_named_and_not_passed_over(tmp_path: 
     for name, problem in {"subject": "fr/subject.txt", "body": "fr/body.txt, line 2: "}.items():
         with pytest.raises(TemplateError, match=problem):
             render(environment(tmp_path, UTC), f"email/digest/{name}.txt", {}, language="fr-CA")
+
+
+@pytest.mark.parametrize("name", ["mine.html", "mine.css", "part.html"])
+def test_a_template_that_is_not_utf_8_is_named_with_its_line(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "mine.html").write_text("{% include 'site/part.html' %}", encoding="utf-8")
+    (folder / name).write_bytes(b"one\ncaf\xe9\n")
+    top = "site/mine.css" if name == "mine.css" else "site/mine.html"
+    env = environment(tmp_path, UTC)
+    words = f"template site/{name}, line 2: not UTF-8; save the file as UTF-8"
+    with pytest.raises(TemplateError, match=words):
+        render(env, top, {})
+    assert broken(env, [f"site/{name}"]) == [words]
 
 
 def test_the_folder_of_the_operator_need_not_exist(tmp_path: Path) -> None:

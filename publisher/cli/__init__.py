@@ -19,6 +19,7 @@ import typer
 from typer.exceptions import TyperException
 
 from publisher import __version__
+from publisher.cleantext import shown_path
 from publisher.cli import (
     admin,
     articles,
@@ -99,8 +100,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character still gets the rest
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return app(list(arguments) if arguments is not None else None, prog_name=NAME, standalone_mode=False) or 0
+        _refuse_strange(given)
+        return app(given, prog_name=NAME, standalone_mode=False) or 0
     except TyperException as error:
         return _wrong_use(error)
     except UsageError as error:
@@ -112,10 +115,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         complain("stopped")
         return STOPPED
     except OSError as error:
-        complain(f"{error.filename or 'cannot read or write'}: {error.strerror or error}")
+        place = shown_path(str(error.filename)) if error.filename else "cannot read or write"
+        complain(f"{place}: {error.strerror or error}")
     except Exception as error:  # a mistake of ours: people get one line, we get the whole
         complain(_kept(error))
     return 1
+
+
+def _refuse_strange(arguments: Sequence[str]) -> None:
+    """Bytes that are not UTF-8 can be stored and sent nowhere. `import` only reads files, whose names may be of any."""
+    for argument in () if arguments[:1] == ["import"] else arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            problem = "this argument is not UTF-8; write it in UTF-8, or rename the file"
+            raise UsageError(f"{shown_path(argument)}: {problem}") from None
 
 
 def _wrong_use(error: TyperException) -> int:

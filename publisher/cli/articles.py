@@ -147,6 +147,7 @@ def correct(
 
 def _body(file: str | None) -> tuple[str | None, Form]:
     """The text in `file` and, by its extension, how it is written; standard input is Markdown."""
+    from publisher.cleantext import shown_path
     from publisher.errors import SourceError
     from publisher.sources.by_hand import Form
 
@@ -157,9 +158,9 @@ def _body(file: str | None) -> tuple[str | None, Form]:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return content.decode("utf-8-sig"), forms.get(Path(file).suffix.lower(), Form.MARKDOWN)
     except OSError as error:
-        raise SourceError(f"{file}: {error.strerror or error}; check the path") from error
+        raise SourceError(f"{shown_path(file)}: {error.strerror or error}; check the path") from error
     except UnicodeDecodeError as error:
-        raise SourceError(f"{file}: not UTF-8 text; save it as UTF-8") from error
+        raise SourceError(f"{shown_path(file)}: not UTF-8 text; save it as UTF-8") from error
 
 
 def withdraw(

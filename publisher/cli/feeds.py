@@ -50,12 +50,18 @@ def check(
 
 
 def _checked(place: str, *, whole: bool) -> list[Checked]:
+    from publisher.cleantext import shown_path
     from publisher.clock import system_clock
+    from publisher.errors import UsageError
 
-    if place.startswith(("http://", "https://")):
+    scheme, colon, address = place.partition("://")
+    if colon and scheme.lower() in {"http", "https"}:
         from publisher.flows.check_address import check_address, walk_address
 
+        place = f"{scheme.lower()}://{address}"  # as the feed names itself
         return [check_address(place, now=system_clock()), *([walk_address(place)] if whole else [])]
+    if colon and not Path(place).exists():
+        raise UsageError(f"{shown_path(place)}: only addresses of http and https are asked")
     from publisher.flows.check_feeds import check_files
 
     return check_files(Path(place), now=system_clock())

@@ -83,8 +83,9 @@ def publish(
 ) -> None:
     """Publish feeds and pages now, and send what is due.
 
-    With --dry-run --json it prints a plan; --plan does what that says, unless sources, articles, readers or settings
-    changed since: then nothing is done.
+    With --dry-run nothing is published, sent or stored; a new site gets its empty database and its key. With --dry-run
+    --json it prints a plan; --plan does what that says, unless sources, articles, readers or settings changed since:
+    then nothing is done.
 
     A refused article is told on standard error and does not fail the run; letters that could not be sent do.
 

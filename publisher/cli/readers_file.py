@@ -138,6 +138,7 @@ def _tell(report: ReadersReport, sent: str, *, dry_run: bool, as_json: bool) -> 
 @contextmanager
 def _readable(path: str) -> Iterator[TextIO]:
     """The file's text, line ends as they are; bytes that are no UTF-8 are kept, to be refused row by row."""
+    from publisher.cleantext import shown_path
     from publisher.errors import SourceError
 
     try:
@@ -151,11 +152,12 @@ def _readable(path: str) -> Iterator[TextIO]:
     except OSError as error:
         if error.filename != path:
             raise
-        raise SourceError(f"{path}: {error.strerror}") from error
+        raise SourceError(f"{shown_path(path)}: {error.strerror}") from error
 
 
 @contextmanager
 def _writable(path: Path | None) -> Iterator[TextIO]:
+    from publisher.cleantext import shown_path
     from publisher.errors import SiteError
 
     if path is None:
@@ -164,6 +166,6 @@ def _writable(path: Path | None) -> Iterator[TextIO]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
-        raise SiteError(f"{path}: {error.strerror or error}") from error
+        raise SiteError(f"{shown_path(path)}: {error.strerror or error}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         yield file

@@ -45,6 +45,7 @@ COMMANDS_INTRO = """\
   `--json` (an array of objects, or one object for a single thing; topics as slugs, times in UTC). Progress, counts and
   complaints go to standard error.
 - **Errors** are one line: what was wrong, where, and what to do.
+- **Arguments** are in UTF-8; only the names of files for `publisher import` may be of any bytes.
 - **Progress** is a bar on a terminal; in a log it is a line every half minute, so that short runs say nothing.
 - **The config file** is `config.toml` in the folder you are in, unless `--config PATH` or the variable
   `PUBLISHER_CONFIG` names another one. [configuration.md](configuration.md) lists what can stand in it.

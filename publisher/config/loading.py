@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from publisher.cleantext import shown_path
 from publisher.config.relays import relay_variable
 from publisher.config.settings import Settings
 from publisher.errors import ConfigError
@@ -36,7 +37,14 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError("", f"cannot be read: {_cause(error)}", place=str(path)) from error
-    return from_values(values, os.environ if environ is None else environ, root=path.parent.absolute(), place=place)
+    root = path.parent.absolute()
+    try:
+        str(root).encode()
+    except UnicodeEncodeError:  # it would be part of the address of the database, and of what runs report
+        raise ConfigError(
+            "", "stands in a folder whose name is not UTF-8; rename it", place=shown_path(root / place)
+        ) from None
+    return from_values(values, os.environ if environ is None else environ, root=root, place=place)
 
 
 def from_values(

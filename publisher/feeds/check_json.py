@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from publisher.feeds.check_texts import html_problem, implausible, is_web_address, out_of_order, rfc3339, too_big
+from publisher.feeds.check_texts import (
+    html_problem,
+    implausible,
+    is_web_address,
+    out_of_order,
+    rfc3339,
+    too_big,
+    whole_number,
+)
 from publisher.feeds.entry_rules import Problem
 
 _VERSION = "https://jsonfeed.org/version/1.1"
@@ -38,7 +46,7 @@ def check_json(content: bytes, *, self_url: str | None = None, now: datetime | N
     if (problem := too_big(content)) is not None:
         return [problem]
     try:
-        feed = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
+        feed = json.loads(content.decode("utf-8"), parse_constant=_no_constant, parse_int=whole_number)
     except (ValueError, RecursionError) as error:
         return [Problem("RFC 8259", f"not JSON in UTF-8: {error}")]
     if not isinstance(feed, dict):

@@ -31,6 +31,8 @@ _HOURS = {"GMT": 0, "UT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5,
           "PDT": -7}  # fmt: skip
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 
+_MAX_DIGITS = 1000  # a double has 309 before the point
+
 _ACTIVE = frozenset({"script", "iframe", "object", "embed", "applet", "form", "meta", "base", "style", "link", "frame"})
 _ADDRESSES = frozenset({"href", "src", "cite", "poster", "action", "background", "data", "longdesc"})
 _ACTIVE_TAG = re.compile(rf"<(?:{'|'.join(sorted(_ACTIVE))})\b", re.IGNORECASE)
@@ -64,6 +66,13 @@ def too_big(content: bytes) -> Problem | None:
 def is_web_address(text: str) -> bool:
     """Whether `text` is an absolute http or https address without blanks."""
     return _WEB.fullmatch(text) is not None
+
+
+def whole_number(digits: str) -> int:
+    """A number of a JSON document; raises ValueError in words of ours where Python would name a setting of its own."""
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits, which few programs can read")
+    return int(digits)
 
 
 def rfc822(text: str) -> datetime | str:

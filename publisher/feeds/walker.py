@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from publisher.errors import FeedError
-from publisher.feeds.check_texts import rfc822, rfc3339
+from publisher.feeds.check_texts import rfc822, rfc3339, whole_number
 from publisher.feeds.names import ATOM, FH, TOMBSTONES
 
 MAX_DOCUMENTS = 100_000
@@ -154,7 +154,7 @@ def _with_neighbours(said: list[_Said], parent: etree._Element, url: str) -> _Re
 
 def _json(url: str, content: bytes) -> _Read:
     try:
-        feed = json.loads(content)
+        feed = json.loads(content, parse_int=whole_number)
     except (ValueError, RecursionError) as error:
         raise FeedError(url, f"not JSON: {error}") from error
     items = feed.get("items")

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
+from publisher.cleantext import shown_path
 from publisher.errors import UsageError
 from publisher.feeds.check import Kind, check, kind_of
 from publisher.feeds.entry_rules import Problem
@@ -55,7 +56,7 @@ def check_site(root: Path, links: Links, *, now: datetime) -> list[Checked]:
     if (root / OPML).is_file():
         paths.append(root / OPML)
     if not paths:
-        raise UsageError(f"no feeds in {root}; `publisher publish` makes them, PATH or URL names others")
+        raise UsageError(f"no feeds in {shown_path(root)}; `publisher publish` makes them, PATH or URL names others")
     read = {document.path: document for document in (_read(path, path.relative_to(root).as_posix()) for path in paths)}
     for path, document in read.items():
         document.findings += check(path, document.content, self_url=links.to(path), now=now)
@@ -78,12 +79,14 @@ def check_files(place: Path, *, now: datetime) -> list[Checked]:
     elif place.is_dir():
         paths = list(_feed_files(place))
     else:
-        raise UsageError(f"no file or folder {place}")
+        raise UsageError(f"no file or folder {shown_path(place)}")
     if not paths:
-        raise UsageError(f"no feeds in {place}; their names end in {', '.join('.' + kind for kind in Kind)}")
+        raise UsageError(
+            f"no feeds in {shown_path(place)}; their names end in {', '.join('.' + kind for kind in Kind)}"
+        )
     found = []
     for path in paths:
-        document = _read(path, str(path))
+        document = _read(path, shown_path(path))
         document.findings += check(path.name, document.content, now=now)
         found.append(document.checked())
     return found

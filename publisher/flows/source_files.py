@@ -12,6 +12,7 @@ from collections.abc import Iterator, Set
 from datetime import datetime
 from pathlib import Path
 
+from publisher.cleantext import shown_path
 from publisher.config import Settings
 from publisher.errors import SourceError
 from publisher.model import Origin, RawArticle, Refusal
@@ -68,7 +69,7 @@ class SourceFiles:
             self._problems.append(_refusal(place, error))
             return
         for path in paths:
-            name = str(path)
+            name = shown_path(path)  # as its articles and refusals name it
             if name in self._all:
                 continue
             self._all.add(name)
@@ -95,4 +96,5 @@ def _fingerprint(admission: Admission) -> str:
 
 
 def _refusal(path: Path, error: SourceError) -> Refusal:
-    return Refusal(Origin(str(path)), str(error).removeprefix(f"{path}: "))
+    place = shown_path(path)
+    return Refusal(Origin(place), str(error).removeprefix(f"{place}: "))

@@ -11,6 +11,7 @@ Who the reader is does not stand here: `Clues` holds what may prove it.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -143,6 +144,7 @@ def _in_words(message: Message) -> _Found | None:
     """Bounces that say in words what RFC 3464 would say in fields."""
     from flufl.bounce import all_failures  # noqa: PLC0415  (late: only what reads bounces needs it)
 
+    logging.getLogger("flufl.bounce").disabled = True  # it logs a traceback, and addresses, of what it cannot read
     temporary, permanent = all_failures(message)
     if permanent:
         text = next(_texts(message), "")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from publisher.cleantext import shown_path
 from publisher.errors import SourceError
 
 PROCESSED = "processed"
@@ -39,13 +40,14 @@ def mail_in(path: Path, folder: Path) -> Iterator[Incoming]:
     below `folder`."""
     if path.is_dir():
         if not (path / "new").is_dir() or not (path / "cur").is_dir():
-            raise SourceError(f"{path}: not a Maildir (it has no folders new and cur); name the one that has them")
+            problem = "not a Maildir (it has no folders new and cur); name the one that has them"
+            raise SourceError(f"{shown_path(path)}: {problem}")
         return _maildir(path, folder)
     try:
         with path.open("rb") as file:
             start = file.read(5)
     except OSError as error:
-        raise SourceError(f"{path}: {error.strerror or error}") from error
+        raise SourceError(f"{shown_path(path)}: {error.strerror or error}") from error
     return _mbox(path) if start == b"From " else iter([Incoming(path.read_bytes(), _stays)])
 
 

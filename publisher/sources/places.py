@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from publisher.cleantext import title_identity
+from publisher.cleantext import shown_path, title_identity
 from publisher.errors import SourceError
 from publisher.model import Origin, RawArticle, Refusal
 from publisher.sources.admission import Admission, Item, admit
@@ -20,6 +21,7 @@ from publisher.sources.fields import shown
 _HEAD = 8192
 _BLANKS = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ADDRESS = re.compile(r"(?:https?|ftps?|feed)://", re.IGNORECASE)
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -54,8 +56,8 @@ def read(
     """
     if str(place) == "-":
         return _unique(_from_stream(stream or sys.stdin.buffer, "-", form, admission))
-    if str(place).lower().startswith(("http://", "https://")):
-        raise SourceError(f"{place}: this is a web address; save what it shows to a file and import that")
+    if _ADDRESS.match(str(place)):
+        raise SourceError(f"{shown_path(place)}: this is a web address; save what it shows to a file and import that")
     path = Path(place)
     try:
         folder = path.is_dir()
@@ -71,16 +73,12 @@ def read(
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> SourceError:
+    place = shown_path(path)
     if isinstance(error, FileNotFoundError):
-        return SourceError(f"{_shown(path)}: no such file or folder; check the path")
+        return SourceError(f"{place}: no such file or folder; check the path")
     if isinstance(error, PermissionError):
-        return SourceError(f"{_shown(path)}: no permission to read it; change its mode or its owner")
-    return SourceError(f"{_shown(path)}: cannot be read: {getattr(error, 'strerror', None) or error}")
-
-
-def _shown(path: Path | str) -> str:
-    """A path as text that can be printed and stored, whatever bytes its name is made of."""
-    return os.fsencode(path).decode("utf-8", "replace")
+        return SourceError(f"{place}: no permission to read it; change its mode or its owner")
+    return SourceError(f"{place}: cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def files_of(place: Path, form: Format | None = None) -> Iterator[Path]:
@@ -108,10 +106,10 @@ def _from_folder(folder: Path, form: Format | None, admission: Admission) -> Ite
             try:
                 yield from _from_file(path, form, admission)
             except SourceError as error:
-                yield Refusal(Origin(_shown(path)), _without_place(error, path))
+                yield Refusal(Origin(shown_path(path)), _without_place(error, path))
     for reason in closed:
         path = Path(reason.filename)
-        yield Refusal(Origin(_shown(path)), _without_place(_unreadable(path, reason), path))
+        yield Refusal(Origin(shown_path(path)), _without_place(_unreadable(path, reason), path))
 
 
 def _wanted(path: Path, form: Format | None) -> bool:
@@ -126,13 +124,13 @@ def _wanted(path: Path, form: Format | None) -> bool:
 
 
 def _without_place(error: SourceError, path: Path) -> str:
-    return str(error).removeprefix(f"{_shown(path)}: ")
+    return str(error).removeprefix(f"{shown_path(path)}: ")
 
 
 def _from_file(path: Path, form: Format | None, admission: Admission) -> Iterator[RawArticle | Refusal]:
     try:
         with path.open("rb") as stream:
-            yield from _from_stream(stream, _shown(path), form or _EXTENSIONS.get(path.suffix.lower()), admission)
+            yield from _from_stream(stream, shown_path(path), form or _EXTENSIONS.get(path.suffix.lower()), admission)
     except OSError as error:
         raise _unreadable(path, error) from error
 

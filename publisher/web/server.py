@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -133,7 +136,12 @@ def _below(site: FastAPI, prefix: str) -> FastAPI:
     """Serve under the path of the base URL as well, so that its links hold without a proxy that cuts the path."""
     if not prefix:
         return site
+
+    async def lead(_: Request) -> Response:
+        return RedirectResponse(f"{prefix}/", 301, {"Cache-Control": "public, max-age=86400"})
+
     outer = FastAPI(lifespan=site.router.lifespan_context, openapi_url=None, docs_url=None, redoc_url=None)
+    outer.router.routes.append(Route(prefix, lead, methods=["GET", "HEAD"]))
     outer.mount(prefix, site)
     outer.mount("/", site)
     return outer

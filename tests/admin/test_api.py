@@ -250,6 +250,9 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(robot: TestClient) -> No
     for content in ("", "{", "[1"):
         answer = robot.post("/api/v1/articles", content=content, headers={"content-type": "application/json"})
         assert problem(answer)["status"] == 422
+    number = '{"title": "x", "body": "y", "n": ' + "9" * 10_000 + "}"
+    answer = robot.post("/api/v1/articles", content=number, headers={"content-type": "application/json"})
+    assert problem(answer)["status"] == 400 and "sys." not in answer.text
     assert problem(robot.put("/api/v1/articles", json={}))["status"] == 405
     for path in ("v2", "v1/articles/a%0Ab", "v1/runs/0", "v1/issues/%00"):
         assert problem(robot.get(f"/api/{path}"))["status"] in {404, 422}, path
@@ -363,6 +366,7 @@ def test_the_documentation_is_a_page_of_our_own(visitor: TestClient) -> None:
     for path in visitor.get("/api/openapi.json").json()["paths"]:
         assert f"/api{path}</code>" in page.text
     assert visitor.get("/api/").headers["location"] == "/api/docs"
+    assert visitor.get("/api/openapi.json").json()["servers"] == [{"url": "/api"}]
 
 
 def test_below_a_path_the_api_and_its_links_are_found(app: App) -> None:
@@ -373,5 +377,6 @@ def test_below_a_path_the_api_and_its_links_are_found(app: App) -> None:
         for prefix in ("/news", ""):
             assert client.get(f"{prefix}/api/v1/topics", headers=header).status_code == 200
             assert client.get(f"{prefix}/admin/sign-in").status_code == 200
+            assert client.get(f"{prefix}/api/openapi.json").json()["servers"] == [{"url": "/news/api"}]
         assert client.get("/news/admin").headers["location"] == "/news/admin/"
         assert 'action="/news/admin/sign-in"' in client.get("/news/admin/sign-in").text

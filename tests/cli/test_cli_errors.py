@@ -55,6 +55,7 @@ FAILED = {
     "digest preview weekly": "nothing new for the weekly digest",
     "import nope.txt": "nope.txt: no such file or folder",
     "import https://www.wcoomd.org/": "this is a web address; save what it shows",
+    "import FTP://customs.example/a.md": "this is a web address; save what it shows",
     "articles list --config nope.toml": "nope.toml: no such file; `publisher init` makes one",
     "articles list --config data": "data: cannot be read: Is a directory",
     "init config.toml": "choose a folder you may write to",
@@ -72,6 +73,35 @@ def test_wrong_use_ends_with_2_and_one_line(line: str, site: Path, publisher: An
     shown = publisher(*line.split())
     assert (shown.code, shown.out) == (2, "")
     assert WRONG_USE[line] in one_line(shown.err)
+
+
+@pytest.mark.parametrize("line", ["articles list -s", "admin remove", "subscribers show", "publish --plan", ""])
+def test_an_argument_that_is_not_utf_8_is_wrong_use(line: str, site: Path, publisher: Any) -> None:
+    shown = publisher(*line.split(), os.fsdecode(b"caf\xe9\n"))
+    assert (shown.code, shown.out) == (2, "")
+    assert r"caf\xe9\n: this argument is not UTF-8" in one_line(shown.err)
+
+
+def test_a_real_process_refuses_it_too_but_imports_a_file_of_such_a_name(site: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.md")
+    (site / name).write_text("# Customs\n\nA text.\n", encoding="utf-8")
+    codes = {
+        command: subprocess.run(
+            [sys.executable, "-m", "publisher", *command.split(), name], capture_output=True, check=False
+        ).returncode
+        for command in ("articles show", "import", "import --format")
+    }
+    assert codes == {"articles show": 2, "import": 0, "import --format": 2}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import", "feeds check", "bounces read", "subscribers import", "articles correct wto -n Slip. --body-file"],
+)
+def test_a_line_break_in_the_name_of_a_file_breaks_no_line(line: str, site: Path, publisher: Any) -> None:
+    shown = publisher(*line.split(), "a\nb.md")
+    assert shown.code in {1, 2}
+    assert r"a\nb.md" in one_line(shown.err)
 
 
 @pytest.mark.parametrize("line", FAILED)
@@ -167,6 +197,22 @@ def test_a_place_where_no_folder_can_be_is_named(new_site: Path, publisher: Any)
         shown = publisher("publish", "--digest", "daily", environ={name: str(new_site / "file" / "below")})
         assert shown.code == 1, name
         assert str(new_site / "file") in one_line(shown.err)
+
+
+@pytest.mark.parametrize("name", ["article.html", "style.css"])
+def test_a_template_that_is_not_utf_8_is_named_by_publish_and_doctor(name: str, site: Path, publisher: Any) -> None:
+    with (site / "templates" / "site" / name).open("ab") as file:
+        file.write(b"\xff")
+    shown = publisher("publish")
+    assert shown.code == 1
+    assert f"template site/{name}, line " in one_line(shown.err)
+    assert "save the file as UTF-8" in shown.err
+    assert f"template site/{name}, line " in publisher("doctor", "--offline").out
+
+
+def test_a_template_whose_name_is_not_utf_8_stops_nothing(site: Path, publisher: Any) -> None:
+    (site / "templates" / "site" / os.fsdecode(b"caf\xe9.html")).write_text("", encoding="utf-8")
+    assert publisher("publish").code == 0
 
 
 def test_no_room_on_the_disk_is_one_line(site: Path) -> None:

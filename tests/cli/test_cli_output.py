@@ -63,6 +63,15 @@ def test_a_listing_in_json_is_one_array_of_objects_with_the_fields_of_the_model(
         assert set(item) == LISTINGS[line]
 
 
+def test_a_dry_run_makes_no_more_than_the_empty_database_and_the_key(new_site: Path, publisher: Any) -> None:
+    before = {path: path.read_bytes() for path in new_site.rglob("*") if path.is_file()}
+    assert publisher("publish", "--dry-run", "--digest", "weekly").code == 0
+    after = {path: path.read_bytes() for path in new_site.rglob("*") if path.is_file()}
+    assert {path.name for path in after.keys() - before.keys()} == {"publisher.db", "secret.key"}
+    assert after.items() >= before.items()
+    assert publisher("articles", "list", "--json").json == publisher("runs", "list", "--json").json == []
+
+
 @pytest.mark.parametrize("line", SINGLE)
 def test_a_single_thing_in_json_is_one_object(line: str, site: Path, publisher: Any) -> None:
     if "preview" in line:

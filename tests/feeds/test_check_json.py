@@ -107,6 +107,11 @@ def test_what_is_no_json_object_is_one_problem(content: bytes) -> None:
     assert len(check_json(content)) == 1
 
 
+def test_a_number_of_thousands_of_digits_is_told_in_our_words() -> None:
+    (problem,) = check_json(b'{"n": -' + b"9" * 10_000 + b"}")
+    assert problem.text == "not JSON in UTF-8: a number of 10,001 digits, which few programs can read"
+
+
 def test_json_over_the_limit_is_refused_unread() -> None:
     (problem,) = check_json(b"[" * (MAX_BYTES + 1))
     assert problem.rule == "document size"

@@ -204,6 +204,7 @@ def test_what_is_no_feed_is_refused(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (b'{"items": [], "n": ' + b"9" * 10_000 + b"}", "not JSON: a number of 10,000 digits"),
         (b'{"items": [1]}', "expected an object, found '1'"),
         (b'{"items": [{"date_published": 7}]}', "date_published: expected a text, found '7'"),
         (b'{"items": [], "next_url": 7}', "next_url: expected a text, found '7'"),

@@ -156,10 +156,18 @@ def test_an_address_where_nobody_listens_is_a_finding_and_no_error() -> None:
     assert rules(check_address("http:///x", now=NOW)) == ["HTTP"]
 
 
+@pytest.mark.parametrize("place", ["ftp://customs.example/all.atom", "FILE:///all.atom", "ftp://a\nb"])
+def test_an_address_of_another_scheme_is_refused_in_one_line(place: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["feeds", "check", place]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.endswith(": only addresses of http and https are asked")
+
+
 def test_the_command_asks_an_address(capfd: pytest.CaptureFixture[str]) -> None:
     with serving(good) as url:
         assert run(["feeds", "check", url]) == 0
         assert f"{url}\tok (5 entries)" in capfd.readouterr().out
+        assert run(["feeds", "check", url.replace("http://", "HTTP://")]) == 0
     with serving(headers(ETag="")) as url:
         assert run(["feeds", "check", url]) == 1
         assert "RFC 9110, 8.8" in capfd.readouterr().out

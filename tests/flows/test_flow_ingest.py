@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -47,6 +48,36 @@ def test_the_same_file_imported_twice_by_hand_is_unchanged(house: House) -> None
     house.clock.forward(hours=1)
     assert outcomes(import_places(house.app.parts, [place])) == {"unchanged": 1}
     assert stored(house) == before
+
+
+STRANGE = os.fsdecode(b"bad\xe9")
+
+
+@pytest.mark.parametrize("where", ["articles", f"articles/{STRANGE}", f"articles/{STRANGE}/{STRANGE}.md"])
+def test_names_that_are_not_utf_8_stop_no_run(where: str, house: House) -> None:
+    (house.articles / STRANGE).mkdir()
+    house.article("Good")
+    house.article(f"{STRANGE}/{STRANGE}", title="Strange")
+    house.article(f"{STRANGE}/refused", title="''")
+    house.rebuild(source=[{"path": where}, {"path": "articles"}, {"path": f"articles/{STRANGE}.missing"}])
+    for outcome, skipped in (({"new": 2}, 0), ({}, 2)):  # what was read whole and good is not read again
+        report = house.publish(FEEDS_ONLY)[1].ingest
+        assert (outcomes(report), report.skipped_files) == (outcome, skipped)
+        told = {refused.origin.place.removeprefix(f"{house.articles}/"): refused.reason for refused in report.refused}
+        assert list(told) == [r"bad\xe9.missing", r"bad\xe9/refused.md"]
+        assert told[r"bad\xe9.missing"].startswith("no such file")
+    assert stored(house).keys() == {"Good", "Strange"}
+
+
+def test_an_import_by_hand_takes_names_that_are_not_utf_8(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = house.articles / STRANGE
+    folder.mkdir()
+    house.article(f"{STRANGE}/{STRANGE}", title="Strange")
+    monkeypatch.chdir(folder)
+    for place, outcome in ((f"{STRANGE}.md", "new"), (".", "unchanged"), (str(folder), "unchanged")):
+        assert outcomes(import_places(house.app.parts, [place])) == {outcome: 1}
+    house.article(f"{STRANGE}/{STRANGE}", "Other words.", title="Strange")
+    assert outcomes(take(house)) == {"changed": 1}
 
 
 @pytest.mark.parametrize("later", [0, 1, 3600])

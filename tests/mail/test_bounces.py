@@ -125,6 +125,14 @@ def test_a_damaged_message_is_read(name: str, data: st.DataObject) -> None:
     assert PATHS.find(found.clues.return_paths) in {None, LetterName(1, 2)}
 
 
+def test_a_message_that_a_part_of_ours_fails_on_is_left_to_people_and_logs_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for content in (b"", b"\n"):
+        assert read_bounce(content).kind is BounceKind.UNPARSED
+    assert not caplog.records
+
+
 def test_parts_nested_without_end_are_left_to_people() -> None:
     deep = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(3000))
     assert read_bounce(deep).kind is BounceKind.UNPARSED

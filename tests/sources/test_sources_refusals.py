@@ -343,11 +343,25 @@ def test_a_place_that_cannot_be_read_is_an_error_at_once(place: str, words: str)
         read(place, admission=ADMISSION)
 
 
-def test_a_file_name_of_strange_bytes_can_be_printed(tmp_path: Path) -> None:
-    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.md"))
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (b"caf\xe9.md", r"caf\xe9.md"),
+        (b"caf\\xe9.md", r"caf\\xe9.md"),
+        (b"a\nb\xe2\x80\xa8\x1b.md", r"a\nb\u2028\x1b.md"),
+    ],
+)
+def test_a_file_name_of_strange_bytes_is_one_line_that_can_be_printed(name: bytes, words: str, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
     path.write_text("no title", encoding="utf-8")
-    (refused,) = read(tmp_path, admission=ADMISSION)
-    assert "caf\ufffd.md" in str(refused).encode().decode()
+    for place in (tmp_path, path):
+        (refused,) = read(place, admission=ADMISSION)
+        assert isinstance(refused, Refusal)
+        assert refused.origin.place == f"{tmp_path}/{words}"
+    path.unlink()
+    with pytest.raises(SourceError, match="no such file") as error:
+        read(path, admission=ADMISSION)
+    assert str(error.value).startswith(f"{tmp_path}/{words}: ")
 
 
 def test_the_stream_that_was_handed_in_stays_open() -> None:

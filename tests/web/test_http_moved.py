@@ -154,4 +154,8 @@ def test_a_site_below_a_path_answers_there_and_where_a_proxy_cuts_the_path(app: 
             assert client.get(path).status_code == 200
         assert client.get("/news/topics/environment").headers["location"] == "/news/topics/environment/"
         assert client.get("/news/no/such").status_code == 404
+        for ask in (client.get, client.head):
+            first = ask("/news?x=1")
+            assert (first.status_code, first.headers["location"]) == (301, "/news/")
+            assert first.headers["cache-control"] == client.get("/news/topics/environment").headers["cache-control"]
         assert client.get("/newsfeeds/all.atom").status_code == 404

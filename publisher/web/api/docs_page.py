@@ -45,20 +45,21 @@ class Operation:
 
 def add(api: FastAPI, app: App) -> None:
     pages = AdminPages(app.settings)
+    address = f"{AdminPages.root(app.settings).removesuffix('admin/')}api"
 
     @api.get("/openapi.json", include_in_schema=False)
     def document() -> Response:
-        return Response(json.dumps(described(api), indent=1), media_type="application/json")
+        return Response(json.dumps(described(api, address), indent=1), media_type="application/json")
 
     @api.get("/docs", include_in_schema=False)
     def docs() -> Response:
-        rooms = by_tag(described(api))
+        rooms = by_tag(described(api, address))
         values = {"rooms": rooms, "about": api.description, "version": api.version}
         return pages.page("api", "API", values, session=None)
 
     @api.get("/", include_in_schema=False)
     def lead(_: Request) -> Response:
-        return RedirectResponse(f"{AdminPages.root(app.settings).removesuffix('admin/')}api/docs", 308)
+        return RedirectResponse(f"{address}/docs", 308)
 
 
 def by_tag(document: dict[str, Any]) -> dict[str, list[Operation]]:

@@ -92,15 +92,15 @@ def handle(api: FastAPI) -> None:
         return problem(status, str(error), headers=headers)
 
 
-def described(api: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with the problems that each operation may answer with."""
+def described(api: FastAPI, address: str) -> dict[str, Any]:
+    """The OpenAPI document of the API at `address`, with the problems that each operation may answer with."""
     if api.openapi_schema is None:
         document = get_openapi(
             title=api.title,
             version=api.version,
             description=api.description,
             routes=api.routes,
-            servers=[{"url": "/api"}],
+            servers=[{"url": address}],
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         for name in ("HTTPValidationError", "ValidationError"):
