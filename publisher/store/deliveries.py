@@ -200,9 +200,13 @@ class Deliveries(HandOver):
         doubtful = (_IN_DOUBT, deliveries.c.next_attempt.is_not(None), deliveries.c.issue_id.in_(old))
         return self._move(DeliveryState.UNCERTAIN, now, *doubtful, reason="in doubt for good: given up")
 
-    def retry(self, issue_id: int, now: datetime) -> int:
+    def retry(self, issue_id: int, now: datetime) -> int | None:
         """Plan the letters again that did not arrive (rejected, expired, uncertain), for active readers whom no
-        later letter has reached or is about to; the issue is then `sending` again. Returns how many."""
+        later letter has reached or is about to. A finished issue is then `sending` again; one that is paused or waits
+        for approval stays so. Returns how many; None if the issue was cancelled or refused, which is for good."""
+        state = sa.select(issues.c.state).where(issues.c.id == issue_id).with_for_update()
+        if self._connection.execute(state).scalar_one() in {IssueState.CANCELLED, IssueState.REFUSED}:
+            return None
         other = deliveries.alias("other")
         upto = sa.select(issues.c.upto_seq).where(issues.c.id == issue_id).scalar_subquery()
         behind = sa.select(subscribers.c.id).where(
@@ -224,8 +228,7 @@ class Deliveries(HandOver):
             reason="",
         )
         if planned:
-            again = {"state": _SENDING, "finished": None}
-            self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(again))
+            self._turn(issue_id, [IssueState.FINISHED], {"state": _SENDING, "finished": None})
         return planned
 
     def _being_sent(self, condition: sa.ColumnElement[bool], state: IssueState = _SENDING) -> int:
