@@ -130,6 +130,15 @@ class Deliveries(HandOver):
         readers = sa.exists().where(subscribers.c.id == deliveries.c.subscriber_id, there)
         return self._being_sent(deliveries.c.state.in_(WAITING) & readers)
 
+    def waiting_by_domain(self) -> dict[str, int]:
+        """Letters still to go out, by the domain of their readers."""
+        place = sa.func.instr if self._connection.dialect.name == "sqlite" else sa.func.strpos
+        domain = sa.func.substr(subscribers.c.email_key, place(subscribers.c.email_key, "@") + 1).label("domain")
+        joined = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == _SENDING))
+        joined = joined.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        query = sa.select(domain, sa.func.count()).select_from(joined).where(deliveries.c.state.in_(WAITING))
+        return {row[0]: row[1] for row in self._connection.execute(query.group_by(sa.text("domain")))}
+
     def put_off(self, jobs: Sequence[Job], until: datetime, now: datetime, *, reply: str, reason: str) -> int:
         """Defer claimed letters that the relay turned away for a fault that is not theirs: no attempt is counted.
         Returns how many."""

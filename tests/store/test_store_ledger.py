@@ -259,6 +259,7 @@ def test_nothing_looks_through_the_letters_of_issues_that_are_over(sqlite_store:
             tx.deliveries.next_attempt(issue.id, include_uncertain=uncertain)
             tx.deliveries.finish_issues(NOW, include_uncertain=uncertain)
         tx.deliveries.waiting_at("customs.example")
+        tx.deliveries.waiting_by_domain()
         tx.deliveries.full(NOW)
         tx.deliveries.expire(NOW, NOW)
         tx.deliveries.hold(NOW, NOW)
@@ -327,6 +328,14 @@ def test_what_is_deferred_too_long_is_given_up(store: Store) -> None:
         assert tx.deliveries.expire(NOW + MINUTE, NOW + DAY) == 1
         assert states(tx, issue) == [D.EXPIRED, D.PLANNED]
         assert tx.deliveries.next_due(include_uncertain=True) is None
+
+
+def test_what_waits_is_counted_by_domain(store: Store) -> None:
+    _, _, (first, *_) = planned(store, "alice", "bob", "charlie")
+    domain = first.email.partition("@")[2]
+    with store.write() as tx:
+        tx.deliveries.record([outcome(claim(tx, 1)[0], D.ACCEPTED)], NOW)
+        assert tx.deliveries.waiting_by_domain() == {domain: tx.deliveries.waiting_at(domain)} == {domain: 2}
 
 
 def test_a_retry_plans_what_did_not_arrive_and_is_not_covered_by_a_later_letter(store: Store) -> None:
