@@ -23,7 +23,9 @@ def stuck(site: Any, publisher: Any, no_pauses: None) -> str:
 
 def test_an_issue_is_paused_resumed_and_cancelled(stuck: str, publisher: Any) -> None:
     assert publisher("issues", "pause", stuck, "--json").json["waiting"] > 0
-    assert publisher("deliver").code == 0, "nothing is due"
+    delivered = publisher("deliver")
+    assert delivered.code == 0, "nothing is due"
+    assert "of an issue that is paused; `publisher issues resume` goes on" in delivered.out
     assert "is paused" in publisher("issues", "pause", stuck).err
     assert publisher("issues", "resume", stuck, "--json").json["waiting"] > 0
     assert publisher("deliver").code == 1, "the relay is still not there"
