@@ -1,7 +1,7 @@
 """The commands: parse, call a flow, show. Floor: below `__main__`, above everything else.
 
 Everything heavy is imported inside the commands, so that `publisher --help` answers at once.
-Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped from the keyboard.
+Exit codes: 0 done, 1 failed, 2 wrong use, 130 stopped from the keyboard, 143 by SIGTERM.
 """
 
 from __future__ import annotations

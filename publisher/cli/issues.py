@@ -126,18 +126,27 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
 def retry(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Plan an issue's failed letters once more.
 
-    Those that were rejected, given up or left uncertain. `publisher deliver` or the next run sends them.
+    Those that were rejected, given up or left uncertain. `publisher deliver` or the next run sends them; those of a
+    paused issue wait until it is resumed. A cancelled issue is over for good.
 
     Example: publisher issues retry weekly-1
     """
     from publisher.flows import issue_desk
+    from publisher.model import IssueState
 
     with opened(config) as app:
-        name, count = issue_desk.retry(app.store, issue, now=app.clock())
+        again = issue_desk.retry(app.store, issue, now=app.clock())
     if as_json:
-        echo_json({"issue": name, "planned": count})
+        echo_json(again)
+    elif not again.planned:
+        typer.echo(f"{again.issue}: no letter to plan again; {again.reason}")
     else:
-        typer.echo(f"{number(count, 'letter')} planned again; `publisher deliver` sends them")
+        planned = f"{number(again.planned, 'letter')} planned again"
+        follows = {
+            IssueState.PAUSED: f"{again.issue} is paused, `publisher issues resume` sends them",
+            IssueState.WAITING: f"{again.issue} waits for approval, `publisher issues approve` sends them",
+        }
+        typer.echo(f"{planned}; {follows.get(again.state, '`publisher deliver` sends them')}")
 
 
 def pause(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:

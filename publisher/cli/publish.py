@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,10 +20,14 @@ from publisher.cli.show import (
     complain,
     echo_json,
     frequency_of,
+    number,
     opened,
     progress_shown,
     table,
 )
+
+if TYPE_CHECKING:
+    from publisher.flows.reports import DeliverReport
 
 T = TypeVar("T")
 
@@ -110,6 +114,7 @@ def publish(
             raise UsageError("--plan says itself what to do; leave the other options out")
         order, expected = plans.read_plan(_read(keep_to))
     with opened(config) as app:
+        came = 0
         if dry_run:
             made = plans.make_plan(app.parts, order)
             report = made.report
@@ -117,7 +122,7 @@ def publish(
         else:
             check = partial(plans.keep_to, app.parts, order, expected) if expected else None
             with progress_shown(quiet=as_json) as progress:
-                done, report = _stoppable(
+                (done, report), came = _stoppable(
                     lambda stop: run(app.parts, order, progress=progress, stop=stop, check=check, tell=complain)
                 )
             shown = {"run": done.id, "state": str(done.state), **record(report)}
@@ -126,8 +131,7 @@ def publish(
         complain(report.delivery.problem)
     else:
         tell_run(shown, plan=dry_run)
-    if report.delivery.problem:
-        raise typer.Exit(1)
+    _end(report.delivery, came)
 
 
 def _read(path: Path) -> str:
@@ -146,28 +150,36 @@ def deliver(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) 
     from publisher.flows.run import deliver_only
 
     with opened(config) as app, progress_shown(quiet=as_json) as progress:
-        _, report = _stoppable(lambda stop: deliver_only(app.parts, progress=progress, stop=stop, tell=complain))
+        (_, report), came = _stoppable(
+            lambda stop: deliver_only(app.parts, progress=progress, stop=stop, tell=complain)
+        )
     shown = record(RunReport(delivery=report))["delivery"]
     if as_json:
         echo_json(shown)
         complain(report.problem)
     else:
         tell_delivery(shown)
-    if report.problem:
-        raise typer.Exit(1)
+    _end(report, came)
 
 
-def _stoppable(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
-    """Run `work(stop)`; SIGTERM and Ctrl-C set `stop`, so that letters in hand are finished and recorded."""
+def _stoppable(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> tuple[T, int]:
+    """Run `work(stop)`; SIGTERM and Ctrl-C set `stop`, so that letters in hand are finished and recorded. Gives what
+    it gave, and the signal that came, or 0."""
     import signal
 
-    async def until_asked() -> T:
+    async def until_asked() -> tuple[T, int]:
         stop = asyncio.Event()
+        came: list[int] = []
         loop = asyncio.get_running_loop()
+
+        def stopped(name: signal.Signals) -> None:
+            came.append(name)
+            stop.set()
+
         for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, stop.set)
+            loop.add_signal_handler(name, stopped, name)
         try:
-            return await work(stop)
+            return await work(stop), next(iter(came), 0)
         finally:
             for name in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(name)
@@ -177,3 +189,13 @@ def _stoppable(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]]) -> T:
     except ImportError:
         return asyncio.run(until_asked())
     return run(until_asked())
+
+
+def _end(delivery: DeliverReport, came: int) -> None:
+    """The exit code, where it is not 0: that of a shell for a process that this signal ended, else 1 for a problem."""
+    if came:
+        remain = f"{number(delivery.waiting, 'letter')} still to be sent, `publisher deliver` sends what is due"
+        complain(f"stopped; {remain if delivery.waiting else 'no letter remains to be sent'}")
+        raise typer.Exit(128 + came)
+    if delivery.problem:
+        raise typer.Exit(1)

@@ -40,7 +40,8 @@ COMMANDS_INTRO = """\
 
 `publisher COMMAND --help` says the same on a terminal. What holds for all commands:
 
-- **Exit codes**: 0 done, 1 failed, 2 wrong use, 130 stopped with Ctrl-C.
+- **Exit codes**: 0 done, 1 failed, 2 wrong use, 130 stopped with Ctrl-C, 143 with SIGTERM (a letter in hand is
+  finished first).
 - **Output**: results go to standard output: a table on a terminal, tab-separated lines with a head in a pipe, JSON with
   `--json` (an array of objects, or one object for a single thing; topics as slugs, times in UTC). Progress, counts and
   complaints go to standard error.

@@ -82,6 +82,9 @@ def tell_delivery(delivery: Record, aside: Aside = complain) -> None:
     if approval:
         wait = "waits" if approval == 1 else "wait"
         say("approval", f"{number(approval, 'letter')} {wait} for it; `publisher issues approve` lets them go")
+    paused = (delivery.get("outlook") or {}).get("paused", 0)
+    if paused:
+        say("paused", f"{number(paused, 'letter')} of an issue that is paused; `publisher issues resume` goes on")
     if delivery["problem"]:
         aside(delivery["problem"])
 

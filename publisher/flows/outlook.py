@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -197,18 +197,38 @@ def _domains(tx: Transaction, caps: Collection[DomainSettings], now: datetime, n
     found: dict[str, tuple[Circuit, tuple[LimitUse, ...]]] = {
         name: (circuit, ()) for name, circuit in tx.circuits.all(Kind.DOMAIN).items() if circuit.is_open(now)
     }
-    for cap in caps:
-        if not cap.has_rate:
-            continue
-        used = tx.rates.used(f"domain/{cap.domain}", now_ms)
+    waiting: Mapping[str, int] | None = None  # looked up for all domains at once where any of them may be at its limit
+    if any(cap.has_rate and cap.domain == ANY_DOMAIN for cap in caps):
+        waiting = tx.deliveries.waiting_by_domain()
+    for name, cap, used in _metered(tx, caps, waiting or {}, now_ms):
         free = free_at(allowed_at(cap), used, now)
-        if cap.domain in found or (free is not None and free > now):
-            circuit = found.get(cap.domain, (Circuit(until=free), ()))[0]
-            found[cap.domain] = circuit, _used(allowed_at(cap), used, now)
+        if name in found or (free is not None and free > now):
+            circuit = found.get(name, (Circuit(until=free), ()))[0]
+            found[name] = circuit, _used(allowed_at(cap), used, now)
     return [
-        DomainOutlook(name, tx.deliveries.waiting_at(name), limits, circuit.until, circuit.reason or "its limit")
+        DomainOutlook(
+            name,
+            tx.deliveries.waiting_at(name) if waiting is None else waiting.get(name, 0),
+            limits,
+            circuit.until,
+            circuit.reason or "its limit",
+        )
         for name, (circuit, limits) in sorted(found.items())
     ]
+
+
+def _metered(
+    tx: Transaction, caps: Collection[DomainSettings], waiting: Collection[str], now_ms: int
+) -> Iterator[tuple[str, DomainSettings, Used]]:
+    """Each domain that has limits, with its cap. Those without a block of their own: where letters wait for them."""
+    named = {cap.domain for cap in caps}
+    for cap in caps:
+        if cap.has_rate and cap.domain != ANY_DOMAIN:
+            yield cap.domain, cap, tx.rates.used(f"domain/{cap.domain}", now_ms)
+        elif cap.has_rate:
+            for name, used in tx.rates.used_below("domain/", now_ms).items():
+                if name in waiting and name not in named:
+                    yield name, cap, used
 
 
 def _done_at(tx: Transaction, cap: DomainSettings, now: datetime) -> datetime | None:

@@ -6,7 +6,8 @@ The first line names the columns; `email` must be among them, the others may be 
     ann@customs.example,active,weekly,en,environment region-europe,2026-03-02T07:00:00+00:00,confirmed 2026-03-02 ...
 
 Commas, semicolons or tabs part the columns, as the spreadsheet likes it; topics are parted by blanks, commas or
-semicolons. A bad row is told with its line, and kept out; what follows it is read on.
+semicolons. A bad row is told with its line, and kept out; what follows it is read on. A quote that somebody forgot to
+close ends with its line; only a value that is surely meant to have several lines has them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ _DELIMITERS = ",;\t"
 _PARTED = re.compile(r"[\s,;]+")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")
 _FORMULA = "=+-@\t\r"
+_SPAN = 100
+"""Lines of one row at most: where no quote closes in so many, the one that opened is a slip."""
+_BREAK = re.compile(r"[\r\n]")
+_OF_ONE_LINE = ("email", "state", "frequency", "language")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +76,71 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
         raise SourceError(
             "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency"
         )
-    reader = csv.reader(source, delimiter=delimiter)
-    while True:
-        line = source.number + 1
+    form = _Form(names, delimiter)
+    for text in source:
+        line = source.number
         try:
-            values = next(reader)
-        except StopIteration:
-            return
+            values = form.values([text]) if form.closes([text]) else form.of_several(text, source)
         except csv.Error as error:
             yield BadRow(line, f"cannot be read: {error}")
             continue
-        if any(value.strip() for value in values):
+        if values is None:
+            yield BadRow(line, "a quote that is not closed")
+        elif any(value.strip() for value in values):
             yield _row(line, names, values, defaults)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the rows of this table are written."""
+
+    names: list[str]
+    delimiter: str
+
+    def values(self, lines: list[str], *, strict: bool = False) -> list[str]:
+        return next(csv.reader(lines, delimiter=self.delimiter, strict=strict), [])
+
+    def closes(self, lines: list[str]) -> bool:
+        """Whether the row that begins with these lines ends with them."""
+        if '"' not in lines[-1]:
+            return len(lines) == 1  # nothing opened a quote, or nothing closes it
+        reader = csv.reader([*lines, ""], delimiter=self.delimiter)
+        next(reader, None)
+        return reader.line_num <= len(lines)
+
+    def of_several(self, first: str, source: _Lines) -> list[str] | None:
+        """The values of a row that goes on behind its `first` line; None if its quote is a slip: then what follows
+        is left for rows of their own."""
+        lines = [first]
+        try:
+            values = self._goes_on(lines, source)
+        except csv.Error:
+            values = None
+        if values is None:
+            source.put_back(lines[1:])
+        return values
+
+    def _goes_on(self, lines: list[str], source: _Lines) -> list[str] | None:
+        while not self.closes(lines):
+            line = next(source, "")
+            lines += [line] if line else []
+            if not line or len(lines) > _SPAN or self._begins_a_row(line):
+                return None
+        values = self.values(lines, strict=True)
+        cells = dict(zip(self.names, values, strict=False))
+        closed_by_another = any(_BREAK.search(cells.get(name, "").strip()) for name in _OF_ONE_LINE)
+        return None if closed_by_another else values
+
+    def _begins_a_row(self, line: str) -> bool:
+        """Whether this line has an address where a row would have it, and something beside it."""
+        values = self.values([line])
+        if not 1 < len(values) <= len(self.names):
+            return False
+        try:
+            checked_address(dict(zip(self.names, values, strict=False)).get("email", "").strip())
+        except UsageError:
+            return False
+        return True
 
 
 class _Lines:
@@ -90,13 +148,18 @@ class _Lines:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
+        self._back: list[str] = []  # the next one last
         self.number = 0
+
+    def put_back(self, lines: list[str]) -> None:
+        self._back += reversed(lines)
+        self.number -= len(lines)
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = self._back.pop() if self._back else next(self._lines)
         self.number += 1
         return line
 

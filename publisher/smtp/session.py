@@ -37,12 +37,6 @@ _CLOSING = 421
 _OUT_OF_STEP = frozenset({_CLOSING, 500, 502, 503})
 """After one of these the relay is leaving, or does not understand what we say: the connection is not used again."""
 _FINAL_DOT = b".\r\n"
-_WANTED = {
-    Stage.MAIL: frozenset({250}),
-    Stage.RCPT: frozenset({250, 251}),
-    Stage.DATA: frozenset({354}),
-    Stage.CONTENT: frozenset({250}),
-}
 
 
 class Reply(NamedTuple):
@@ -58,6 +52,11 @@ class Reply(NamedTuple):
 @lru_cache(maxsize=256)  # many relays say the same to every letter
 def _reply(answer: Answer) -> Reply:
     return Reply(answer.code, without_addresses(answer.text))
+
+
+def _goes_on(stage: Stage, code: int) -> bool:
+    """Whether `code` says yes at `stage`. Its first digit decides, for relays make up the others (RFC 5321 §4.3.2)."""
+    return code // 100 == (3 if stage is Stage.DATA else 2)
 
 
 class Session:
@@ -152,7 +151,7 @@ class Session:
         """The relay's final answer to the content sent; from `send` on, no answer is doubt. Raises as `hand_over`."""
         answer = await self._hear(Stage.CONTENT, self._endpoint.final_timeout_s)
         self._letters += 1
-        if answer.code != 250:
+        if answer.code != 250:  # the usual yes costs no call
             self._check(Stage.CONTENT, answer)
         return _reply(answer)
 
@@ -181,7 +180,7 @@ class Session:
         if self.usable and asyncio.get_running_loop().time() - self._wire.last_used > IDLE_S:
             try:
                 self._write(Stage.MAIL, [b"NOOP\r\n"], 1)
-                if (await self._hear(Stage.MAIL)).code not in _WANTED[Stage.MAIL]:
+                if not _goes_on(Stage.MAIL, (await self._hear(Stage.MAIL)).code):
                     self.drop()
             except RelayUnavailable:
                 return False
@@ -245,7 +244,7 @@ class Session:
         """Bring the relay back to where a letter can begin, after one command of a group was refused."""
         if to_data.code == _CLOSING:
             self.drop()
-        elif to_data.code in _WANTED[Stage.DATA]:  # RFC 2920 §3.1: it waits for a content, without a reader
+        elif _goes_on(Stage.DATA, to_data.code):  # RFC 2920 §3.1: it waits for a content, without a reader
             self._write(Stage.DATA, [_FINAL_DOT], 1)
             await self._hear(Stage.DATA)
         self._reset_due = True
@@ -271,7 +270,7 @@ class Session:
             return
         try:
             self._write(Stage.MAIL, [b"RSET\r\n"], 1)
-            if (await self._hear(Stage.MAIL)).code not in _WANTED[Stage.MAIL]:
+            if not _goes_on(Stage.MAIL, (await self._hear(Stage.MAIL)).code):
                 self.drop()
         except RelayUnavailable:
             pass  # the refusal we have is what matters
@@ -291,7 +290,7 @@ class Session:
     def _check(self, stage: Stage, answer: Answer) -> None:
         """Raises Refused or RelayUnavailable unless `answer` says to go on from `stage`."""
         code = answer.code
-        if code in _WANTED[stage]:
+        if _goes_on(stage, code):
             return
         text = without_addresses(answer.text)
         if 400 <= code < 600:

@@ -218,8 +218,7 @@ class Store:
                 "the database is of an older version of this program; stop what works on it, keep a copy of it "
                 "(docs/operating.md says how), then run `publisher db upgrade`"
             )
-        if revision > HEAD:
-            raise StoreOutdated("the database is of a newer version of this program; install that version")
+        _refuse_newer(revision)
 
     def damage(self) -> str:
         """What SQLite's own check of the file finds first, "" if nothing; a server looks after its own."""
@@ -230,8 +229,11 @@ class Store:
         return "" if found == "ok" else found.splitlines()[0]
 
     def upgrade(self, now: datetime) -> Sequence[Step]:
-        """Create the schema or bring it up to date, all of it or nothing. Safe to repeat. Gives what was done."""
+        """Create the schema or bring it up to date, all of it or nothing. Safe to repeat. Gives what was done. Raises
+        StoreOutdated where the database is of a newer version than ours."""
         with engines.translated(), self._writer.begin() as connection:
+            if sa.inspect(connection).has_table(_REVISION.name):
+                _refuse_newer(connection.execute(sa.select(_REVISION.c.version_num)).scalar_one_or_none())
             done = migrations.upgrade(connection)
             facts = Meta(connection)
             if facts.get(INSTALLED_AT) is None:
@@ -298,3 +300,8 @@ class Store:
             overview=Overview(connection),
             meta=Meta(connection),
         )
+
+
+def _refuse_newer(revision: str | None) -> None:
+    if revision is not None and revision > HEAD:
+        raise StoreOutdated("the database is of a newer version of this program; install that version")

@@ -130,6 +130,15 @@ class Deliveries(HandOver):
         readers = sa.exists().where(subscribers.c.id == deliveries.c.subscriber_id, there)
         return self._being_sent(deliveries.c.state.in_(WAITING) & readers)
 
+    def waiting_by_domain(self) -> dict[str, int]:
+        """Letters still to go out, by the domain of their readers."""
+        place = sa.func.instr if self._connection.dialect.name == "sqlite" else sa.func.strpos
+        domain = sa.func.substr(subscribers.c.email_key, place(subscribers.c.email_key, "@") + 1).label("domain")
+        joined = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == _SENDING))
+        joined = joined.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        query = sa.select(domain, sa.func.count()).select_from(joined).where(deliveries.c.state.in_(WAITING))
+        return {row[0]: row[1] for row in self._connection.execute(query.group_by(sa.text("domain")))}
+
     def put_off(self, jobs: Sequence[Job], until: datetime, now: datetime, *, reply: str, reason: str) -> int:
         """Defer claimed letters that the relay turned away for a fault that is not theirs: no attempt is counted.
         Returns how many."""
@@ -200,9 +209,13 @@ class Deliveries(HandOver):
         doubtful = (_IN_DOUBT, deliveries.c.next_attempt.is_not(None), deliveries.c.issue_id.in_(old))
         return self._move(DeliveryState.UNCERTAIN, now, *doubtful, reason="in doubt for good: given up")
 
-    def retry(self, issue_id: int, now: datetime) -> int:
+    def retry(self, issue_id: int, now: datetime) -> int | None:
         """Plan the letters again that did not arrive (rejected, expired, uncertain), for active readers whom no
-        later letter has reached or is about to; the issue is then `sending` again. Returns how many."""
+        later letter has reached or is about to. A finished issue is then `sending` again; one that is paused or waits
+        for approval stays so. Returns how many; None if the issue was cancelled or refused, which is for good."""
+        state = sa.select(issues.c.state).where(issues.c.id == issue_id).with_for_update()
+        if self._connection.execute(state).scalar_one() in {IssueState.CANCELLED, IssueState.REFUSED}:
+            return None
         other = deliveries.alias("other")
         upto = sa.select(issues.c.upto_seq).where(issues.c.id == issue_id).scalar_subquery()
         behind = sa.select(subscribers.c.id).where(
@@ -224,8 +237,7 @@ class Deliveries(HandOver):
             reason="",
         )
         if planned:
-            again = {"state": _SENDING, "finished": None}
-            self._connection.execute(sa.update(issues).where(issues.c.id == issue_id).values(again))
+            self._turn(issue_id, [IssueState.FINISHED], {"state": _SENDING, "finished": None})
         return planned
 
     def _being_sent(self, condition: sa.ColumnElement[bool], state: IssueState = _SENDING) -> int:

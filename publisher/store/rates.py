@@ -48,10 +48,18 @@ class Rates:
 
     def used(self, name: str, now_ms: int) -> dict[int, list[tuple[int, int]]]:
         """What still counts: interval (ms) -> (moment, letters), the oldest first."""
-        query = sa.select(_ROW.interval_ms, _ROW.slot_ms, _ROW.taken).where(
-            _ROW.name == name, _ROW.slot_ms > now_ms - _ROW.interval_ms, _ROW.taken > 0
+        return self._used(_ROW.name == name, now_ms).get(name, {})
+
+    def used_below(self, prefix: str, now_ms: int) -> dict[str, dict[int, list[tuple[int, int]]]]:
+        """The same of all whose name begins so, by what follows: ``domain/`` -> ``mail.example``."""
+        found = self._used(_ROW.name.startswith(prefix, autoescape=True), now_ms)
+        return {name.removeprefix(prefix): used for name, used in found.items()}
+
+    def _used(self, whose: sa.ColumnElement[bool], now_ms: int) -> dict[str, dict[int, list[tuple[int, int]]]]:
+        query = sa.select(_ROW.name, _ROW.interval_ms, _ROW.slot_ms, _ROW.taken).where(
+            whose, _ROW.slot_ms > now_ms - _ROW.interval_ms, _ROW.taken > 0
         )
-        found: dict[int, list[tuple[int, int]]] = {}
-        for interval, slot, taken in self._connection.execute(query.order_by(_ROW.slot_ms)):
-            found.setdefault(interval, []).append((slot, taken))
+        found: dict[str, dict[int, list[tuple[int, int]]]] = {}
+        for name, interval, slot, taken in self._connection.execute(query.order_by(_ROW.slot_ms)):
+            found.setdefault(name, {}).setdefault(interval, []).append((slot, taken))
         return found

@@ -200,9 +200,13 @@ def test_an_issue_is_paused_resumed_and_cancelled(operator: TestClient, app: App
         assert send(operator, "issues/weekly-1", {"act": act}).status_code == 303
         with app.store.read() as tx:
             assert tx.issues.by_name("weekly-1").state is state
+    nothing = send(operator, "issues/weekly-1", {"act": "retry"})
+    assert (nothing.status_code, "There is no letter to plan again: none was rejected" in nothing.text) == (422, True)
     assert send(operator, "issues/weekly-1", {"act": "cancel"}).status_code == 422
     assert send(operator, "issues/weekly-1", {"act": "cancel", "sure": "yes"}).status_code == 303
     again = send(operator, "issues/weekly-1", {"act": "pause"})
+    assert (again.status_code, "it is cancelled" in again.text) == (422, True)
+    again = send(operator, "issues/weekly-1", {"act": "retry"})
     assert (again.status_code, "it is cancelled" in again.text) == (422, True)
     assert send(operator, "issues/weekly-1", {"act": "burn"}).status_code == 422
     assert [action for _, action, _ in log(app)][:3] == ["issue: cancel", "issue: resume", "issue: pause"]

@@ -320,13 +320,19 @@ def test_an_issue_is_paused_resumed_cancelled_and_sent_to_the_remainder(
     robot: TestClient, app: App, published: None
 ) -> None:
     assert problem(robot.post("/api/v1/issues/weekly-1/pause"))["status"] == 409
-    assert robot.post("/api/v1/issues/weekly-1/retry").json() == {"issue": "weekly-1", "planned": 0}
+    assert robot.post("/api/v1/issues/weekly-1/retry").json() == {
+        "issue": "weekly-1",
+        "planned": 0,
+        "state": "finished",
+        "reason": "none was rejected, given up or left uncertain",
+    }
     assert problem(robot.post("/api/v1/issues/weekly-1/approve"))["status"] == 409
     assert problem(robot.get("/api/v1/issues/weekly-9"))["status"] == 404
     with app.store.write() as tx:
         tx.issues.set_state(tx.issues.by_name("weekly-1").id, IssueState.SENDING, now=app.clock())
     for act, body in (("pause", {"waiting": 0}), ("resume", {"waiting": 0}), ("cancel", {"not_sent": 0})):
         assert robot.post(f"/api/v1/issues/weekly-1/{act}").json() == {"issue": "weekly-1", **body}
+    assert problem(robot.post("/api/v1/issues/weekly-1/retry"))["status"] == 409, "cancelled is for good"
 
 
 def test_answers_have_the_shapes_of_the_command_line(

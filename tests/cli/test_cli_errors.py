@@ -174,9 +174,10 @@ def test_a_database_of_a_newer_program_is_refused(site: Path, publisher: Any) ->
     with sqlite3.connect(site / "data" / "publisher.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v9999'")
     connection.close()
-    shown = publisher("articles", "list")
-    assert shown.code == 1
-    assert "newer" in one_line(shown.err)
+    for command in (("articles", "list"), ("db", "upgrade")):
+        shown = publisher(*command)
+        assert shown.code == 1
+        assert "newer version of this program; install that version" in one_line(shown.err)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

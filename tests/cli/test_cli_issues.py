@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-READER = "ann@customs.example"
+from publisher.store.engine import open_engine
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def stuck(site: Any, publisher: Any, no_pauses: None) -> str:
 
 def test_an_issue_is_paused_resumed_and_cancelled(stuck: str, publisher: Any) -> None:
     assert publisher("issues", "pause", stuck, "--json").json["waiting"] > 0
-    assert publisher("deliver").code == 0, "nothing is due"
+    delivered = publisher("deliver")
+    assert delivered.code == 0, "nothing is due"
+    assert "of an issue that is paused; `publisher issues resume` goes on" in delivered.out
     assert "is paused" in publisher("issues", "pause", stuck).err
     assert publisher("issues", "resume", stuck, "--json").json["waiting"] > 0
     assert publisher("deliver").code == 1, "the relay is still not there"
@@ -32,5 +34,31 @@ def test_an_issue_is_paused_resumed_and_cancelled(stuck: str, publisher: Any) ->
     shown = publisher("issues", "show", stuck, "--json").json
     assert (shown["state"], shown["pending"], shown["balances"]) == ("cancelled", 0, True)
     assert shown["states"] == {"suppressed": shown["selected"]}
-    for command in ("pause", "resume", "cancel"):
+    for command in ("pause", "resume", "cancel", "retry"):
         assert publisher("issues", command, stuck).code == 2
+
+
+def rejected(site: Any) -> None:
+    """Let each letter that waits be one that the relay refused."""
+    engine = open_engine(f"sqlite:///{site}/data/publisher.db")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET state = 'rejected' WHERE state = 'planned'")
+    engine.dispose()
+
+
+def test_letters_of_a_paused_issue_are_planned_again_and_wait_for_resume(site: Any, stuck: str, publisher: Any) -> None:
+    publisher("issues", "pause", stuck)
+    rejected(site)
+    said = publisher("issues", "retry", stuck).out
+    assert said == f"1 letter planned again; {stuck} is paused, `publisher issues resume` sends them\n"
+    rejected(site)
+    again = publisher("issues", "retry", stuck, "--json").json
+    assert again == {"issue": stuck, "planned": 1, "state": "paused", "reason": "the issue is paused"}
+    assert publisher("issues", "show", stuck, "--json").json["state"] == "paused"
+
+
+def test_a_retry_that_finds_nothing_says_why(site: Any, stuck: str, publisher: Any) -> None:
+    assert "none was rejected, given up or left uncertain" in publisher("issues", "retry", stuck).out
+    rejected(site)
+    publisher("subscribers", "remove", "ann@customs.example")
+    assert "no letter to plan again; the readers of those that failed" in publisher("issues", "retry", stuck).out

@@ -42,7 +42,7 @@ SINGLE = {
     | {"selected", "states", "pending", "balances", "editions", "page", "troubled", "bounced"},
     "runs show 1": names(Run),
     "topics refile": {"filed", "leaving", "removed"},
-    "issues retry weekly-1": {"issue", "planned"},
+    "issues retry weekly-1": {"issue", "planned", "state", "reason"},
     "publish": {"run", "state", "ingest", "site", "issues", "pings", "delivery"},
     "publish --dry-run": {"dry_run", "ingest", "site", "issues", "pings", "delivery", "order", "fingerprint"},
     "deliver": {"states", "service", "problem", "outbox", "relays", "waiting", "outlook"},

@@ -104,13 +104,17 @@ def test_a_killed_run_is_followed_by_a_good_one_at_once(site: House, relay: Rela
     site.check_sums()
 
 
-def test_a_run_that_is_asked_to_stop_finishes_the_letter_in_hand(site: House, relay: Relay) -> None:
+@pytest.mark.parametrize(("name", "ends"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_asked_to_stop_finishes_the_letter_in_hand_and_says_what_remains(
+    site: House, relay: Relay, name: signal.Signals, ends: int
+) -> None:
     site.reader("bob")
     site.reader("charlie")
     process = sending(site.root, relay, seconds=1.5)
-    process.send_signal(signal.SIGTERM)
-    code, _, _ = finished(process)
-    assert code == 0
+    process.send_signal(name)
+    code, _, err = finished(process)
+    assert code == ends
+    assert "stopped; 1 letter still to be sent, `publisher deliver` sends what is due" in err
     (issue,) = site.issues()
     states = [row.state for row in site.deliveries(issue).values()]
     assert sorted(states) == ["accepted", "accepted", "planned"], "two connections, a letter in hand on each"

@@ -14,6 +14,7 @@ from flows.house import START, WEEKLY, House, name_of, relay_thread
 from wire.servers import DROP, Relay
 
 from publisher.flows import fleet
+from publisher.flows.deliver import letters_due
 from publisher.flows.dkim import key_places, make_key
 from publisher.flows.domains import Domains
 from publisher.flows.reports import DeliverReport
@@ -316,6 +317,27 @@ def test_a_capped_domain_waits_while_others_flow(house: House, relays: tuple[Rel
     house.clock.now += HOUR
     house.deliver()
     assert len(main.taken) == 36
+
+
+def test_the_limit_of_any_domain_is_told_of_each_that_letters_wait_for(
+    house: House, relays: tuple[Relay, Relay]
+) -> None:
+    main, _ = relays
+    caps = [{"domain": "*", "letters_per_hour": 3}, {"domain": "wide.example", "letters_per_hour": 100}]
+    house.rebuild(relay=[settings_of(main, "main")], domain=caps)
+    house.article("News")
+    for domain, count in (("many.example", 5), ("more.example", 4), ("few.example", 3), ("wide.example", 9)):
+        readers(house, count, domain=domain, first=domain[:4])
+    _, report = house.publish()
+    coming = ahead(report.delivery)
+    assert [(domain.name, domain.letters) for domain in coming.domains] == [("many.example", 2), ("more.example", 1)]
+    assert coming.domains[0].limits[0].used == 3
+    assert coming.goes_on == min(domain.open_until for domain in coming.domains) > house.clock() + timedelta(minutes=59)
+    assert letters_due(house.app.store, house.app.parts.post, house.clock()) == 0, "no run for nothing"
+    house.clock.forward(seconds=HOUR.total_seconds())
+    assert letters_due(house.app.store, house.app.parts.post, house.clock()) == 3
+    house.deliver()
+    assert len(main.taken) == 21
 
 
 def test_no_more_letters_are_on_the_way_to_a_domain_than_its_cap_says(

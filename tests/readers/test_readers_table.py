@@ -75,6 +75,37 @@ def test_a_bad_row_is_told_by_its_line_and_those_around_it_come_in(line: str, re
     assert "@customs" not in bad.reason
 
 
+def test_a_quote_that_is_not_closed_keeps_out_its_own_row_only() -> None:
+    others = "".join(f"reader{number}@x.example,weekly,\n" for number in range(10_000))
+    for slip in ('"unterminated@x.example,weekly', 'eve@x.example,weekly,"on paper', '"unterminated@x.example"x,"'):
+        for end in ("", 'fay@x.example,"weekly","yes, on paper"\n', 'fay@x.example,weekly,"on\npaper"\n'):
+            bad, *good = rows(f"email,frequency,consent\n{slip}\n{others}{end}")
+            assert bad == BadRow(2, "a quote that is not closed")
+            assert [row.line for row in good] == list(range(3, 10_003 + bool(end)))
+            assert all(isinstance(row, ReaderRow) for row in good)
+    first, bad, last = rows('email,frequency\n"ann@x.example","daily"\n"bob@x.example,daily\n"fay@x.example","daily"\n')
+    assert (type(first), bad, type(last)) == (ReaderRow, BadRow(3, "a quote that is not closed"), ReaderRow)
+    bad, *good = rows(f'email,consent\n"slip\n{"x" * 200_000}\nfay@x.example\n')
+    assert (bad, [(row.line, type(row)) for row in good]) == (
+        BadRow(2, "a quote that is not closed"),
+        [(3, BadRow), (4, ReaderRow)],
+    )
+    assert rows('email\n"ann@x.example') == [BadRow(2, "a quote that is not closed")]
+
+
+def test_a_value_of_several_lines_is_one_value() -> None:
+    ann, bob = rows(
+        "email,topics,consent,notes\r\n"
+        '"ann@x.example\r\n","environment\r\nregion-europe","said ""yes"",\r\n\r\non paper",'
+        '"Rue 1, Ghent\r\nBelgium"\r\n'
+        "bob@x.example\r\n"
+    )
+    assert isinstance(ann, ReaderRow) and isinstance(bob, ReaderRow)
+    assert (ann.line, ann.email, ann.topics) == (2, "ann@x.example", ("environment", "region-europe"))
+    assert ann.consent == 'said "yes", on paper'
+    assert (bob.line, bob.email) == (8, "bob@x.example")
+
+
 @pytest.mark.parametrize("text", ["", "name,topics\n", "email,email\n", "\n\n"])
 def test_a_table_without_addresses_is_refused_with_the_form(text: str) -> None:
     with pytest.raises(SourceError, match="email,topics,frequency"):
@@ -86,7 +117,7 @@ def test_whatever_stands_in_a_table_each_row_is_read_or_told(cells: list[list[st
     text = io.StringIO(newline="")
     csv.writer(text).writerows([["email", "topics", "frequency"], *cells])
     found = rows(text.getvalue())
-    assert len(found) <= len(cells)
+    assert len(found) <= len(text.getvalue().splitlines())
     assert [row.line for row in found] == sorted({row.line for row in found})
 
 

@@ -207,7 +207,6 @@ def test_a_cancelled_issue_is_at_its_end_and_a_letter_in_hand_goes_its_way(store
         tx.deliveries.finish_issues(LATER, include_uncertain=True)
         assert tx.issues.finished(issue.id) == LATER, "when nothing was in hand any more"
         assert states(tx, issue) == [D.ACCEPTED, D.SUPPRESSED, D.SUPPRESSED]
-        assert tx.deliveries.retry(issue.id, NOW) == 0
 
 
 def test_a_letter_in_hand_of_a_cancelled_issue_is_in_doubt_when_its_process_is_gone(store: Store) -> None:
@@ -220,6 +219,8 @@ def test_a_letter_in_hand_of_a_cancelled_issue_is_in_doubt_when_its_process_is_g
         tx.deliveries.finish_issues(LATER, include_uncertain=True)
         assert states(tx, issue) == [D.UNCERTAIN, D.SUPPRESSED]
         assert tx.issues.finished(issue.id) == LATER
+        assert tx.deliveries.retry(issue.id, NOW) is None, "cancelled is for good"
+        assert (states(tx, issue), tx.issues.get(issue.id).state) == ([D.UNCERTAIN, D.SUPPRESSED], IssueState.CANCELLED)
 
 
 def test_a_cancelled_issue_of_which_nothing_is_in_hand_is_finished_at_once(store: Store) -> None:
@@ -258,6 +259,7 @@ def test_nothing_looks_through_the_letters_of_issues_that_are_over(sqlite_store:
             tx.deliveries.next_attempt(issue.id, include_uncertain=uncertain)
             tx.deliveries.finish_issues(NOW, include_uncertain=uncertain)
         tx.deliveries.waiting_at("customs.example")
+        tx.deliveries.waiting_by_domain()
         tx.deliveries.full(NOW)
         tx.deliveries.expire(NOW, NOW)
         tx.deliveries.hold(NOW, NOW)
@@ -328,6 +330,14 @@ def test_what_is_deferred_too_long_is_given_up(store: Store) -> None:
         assert tx.deliveries.next_due(include_uncertain=True) is None
 
 
+def test_what_waits_is_counted_by_domain(store: Store) -> None:
+    _, _, (first, *_) = planned(store, "alice", "bob", "charlie")
+    domain = first.email.partition("@")[2]
+    with store.write() as tx:
+        tx.deliveries.record([outcome(claim(tx, 1)[0], D.ACCEPTED)], NOW)
+        assert tx.deliveries.waiting_by_domain() == {domain: tx.deliveries.waiting_at(domain)} == {domain: 2}
+
+
 def test_a_retry_plans_what_did_not_arrive_and_is_not_covered_by_a_later_letter(store: Store) -> None:
     names = ("accepted", "rejected", "expired", "uncertain", "covered", "coming", "paused")
     issue, _, readers = planned(store, *names)
@@ -351,6 +361,18 @@ def test_a_retry_plans_what_did_not_arrive_and_is_not_covered_by_a_later_letter(
         assert tx.issues.get(issue.id).state is IssueState.SENDING
         assert tx.deliveries.sum(issue.id).balances
         assert tx.deliveries.retry(issue.id, NOW) == 0
+
+
+@pytest.mark.parametrize("held", [IssueState.PAUSED, IssueState.WAITING])
+def test_a_retry_sends_nothing_of_an_issue_that_is_held(store: Store, held: IssueState) -> None:
+    issue, _, _ = planned(store, "rejected", "waiting")
+    with store.write() as tx:
+        tx.deliveries.record([outcome(claim(tx, 1)[0], D.REJECTED)], NOW)
+        tx.issues.set_state(issue.id, held, now=NOW)
+        assert tx.deliveries.retry(issue.id, NOW) == 1
+        assert states(tx, issue) == [D.PLANNED] * 2
+        assert tx.issues.get(issue.id).state is held
+        assert claim(tx) == []
 
 
 def test_received_counts_what_was_accepted_and_nothing_that_may_be_lost(store: Store) -> None:

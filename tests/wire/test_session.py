@@ -269,6 +269,43 @@ async def test_an_answer_without_sense_to_a_reader_ends_the_session(nonsense):
         assert (await lost(session)).handed_over is False
 
 
+@pytest.mark.parametrize(
+    ("mail", "rcpt", "data", "final"),
+    [
+        ("200 fine", "200 fine", "300 go on", "200 fine"),
+        ("251 fine", "252 cannot verify, but will try", "354 go on", "251 fine"),
+        ("250 ok", "299 fine", "399 go on", "299 fine"),
+    ],
+)
+@pytest.mark.parametrize("offers", [[], ["PIPELINING"]])
+async def test_the_first_digit_of_an_answer_says_yes(offers, mail, rcpt, data, final):
+    async def script(s):
+        await s.hello(*offers)
+        for _ in range(2):
+            for answer in (mail, rcpt, data):
+                await s.hear(answer)
+            await s.hear_letter(final)
+        await s.hear("221 bye")
+
+    async with scripted_server(script) as (endpoint, log), open_session(endpoint) as session:
+        for reader in (ALICE, BOB):
+            assert str(await session.hand_over(SENDER, reader, LETTER)) == final
+            assert session.usable and not session.lied
+    assert log.count(b"<letter>") == 2
+
+
+@pytest.mark.parametrize("answer", ["354 go on", "334 go on"])
+async def test_go_on_is_no_answer_to_a_reader(answer):
+    async def script(s):
+        await s.hello()
+        await s.hear("250 ok")
+        await s.hear(answer)
+        await s.gone()
+
+    async with scripted_server(script) as (endpoint, _), open_session(endpoint) as session:
+        assert (await lost(session)).handed_over is False
+
+
 async def test_a_nonsensical_final_answer_leaves_doubt():
     async def script(s):
         await s.hello()

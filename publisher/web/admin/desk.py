@@ -111,7 +111,7 @@ DONE = {
     "withdrawn": "Withdrawn. The next run says so in its place.",
     "restored": "Brought back. The next run publishes it.",
     "erased": "Erased. What they got is counted still, and leads to nobody.",
-    "retry": "Its failed letters are planned once more. The next run sends them.",
+    "retry": "Its failed letters are planned once more. The next run sends them, unless the issue is held.",
     "pause": "Paused: nothing more is handed over.",
     "resume": "Resumed. The next run sends what waits.",
     "cancel": "Cancelled: what waited will not be sent.",

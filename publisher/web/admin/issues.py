@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from publisher.app import App
-from publisher.errors import NotFound, PublisherError, UsageError
+from publisher.errors import Conflict, NotFound, PublisherError, UsageError
 from publisher.flows import approval, issue_desk
 from publisher.flows.preview import Preview, preview, send_test
 from publisher.model import DeliveryState, Frequency
@@ -109,6 +109,12 @@ def _acts(app: App, name: str) -> dict[str, Callable[[], str]]:
     def counted(done: Callable[[], tuple[str, int]], words: str) -> Callable[[], str]:
         return lambda: f"{done()[1]} letters {words}"
 
+    def retry() -> str:
+        again = issue_desk.retry(app.store, name, now=app.clock())
+        if not again.planned:
+            raise Conflict(f"There is no letter to plan again: {again.reason}.")
+        return f"{again.planned} letters planned once more"
+
     def approve() -> str:
         approval.approve(app.store, name, app.clock())
         return ""
@@ -118,7 +124,7 @@ def _acts(app: App, name: str) -> dict[str, Callable[[], str]]:
         return ""
 
     return {
-        "retry": counted(lambda: issue_desk.retry(app.store, name, now=app.clock()), "planned once more"),
+        "retry": retry,
         "pause": counted(lambda: issue_desk.pause(app.store, name), "waiting"),
         "resume": counted(lambda: issue_desk.resume(app.store, name), "waiting"),
         "cancel": counted(lambda: issue_desk.cancel(app.store, name, now=app.clock()), "not sent"),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from publisher.flows import approval, issue_desk
 from publisher.mail.scoring import BounceKind
@@ -61,8 +61,12 @@ class WholeIssue(IssueLine):
 
 
 class Planned(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     issue: str
     planned: int
+    state: IssueState
+    reason: Annotated[str, Field(description="why they wait, or why there are none")]
 
 
 class Waiting(BaseModel):
@@ -114,11 +118,16 @@ def show_issue(api: TheApi, issue: Name) -> WholeIssue:
         )
 
 
-@router.post("/issues/{issue}/retry", summary="Plan its failed letters once more", response_model=Planned)
+@router.post(
+    "/issues/{issue}/retry",
+    summary="Plan its failed letters once more",
+    response_model=Planned,
+    responses={409: {"description": "it was cancelled or refused, or its letters are forgotten", "x-problem": True}},
+)
 def retry(api: TheApi, caller: Writer, issue: Name) -> Planned:
-    name, planned = issue_desk.retry(api.app.store, issue, now=api.now())
-    api.note(caller, "issue sent to the remainder", name, f"{planned} letters planned")
-    return Planned(issue=name, planned=planned)
+    again = issue_desk.retry(api.app.store, issue, now=api.now())
+    api.note(caller, "issue sent to the remainder", again.issue, f"{again.planned} letters planned")
+    return Planned.model_validate(again)
 
 
 @router.post(
