@@ -48,6 +48,7 @@ class Bounce:
 
 def read_bounce(content: bytes) -> Bounce:
     """What the message `content` (with any line ends) says."""
+    clues = Clues()
     try:
         message = message_from_bytes(content[:MAX_BYTES], policy=policy.compat32)
         clues = _clues(message)
@@ -56,9 +57,9 @@ def read_bounce(content: bytes) -> Bounce:
             if found is not None:
                 return Bounce(*found, clues)
     except RecursionError:  # parts within parts, thousands deep: nobody sends that by mistake
-        return Bounce(BounceKind.UNPARSED, "", "nested too deeply")
-    except Exception as error:  # Python's parser and flufl.bounce fail on odd bytes, each in its own way
-        return Bounce(BounceKind.UNPARSED, "", f"cannot be read ({type(error).__name__})")
+        return Bounce(BounceKind.UNPARSED, "", "nested too deeply", clues)
+    except Exception as error:  # Python's parser fails on odd bytes, in its own way
+        return Bounce(BounceKind.UNPARSED, "", f"cannot be read ({type(error).__name__})", clues)
     return Bounce(BounceKind.UNPARSED, "", "", clues)
 
 
@@ -145,7 +146,10 @@ def _in_words(message: Message) -> _Found | None:
     from flufl.bounce import all_failures  # noqa: PLC0415  (late: only what reads bounces needs it)
 
     logging.getLogger("flufl.bounce").disabled = True  # it logs a traceback, and addresses, of what it cannot read
-    temporary, permanent = all_failures(message)
+    try:
+        temporary, permanent = all_failures(message)
+    except Exception:  # one of its many patterns fails, as on a message without From: that says nothing of the others
+        return None
     if permanent:
         text = next(_texts(message), "")
         status = _first_status(text)

@@ -233,6 +233,16 @@ def wish(to: str, more: str = "") -> bytes:
     return f"From: Alice <alice@readers.example>\r\nTo: {to}\r\n{more}Subject: unsubscribe\r\n\r\n".encode()
 
 
+def test_a_letter_for_leaving_counts_though_a_detector_of_flufl_fails_on_it(
+    returning: House, relay: Relay, capfd: pytest.CaptureFixture[str]
+) -> None:
+    without_sender = f"To: {mailto(relay, 'alice')}\r\nSubject: unsubscribe\r\n\r\nplease stop\r\n".encode()
+    report, _ = read(returning, without_sender)
+    assert report.unsubscribed == 1
+    assert state_of(returning, "alice") is SubscriberState.UNSUBSCRIBED
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("change", [str, str.upper, "Leave <{}>".format])
 def test_a_letter_to_the_address_for_leaving_ends_the_digest(returning: House, relay: Relay, change: Any) -> None:
     leaving = mailto(relay, "alice")
