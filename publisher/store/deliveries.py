@@ -134,9 +134,10 @@ class Deliveries(HandOver):
         """Letters still to go out, by the domain of their readers."""
         place = sa.func.instr if self._connection.dialect.name == "sqlite" else sa.func.strpos
         domain = sa.func.substr(subscribers.c.email_key, place(subscribers.c.email_key, "@") + 1).label("domain")
-        joined = deliveries.join(issues, (issues.c.id == deliveries.c.issue_id) & (issues.c.state == _SENDING))
-        joined = joined.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        query = sa.select(domain, sa.func.count()).select_from(joined).where(deliveries.c.state.in_(WAITING))
+        joined = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+        of_these = deliveries.c.issue_id.in_(sa.select(issues.c.id).where(issues.c.state == _SENDING))
+        waits = deliveries.c.state.in_(WAITING)
+        query = sa.select(domain, sa.func.count()).select_from(joined).where(of_these, waits)
         return {row[0]: row[1] for row in self._connection.execute(query.group_by(sa.text("domain")))}
 
     def put_off(self, jobs: Sequence[Job], until: datetime, now: datetime, *, reply: str, reason: str) -> int:
