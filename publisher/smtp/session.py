@@ -34,6 +34,7 @@ IDLE_S = 15.0
 """A session unused for longer is asked whether it still stands before a letter is begun on it."""
 _QUIT_TIMEOUT_S = 5.0
 _CLOSING = 421
+_GOODBYE = 221
 _OUT_OF_STEP = frozenset({_CLOSING, 500, 502, 503})
 """After one of these the relay is leaving, or does not understand what we say: the connection is not used again."""
 _FINAL_DOT = b".\r\n"
@@ -55,8 +56,9 @@ def _reply(answer: Answer) -> Reply:
 
 
 def _goes_on(stage: Stage, code: int) -> bool:
-    """Whether `code` says yes at `stage`. Its first digit decides, for relays make up the others (RFC 5321 §4.3.2)."""
-    return code // 100 == (3 if stage is Stage.DATA else 2)
+    """Whether `code` says yes at `stage`. Its first digit decides, for relays make up the others (RFC 5321 §4.3.2); only
+    a goodbye is no answer to any part of a letter, and leaves it in doubt."""
+    return code // 100 == (3 if stage is Stage.DATA else 2) and code != _GOODBYE
 
 
 class Session:

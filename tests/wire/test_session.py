@@ -306,12 +306,13 @@ async def test_go_on_is_no_answer_to_a_reader(answer):
         assert (await lost(session)).handed_over is False
 
 
-async def test_a_nonsensical_final_answer_leaves_doubt():
+@pytest.mark.parametrize("nonsense", ["354 go on?", "221 bye"])
+async def test_a_nonsensical_final_answer_leaves_doubt(nonsense):
     async def script(s):
         await s.hello()
         for answer in ["250 ok", "250 ok", "354 go on"]:
             await s.hear(answer)
-        await s.hear_letter("354 go on?")
+        await s.hear_letter(nonsense)
         await s.gone()
 
     async with scripted_server(script) as (endpoint, _), open_session(endpoint) as session:
