@@ -56,7 +56,7 @@ def _reply(answer: Answer) -> Reply:
 
 
 def _goes_on(stage: Stage, code: int) -> bool:
-    """Whether `code` says yes at `stage`. Its first digit decides, for relays make up the others (RFC 5321 §4.3.2); only
+    """Whether `code` says yes at `stage`. Its first digit decides, for relays make up the others (RFC 5321 §4.3.2). But
     a goodbye is no answer to any part of a letter, and leaves it in doubt."""
     return code // 100 == (3 if stage is Stage.DATA else 2) and code != _GOODBYE
 
