@@ -47,7 +47,7 @@ def test_a_doubtful_refusal_strikes_nobody_off_before_another_issue_meets_it(
     relay.rcpt.update({f"{name}@readers.example": answer for name, answer in answers.items()})
     issue(house, 0)
     for _ in range(2):
-        assert retry(house.app.store, "weekly-1", now=house.clock())[1] == 3
+        assert retry(house.app.store, "weekly-1", now=house.clock()).planned == 3
         house.deliver()
     assert [found(house, name)[0].state for name in answers] == [ACTIVE] * 3, "the same issue, asked again"
     assert len(noted(house)) == 3
