@@ -36,7 +36,7 @@ from publisher.health.findings import Finding, problem, well
 from publisher.hubs import HubClient
 from publisher.links import Links
 from publisher.lookup import Resolve, system_texts
-from publisher.model import Frequency
+from publisher.model import ALL, Frequency
 from publisher.smtp.connect import open_session
 from publisher.smtp.endpoint import Endpoint
 from publisher.store import SCHEMA, Transaction
@@ -111,6 +111,9 @@ def _at_home(of: Examination) -> Iterator[Finding]:
         zone = settings.digest_zone
         yield site_rules.clock(now, _last_known(tx, now), zone.key, now.astimezone(zone))
         yield from site_rules.timetable(_timetable(tx, settings, now), now)
+        newest = [filed.article.entry_id for filed in tx.articles.newest(ALL, 1)]
+    own = f"tag:{settings.site.tag_authority},{settings.site.tag_year}"
+    yield site_rules.ids(newest[0].rpartition(":")[0] if newest else "", own)
     places = [settings.path(source.path) for source in settings.source]
     yield from site_rules.sources([str(place) for place in places if not place.exists()], len(places))
     names = templating.shipped_names("site", "email")

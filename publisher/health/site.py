@@ -141,6 +141,15 @@ def letter(next_one: NextLetter) -> Finding:
     return well(check, f"{next_one.whole / 1000:,.0f} kB, {next_one.html / 1000:,.0f} kB of it HTML")
 
 
+def ids(of_articles: str, of_feeds: str) -> Finding:
+    """`of_articles` is what the id of the newest article begins with, "" where there is none; `of_feeds` what those of
+    feeds begin with (RFC 4151)."""
+    if of_articles in {"", of_feeds}:
+        return well("ids", f"they begin with {of_feeds}")
+    says = f"articles have ids of {of_articles}, and feeds have been given others, of {of_feeds}"
+    return notice("ids", says, "set site.tag_authority and site.tag_year back, unless nobody follows the feeds yet")
+
+
 def sources(missing: Sequence[str], count: int) -> Iterator[Finding]:
     """`missing`: the places of [[source]] that are not there, of so many."""
     for place in missing:

@@ -168,6 +168,16 @@ def test_a_letter_that_cannot_be_made_is_a_problem_and_one_without_news_is_not(h
     assert level == "problem" and "'nope' is undefined" in says
 
 
+def test_feeds_that_were_given_other_ids_than_their_articles_are_noticed(house: House) -> None:
+    assert the("ids", seen(house))[0] == "ok"
+    house.article("Waste")
+    house.publish(FEEDS_ONLY)
+    assert the("ids", seen(house))[0] == "ok"
+    house.rebuild(site={"tag_authority": "elsewhere.example"})
+    level, says = the("ids", seen(house))
+    assert level == "notice" and "tag:publisher.example,2026" in says and "tag:elsewhere.example,2026" in says
+
+
 def test_a_source_that_is_not_there_is_a_problem(house: House) -> None:
     assert the("sources", seen(house))[0] == "ok"
     house.rebuild(source=[{"path": "articles"}, {"path": "nowhere"}])
