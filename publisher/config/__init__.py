@@ -17,9 +17,9 @@ from publisher.config.settings import (
     Settings,
     SiteSettings,
     SourceSettings,
-    TopicSettings,
     WebSubSettings,
 )
+from publisher.config.topics import TopicSettings
 
 __all__ = [
     "ANY_DOMAIN",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -23,7 +22,6 @@ from publisher.config.kinds import (
     Languages,
     Mailbox,
     Networks,
-    Pattern,
     Selector,
     SourceFormat,
     StoreUrl,
@@ -31,15 +29,11 @@ from publisher.config.kinds import (
     Zone,
     check_web_address,
 )
-from publisher.config.places import laid_open, read_again
+from publisher.config.places import check_output
 from publisher.config.relays import DomainSettings, RelaySettings, SmtpSettings
 from publisher.config.section import Section
-from publisher.model import ALL, Frequency, Topic, TopicGroup
-
-_SQLITE = "sqlite:///"
-_TAKEN = re.compile(rf"{ALL}|private|archive-[0-9]+")
-"""What stands in addresses below ``feeds/`` already."""
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+from publisher.config.topics import TopicSettings, check_names
+from publisher.model import Frequency, Topic
 
 
 class SiteSettings(Section):
@@ -256,24 +250,6 @@ class WebSubSettings(Section):
     max_subscriptions: int = Field(10_000, ge=1, le=1_000_000, description="then it takes no further ones")
 
 
-class TopicSettings(Section):
-    """A topic and the rules that file articles under it; docs/topics.md says how they are read."""
-
-    label: str = Field(min_length=1, max_length=60, description="what people read")
-    formerly: tuple[str, ...] = Field(
-        (), description="slugs it had before, the first one first; their addresses lead to it for good"
-    )
-    description: str = Field("", max_length=300, description="one sentence about what it covers")
-    group: TopicGroup = Field(TopicGroup.THEME, description="theme or region")
-    phrases: tuple[str, ...] = Field((), description="terms that say it plainly; each counts 2")
-    words: tuple[str, ...] = Field((), description="terms that speak for it; each counts 1")
-    hints: tuple[str, ...] = Field((), description="terms that only add to others; each counts a half")
-    patterns: tuple[Pattern, ...] = Field((), description="regular expressions; each counts 2")
-    unless: tuple[str, ...] = Field((), description="terms whose words do not count for this topic")
-    threshold: float = Field(3.0, gt=0, le=100, description="score from which an article is filed")
-    share: float = Field(0.0, ge=0, le=1, description="least part of the best score in its group; 0: any")
-
-
 class Settings(Section):
     """All settings. `root` is the folder that relative paths are meant from, `place` the file's name for errors."""
 
@@ -300,20 +276,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _slugs(self) -> Self:
-        rule = "a topic's name is lower-case words joined by '-'"
-        for slug in self.topics:
-            if not _SLUG.fullmatch(slug):
-                raise ValueError(f"topics.{slug}: {rule}")
-            if _TAKEN.fullmatch(slug):
-                raise ValueError(f"topics.{slug}: feeds of ours have that name; take another one")
-        taken = {slug: slug for slug in (*self.topics, ALL)}
-        for slug, topic in self.topics.items():
-            for former in topic.formerly:
-                if not _SLUG.fullmatch(former):
-                    raise ValueError(f"topics.{slug}.formerly: {former!r} cannot have been one; {rule}")
-                if former in taken:
-                    raise ValueError(f"topics.{slug}.formerly: '{former}' is a name of topic '{taken[former]}' already")
-                taken[former] = slug
+        check_names(self.topics)
         return self
 
     @model_validator(mode="after")
@@ -334,25 +297,8 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _output(self) -> Self:
-        output = self.path(self.site.output)
-        sources = [(f"source[{place}].path", self.path(source.path)) for place, source in enumerate(self.source)]
-        problem = laid_open(output, [*self._private_places(), *sources]) or read_again(output, sources)
-        if problem:
-            raise ValueError(problem)
+        check_output(self)
         return self
-
-    def _private_places(self) -> Iterator[tuple[str, Path]]:
-        """What nobody else may read, by the setting that names it."""
-        yield self.place, self.root / self.place
-        if self.store.url.startswith(_SQLITE):
-            yield "store.url", self.path(Path(self.store.url.removeprefix(_SQLITE)))
-        yield "store.secret_file", self.path(self.store.secret_file)
-        yield "outbox.path", self.path(self.outbox.path)
-        yield "backup.path", self.path(self.backup.path)
-        yield "site.templates", self.path(self.site.templates)
-        yield "dkim.key_file", self.path(self.dkim.key_file)
-        yield "dkim.ed25519_key_file", self.path(self.dkim.ed25519_key_file)
-        yield "bounces.folder", self.path(self.bounces.folder)
 
     @cached_property
     def relays(self) -> tuple[RelaySettings, ...]:

@@ -6,6 +6,7 @@ published as they are.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from publisher.config import Settings
@@ -13,7 +14,6 @@ from publisher.errors import ConfigError
 from publisher.links import Pictures
 from publisher.model import Document
 from publisher.pages import pictures
-from publisher.pages.picture_size import size_of
 
 MAX_BYTES = 1_000_000
 _KINDS = {".png": b"\x89PNG\r\n\x1a\n", ".gif": b"GIF8", ".jpg": b"\xff\xd8\xff", ".jpeg": b"\xff\xd8\xff"}
@@ -54,12 +54,23 @@ def _read(key: str, file: Path) -> bytes:
         raise ConfigError(key, f"{file}: no picture that every feed reader can show; use PNG, GIF or JPEG")
     if len(content) > MAX_BYTES:
         raise ConfigError(key, f"{file}: {len(content):,} bytes are more than {MAX_BYTES:,}; make it smaller")
-    size = size_of(content)
-    if size is None:
+    width, height = _size(content)
+    if min(width, height) < 1:
         raise ConfigError(key, f"{file}: its size cannot be read; save it once more")
-    if problem := _unfit(key, *size):
-        raise ConfigError(key, f"{file}: {size[0]} x {size[1]} pixels; {problem}")
+    if problem := _unfit(key, width, height):
+        raise ConfigError(key, f"{file}: {width} x {height} pixels; {problem}")
     return content
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    """Width and height in pixels; less than 1 where they cannot be read."""
+    import imagesize  # noqa: PLC0415  (late: only a site with pictures of its own needs it)
+
+    try:
+        width, height = imagesize.get(io.BytesIO(content))
+    except ValueError:
+        return -1, -1
+    return int(width), int(height)
 
 
 def _unfit(key: str, width: int, height: int) -> str:

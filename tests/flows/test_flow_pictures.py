@@ -8,17 +8,24 @@ from typing import Any
 
 import pytest
 from flows.house import FEEDS_ONLY, House
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from publisher.errors import ConfigError
 from publisher.feeds.check import check
 from publisher.feeds.names import ATOM
+from publisher.flows.pictures import _size
 from publisher.pages import pictures
 
 BASE = "https://news.example/"
 LICENSE = "https://creativecommons.org/licenses/by/4.0/"
 PNG = pictures.icon("#0b5f8a", 16)
 WIDE = pictures.logo("#0b5f8a", 8)
+JPEG = (
+    b"\xff\xd8\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
+    b"\xff\xc0\x00\x11\x08" + (50).to_bytes(2, "big") + (100).to_bytes(2, "big") + bytes(20)
+)
 GIF = b"GIF89a" + bytes((144, 0, 144, 0)) + b"..."
 
 
@@ -96,6 +103,8 @@ def test_the_operators_pictures_take_the_place_of_drawn_ones(house: House) -> No
         ("icon.svg", b"<svg/>", "use PNG, GIF or JPEG"),
         ("large.png", PNG + bytes(1_000_000), "make it smaller"),
         ("cut.png", PNG[:20], "its size cannot be read; save it once more"),
+        ("photo.jpg", JPEG, "100 x 50 pixels; make it square"),
+        ("nothing.gif", GIF[:6] + bytes(4), "its size cannot be read"),
         ("wide.png", WIDE, "16 x 8 pixels; make it square"),
         ("high.png", pictures.icon("#0b5f8a", 145), "145 x 145 pixels; make it 144 x 144 or smaller"),
     ],
@@ -147,3 +156,9 @@ def test_no_picture_is_made_by_a_run_with_nothing_new(house: House, monkeypatch:
     monkeypatch.setattr("publisher.flows.pictures.pictures.icon", drawn)
     _, report = house.publish(FEEDS_ONLY)
     assert Path("feeds/all.atom").as_posix() in report.site.written
+
+
+@given(st.sampled_from([PNG[:8], GIF[:6], b"\xff\xd8\xff"]), st.binary(max_size=200))
+def test_no_bytes_break_the_reading_of_a_size(start: bytes, rest: bytes) -> None:
+    width, height = _size(start + rest)
+    assert isinstance(width, int) and isinstance(height, int)
