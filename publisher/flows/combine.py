@@ -112,7 +112,7 @@ def _published(tx: Transaction, selection: Selection, limit: int, before: int | 
     wanted = limit
     while True:
         stamps = _newest(tx, selection, wanted, before)
-        paths = {key: article_path(filed.article.slug) for key, filed in tx.articles.filed(stamps).items()}
+        paths = {key: article_path(slug) for key, slug in tx.articles.slugs(stamps).items()}
         there = tx.documents.some(paths.values())
         shown = [(key, stamp) for key, stamp in stamps.items() if paths[key] in there]
         if len(shown) >= limit or len(stamps) < wanted:

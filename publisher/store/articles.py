@@ -179,6 +179,14 @@ class Articles:
             )
         }
 
+    def slugs(self, keys: Collection[str]) -> dict[str, str]:
+        """The slug of each of these articles, by key; no text is read."""
+        found: dict[str, str] = {}
+        for batch in batches(keys):
+            rows = self._connection.execute(sa.select(articles.c.key, articles.c.slug).where(articles.c.key.in_(batch)))
+            found.update((row.key, row.slug) for row in rows)
+        return found
+
     def is_withdrawn(self, slug: str) -> bool:
         """Whether the operator took out the article whose page is named `slug`."""
         query = sa.select(articles.c.key).where(articles.c.slug == slug, articles.c.withdrawn.is_not(None))
