@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,7 +82,7 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
 
     Example: publisher issues show weekly-1
     """
-    from publisher.model import DeliveryState
+    from publisher.model import OVER, DeliveryState
 
     with opened(config) as app:
         with app.store.read() as tx:
@@ -95,6 +96,8 @@ def show(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOption
                 for delivery in tx.deliveries.of_issue(found.id, state=state)
             ]
         url = app.links.issue(found.name)
+    if found.state in OVER:
+        failed = [replace(delivery, next_attempt=None) for delivery in failed]
     if as_json:
         echo_json(
             {**_plain(found), **_sum(total), "editions": editions, "page": url, "troubled": failed, "bounced": bounced}

@@ -10,7 +10,7 @@ from publisher.digest.explain import Explanation, Facts, LetterFact, explain
 from publisher.flows.compose import Terms
 from publisher.flows.due import due
 from publisher.flows.subscribe import find_subscriber
-from publisher.model import Article, DeliveryState, Subscriber
+from publisher.model import OVER, Article, DeliveryState, Subscriber
 from publisher.store import Store, Transaction
 
 
@@ -58,7 +58,9 @@ def _letters(tx: Transaction, article: Article, reader: Subscriber) -> list[Lett
                 issue_state=issue.state,
                 state=letter.state,
                 changed=letter.changed,
-                next_attempt=letter.next_attempt if letter.state is not DeliveryState.ACCEPTED else None,
+                next_attempt=None
+                if issue.state in OVER or letter.state is DeliveryState.ACCEPTED
+                else letter.next_attempt,
                 said=letter.reply or letter.reason,
             )
         )

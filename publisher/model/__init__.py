@@ -16,6 +16,7 @@ from publisher.model.articles import (
     Refusal,
 )
 from publisher.model.issues import (
+    OVER,
     PENDING_STATES,
     UNPUBLISHED,
     Delivery,
@@ -44,6 +45,7 @@ from publisher.model.topics import ALL, Topic, TopicGroup
 
 __all__ = [
     "ALL",
+    "OVER",
     "PENDING_STATES",
     "UNPUBLISHED",
     "ApiToken",

@@ -35,6 +35,9 @@ PENDING_STATES = frozenset({DeliveryState.PLANNED, DeliveryState.HANDING_OVER, D
 """A delivery in one of these still has something to happen to it."""
 
 
+OVER = frozenset({IssueState.FINISHED, IssueState.CANCELLED, IssueState.REFUSED, IssueState.SKIPPED})
+"""No letter of an issue in one of these is tried again by itself, also none in doubt."""
+
 UNPUBLISHED = frozenset({IssueState.WAITING, IssueState.REFUSED})
 """Issues in these states are nobody's to read: they have no page."""
 

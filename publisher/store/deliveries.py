@@ -176,7 +176,7 @@ class Deliveries(HandOver):
 
     def cancel(self, issue_id: int, now: datetime) -> int | None:
         """End an issue that is being sent or paused: what waits of it is suppressed, a letter in somebody's hands
-        goes its way. Returns how many letters will not be sent; None if there was nothing to cancel."""
+        goes its way. Returns how many letters will not be sent, or sent again; None if there was nothing to cancel."""
         if not self._turn(issue_id, [_SENDING, IssueState.PAUSED], {"state": IssueState.CANCELLED}):
             return None
         return self._settle_cancelled(now)
@@ -251,11 +251,14 @@ class Deliveries(HandOver):
         return self._connection.execute(found).rowcount > 0
 
     def _settle_cancelled(self, now: datetime) -> int:
-        """Suppress what waits of cancelled issues; one of which nothing is in hand any more is finished."""
+        """Suppress what waits of cancelled issues, and send nothing of them again that is in doubt; one of which
+        nothing is in hand any more is finished. Returns how many letters that were."""
         cancelled = self._open_in(IssueState.CANCELLED)
         waiting = deliveries.c.state.in_(WAITING)
         of_these = deliveries.c.issue_id.in_(cancelled)
         settled = self._move(DeliveryState.SUPPRESSED, now, waiting, of_these, reason="the issue was cancelled")
+        again = (_IN_DOUBT, deliveries.c.next_attempt.is_not(None), of_these)
+        settled += self._move(DeliveryState.UNCERTAIN, now, *again, reason="in doubt for good: the issue was cancelled")
         over = [issue_id for issue_id in cancelled if not self._some_pending(issue_id, or_doubtful=False)]
         self._connection.execute(sa.update(issues).where(issues.c.id.in_(over)).values(finished=now))
         return settled

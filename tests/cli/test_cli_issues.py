@@ -38,20 +38,39 @@ def test_an_issue_is_paused_resumed_and_cancelled(stuck: str, publisher: Any) ->
         assert publisher("issues", command, stuck).code == 2
 
 
-def rejected(site: Any) -> None:
-    """Let each letter that waits be one that the relay refused."""
+def turned(site: Any, state: str, due: str | None = None) -> None:
+    """Let each letter that waits be in this state, and to be tried when it was or at `due`."""
     engine = open_engine(f"sqlite:///{site}/data/publisher.db")
     with engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE deliveries SET state = 'rejected' WHERE state = 'planned'")
+        connection.exec_driver_sql(
+            "UPDATE deliveries SET state = ?, next_attempt = coalesce(?, next_attempt) WHERE state = 'planned'",
+            (state, due),
+        )
     engine.dispose()
+
+
+def test_a_letter_held_in_doubt_shows_no_next_attempt_when_its_issue_is_finished(
+    site: Any, stuck: str, publisher: Any
+) -> None:
+    turned(site, "uncertain", "2030-01-01 00:00:00.000000")
+    (before,) = publisher("issues", "show", stuck, "--json").json["troubled"]
+    assert before["next_attempt"] is not None
+    config = site / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace('on_uncertain = "resend"', 'on_uncertain = "hold"'), encoding="utf-8")
+    assert publisher("deliver").code == 0
+    shown = publisher("issues", "show", stuck, "--json").json
+    (held,) = shown["troubled"]
+    assert (shown["state"], held["state"], held["next_attempt"]) == ("finished", "uncertain", None)
+    assert "2030" not in publisher("issues", "show", stuck).out
 
 
 def test_letters_of_a_paused_issue_are_planned_again_and_wait_for_resume(site: Any, stuck: str, publisher: Any) -> None:
     publisher("issues", "pause", stuck)
-    rejected(site)
+    turned(site, "rejected")
     said = publisher("issues", "retry", stuck).out
     assert said == f"1 letter planned again; {stuck} is paused, `publisher issues resume` sends them\n"
-    rejected(site)
+    turned(site, "rejected")
     again = publisher("issues", "retry", stuck, "--json").json
     assert again == {"issue": stuck, "planned": 1, "state": "paused", "reason": "the issue is paused"}
     assert publisher("issues", "show", stuck, "--json").json["state"] == "paused"
@@ -59,6 +78,6 @@ def test_letters_of_a_paused_issue_are_planned_again_and_wait_for_resume(site: A
 
 def test_a_retry_that_finds_nothing_says_why(site: Any, stuck: str, publisher: Any) -> None:
     assert "none was rejected, given up or left uncertain" in publisher("issues", "retry", stuck).out
-    rejected(site)
+    turned(site, "rejected")
     publisher("subscribers", "remove", "ann@customs.example")
     assert "no letter to plan again; the readers of those that failed" in publisher("issues", "retry", stuck).out

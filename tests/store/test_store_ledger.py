@@ -223,6 +223,18 @@ def test_a_letter_in_hand_of_a_cancelled_issue_is_in_doubt_when_its_process_is_g
         assert (states(tx, issue), tx.issues.get(issue.id).state) == ([D.UNCERTAIN, D.SUPPRESSED], IssueState.CANCELLED)
 
 
+def test_a_letter_in_doubt_of_a_cancelled_issue_is_not_sent_again(store: Store) -> None:
+    issue, _, _ = planned(store, "in doubt", "waiting")
+    with store.write() as tx:
+        (letter,) = claim(tx, 1)
+        tx.deliveries.record([outcome(letter, D.UNCERTAIN, next_attempt=NOW)], NOW)
+        assert tx.deliveries.cancel(issue.id, NOW) == 2
+        assert states(tx, issue) == [D.UNCERTAIN, D.SUPPRESSED]
+        (doubtful,) = tx.deliveries.of_issue(issue.id, state=D.UNCERTAIN)
+        assert doubtful.next_attempt is None and "cancelled" in doubtful.reason
+        assert tx.issues.finished(issue.id) == NOW
+
+
 def test_a_cancelled_issue_of_which_nothing_is_in_hand_is_finished_at_once(store: Store) -> None:
     issue, _, _ = planned(store, "waiting")
     with store.write() as tx:
