@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 from html import escape
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from publisher.digest.mime import (
     FOLDED_LINE,
@@ -38,7 +38,7 @@ from publisher.digest.mime import (
 )
 from publisher.digest.render import PREFERENCES, RECIPIENT, SLOTS, UNSUBSCRIBE, DigestSite
 from publisher.errors import LetterError
-from publisher.model import Edition, Issue
+from publisher.model import Issue
 
 _SOFT_BREAK = b"=\r\n"
 
@@ -69,6 +69,21 @@ class Pieces(NamedTuple):
     seven_bit: bool
 
 
+class Rendering(Protocol):
+    """A rendered edition: fresh from `render_edition`, or as the store keeps it."""
+
+    @property
+    def edition_id(self) -> int: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LetterForm:
     """One edition as byte strings; `for_reader` joins them. Between two of `_parts` stands a reader's value; `_slots`
@@ -80,13 +95,12 @@ class LetterForm:
     _sizes: tuple[int, int]
 
     @classmethod
-    def of(cls, site: DigestSite, issue: Issue, edition: Edition, *, subject: str, text: str, html: str) -> LetterForm:
-        """Build the form from what `render_edition` gave; raises LetterError where a setting or the subject cannot
-        stand in a header."""
-        plain, markup = _body_pieces(text, "text"), _body_pieces(html, "html")
+    def of(cls, site: DigestSite, issue: Issue, rendered: Rendering) -> LetterForm:
+        """Raises LetterError where a setting or the subject cannot stand in a header."""
+        plain, markup = _body_pieces(rendered.text, "text"), _body_pieces(rendered.html, "html")
         boundary = boundary_of([*plain, *markup])
         pieces: list[bytes | str] = [
-            *_headers(site, issue, edition, subject, boundary),
+            *_headers(site, issue, rendered, boundary),
             f"\r\n--{boundary}\r\n{part_headers('plain')}\r\n".encode("ascii"),
             *plain,
             f"\r\n--{boundary}\r\n{part_headers('html')}\r\n".encode("ascii"),
@@ -153,19 +167,19 @@ def _mailto(unsubscribe_address: str) -> bytes:
 # --- headers --------------------------------------------------------------------------------------------------------
 
 
-def _headers(site: DigestSite, issue: Issue, edition: Edition, subject: str, boundary: str) -> Iterable[bytes | str]:
+def _headers(site: DigestSite, issue: Issue, rendered: Rendering, boundary: str) -> Iterable[bytes | str]:
     """The headers, each once; a str among them names a reader's value. RFC 5322, 2369, 2919, 3834, 5064, 8058."""
     name = issue.name if issue.number is not None else f"{issue.frequency}-preview"
     yield mailbox("From", site.sender)
     if site.reply_to:
         yield mailbox("Reply-To", site.reply_to)
     yield from (b"To: ", "header To", b"\r\n")
-    yield text_header("Subject", subject)
+    yield text_header("Subject", rendered.subject)
     yield line("Date", format_datetime(issue.composed))
     yield from (b"Message-ID: ", "header Message-ID", b"\r\n")
     yield line("MIME-Version", "1.0")
     yield f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii")
-    yield line("Content-Language", edition.language)
+    yield line("Content-Language", rendered.language)
     yield named("List-Id", site.title, f"<{site.list_id}>")
     yield from (b"List-Unsubscribe: <", "header List-Unsubscribe", b">\r\n")
     yield line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
@@ -176,7 +190,7 @@ def _headers(site: DigestSite, issue: Issue, edition: Edition, subject: str, bou
     yield line("Auto-Submitted", "auto-generated")
     yield line("Precedence", "bulk")
     yield line("X-Auto-Response-Suppress", "All")
-    yield line("Feedback-ID", f"{name}:e{edition.id}:digest:{_sender_id(site.list_id)}")
+    yield line("Feedback-ID", f"{name}:e{rendered.edition_id}:digest:{_sender_id(site.list_id)}")
 
 
 def _sender_id(list_id: str) -> str:

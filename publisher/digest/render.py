@@ -86,6 +86,8 @@ class RenderedEdition:
     """An edition ready to become letters: `text` and `html` hold SLOTS; `shown` articles stand in it, `hidden` ones
     are behind its link to the web. Nothing shown and nothing hidden: all its articles were withdrawn meanwhile."""
 
+    edition_id: int
+    language: str
     subject: str
     text: str
     html: str
@@ -156,7 +158,7 @@ def render_edition(
     while True:
         shown, hidden = cap(sections, limit)
         values = _values(site, issue, spoken, _shown_sections(site, shown, articles), hidden)
-        letter = _rendered(env, values, edition.language)
+        letter = _rendered(env, values, edition)
         size = _size(letter.html)
         if size <= MAX_HTML_BYTES - _ROOM_FOR_SLOTS or limit == 0:
             return letter
@@ -227,12 +229,13 @@ def _values(site: DigestSite, issue: Issue, language: str, sections: tuple[Shown
     }
 
 
-def _rendered(env: ImmutableSandboxedEnvironment, values: _Values, language: str) -> RenderedEdition:
+def _rendered(env: ImmutableSandboxedEnvironment, values: _Values, edition: Edition) -> RenderedEdition:
+    language = edition.language
     subject, preheader = _announced(env, values, language)
     markup = render(env, "email/digest/body.html", {**values, "preheader": preheader}, language=language)
     html = _INLINER.inline(markup)
     text = render(env, "email/digest/body.txt", values, language=language).strip("\n") + "\n"
-    return RenderedEdition(subject, text, html, values["shown"], values["hidden"])
+    return RenderedEdition(edition.id, language, subject, text, html, values["shown"], values["hidden"])
 
 
 def _announced(env: ImmutableSandboxedEnvironment, values: _Values, language: str) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from publisher.model import (
     IssueState,
     Section,
 )
-from publisher.store import AudienceRow, Rendering, Transaction, Transactions
+from publisher.store import AudienceRow, Transaction, Transactions
 
 NOTHING_NEW = "nothing new"
 READERS_AT_ONCE = 5_000  # bounds memory, whatever the number of readers
@@ -239,9 +239,9 @@ class _Composer:
             missing = [key for key in edition.article_keys if key not in self._articles]
             self._articles.update(self._tx.articles.filed(missing))
             rendered = self._letters.render(self._issue, edition, self._articles)
-            self._tx.issues.keep_rendering(edition.id, Rendering(rendered.subject, rendered.text, rendered.html))
+            self._tx.issues.keep_rendering(edition.id, subject=rendered.subject, text=rendered.text, html=rendered.html)
             self._totals.articles.update(edition.article_keys)
-            self._totals.letter_bytes.append(self._letters.size(self._issue, edition, rendered))
+            self._totals.letter_bytes.append(self._letters.size(self._issue, rendered))
             edition_id = self._editions[fingerprint] = edition.id
         return edition_id
 

@@ -201,8 +201,8 @@ class LedgerDesk:
     def _read_form(self, job: Job, tx: Transaction) -> tuple[Issue, LetterForm]:
         if job.edition_id is None:
             raise LetterError("edition", "a delivery without one")
-        issue, edition = tx.issues.get(job.issue_id), tx.issues.edition(job.edition_id)
-        return issue, self._letters.form(issue, edition, tx.issues.rendering(job.edition_id))
+        issue = tx.issues.get(job.issue_id)
+        return issue, self._letters.form(issue, tx.issues.rendering(job.edition_id))
 
     def _keep_form(self, job: Job, made: tuple[Issue, LetterForm]) -> tuple[Issue, LetterForm]:
         if len(self._forms) >= FORMS:

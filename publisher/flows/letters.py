@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from typing import Protocol
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from publisher.digest.letter import LetterForm, Pieces
+from publisher.digest.letter import LetterForm, Pieces, Rendering
 from publisher.digest.mime import message_id
 from publisher.digest.render import DigestSite, RenderedEdition, render_edition
 from publisher.mail.dkim import DkimSigner
@@ -20,17 +19,6 @@ from publisher.templating import render
 from publisher.tokens import APPROVAL, MESSAGE_ID, PREFERENCES, UNSUBSCRIBE, Signer
 
 _SAMPLE = "reader@customs.example"
-
-
-class Rendering(Protocol):
-    """A rendered edition: fresh from `render`, or as the store keeps it."""
-
-    @property
-    def subject(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def html(self) -> str: ...
 
 
 class Letters:
@@ -65,10 +53,8 @@ class Letters:
     def render(self, issue: Issue, edition: Edition, articles: Mapping[str, FiledArticle]) -> RenderedEdition:
         return render_edition(self._env, self._site, issue, edition, articles)
 
-    def form(self, issue: Issue, edition: Edition, rendered: Rendering) -> LetterForm:
-        return LetterForm.of(
-            self._site, issue, edition, subject=rendered.subject, text=rendered.text, html=rendered.html
-        )
+    def form(self, issue: Issue, rendered: Rendering) -> LetterForm:
+        return LetterForm.of(self._site, issue, rendered)
 
     def letter(self, form: LetterForm, issue: Issue, subscriber_id: int, email: str, *, stuffed: bool = False) -> bytes:
         """`stuffed`: as the wire takes it, with leading dots doubled."""
@@ -101,8 +87,8 @@ class Letters:
         letter = message.as_bytes()
         return letter if self._dkim is None else self._dkim.sign(letter, issue.composed)
 
-    def size(self, issue: Issue, edition: Edition, rendered: Rendering) -> int:
-        return len(self.letter(self.form(issue, edition, rendered), issue, 1, _SAMPLE))
+    def size(self, issue: Issue, rendered: Rendering) -> int:
+        return len(self.letter(self.form(issue, rendered), issue, 1, _SAMPLE))
 
     def _values(self, issue: Issue, subscriber_id: int, email: str) -> tuple[str, str, str, str, str]:
         """What differs from reader to reader, as `LetterForm.for_reader` takes it."""

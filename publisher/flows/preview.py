@@ -65,7 +65,7 @@ def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> 
 def measured(parts: Parts, frequency: Frequency) -> Measured:
     """For a reader of everything. Raises as `preview` does."""
     draft = _draft(parts, frequency, None)
-    whole = parts.post.letters.size(draft.issue, draft.edition, draft.rendered)
+    whole = parts.post.letters.size(draft.issue, draft.rendered)
     return Measured(whole, len(draft.rendered.html.encode()), draft.sources)
 
 
@@ -85,7 +85,7 @@ async def send_test(parts: Parts, frequency: Frequency, to: str, *, email: str |
     draft = await across(drafted)
     rendered = replace(draft.rendered, subject=f"[test] {draft.rendered.subject}")
     letters = parts.post.letters
-    form = letters.form(draft.issue, draft.edition, rendered)
+    form = letters.form(draft.issue, rendered)
     content = letters.letter(form, draft.issue, 0, address)
     reply = await hand_over(parts.post, address, content)
     return f"kept in {parts.post.outbox_path}" if parts.post.is_local else str(reply)

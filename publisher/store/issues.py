@@ -23,6 +23,8 @@ IssueList = list[Issue]  # `list` is a method below
 class Rendering(NamedTuple):
     """What the letters of an edition are made of; `text` and `html` hold slots for what differs per reader."""
 
+    edition_id: int
+    language: str
     subject: str
     text: str
     html: str
@@ -165,17 +167,16 @@ class Issues:
         """The highest id of any issue, 0 if there is none."""
         return self._connection.execute(sa.select(sa.func.max(issues.c.id))).scalar_one() or 0
 
-    def keep_rendering(self, edition_id: int, rendering: Rendering) -> None:
+    def keep_rendering(self, edition_id: int, *, subject: str, text: str, html: str) -> None:
         """Keep what an edition's letters are made of, so that each attempt sends the same bytes."""
         self._connection.execute(
-            sa.update(editions)
-            .where(editions.c.id == edition_id)
-            .values(subject=rendering.subject, text=rendering.text, html=rendering.html)
+            sa.update(editions).where(editions.c.id == edition_id).values(subject=subject, text=text, html=html)
         )
 
     def rendering(self, edition_id: int) -> Rendering:
         """What `keep_rendering` kept. Raises NotFound."""
-        query = sa.select(editions.c.subject, editions.c.text, editions.c.html).where(editions.c.id == edition_id)
+        columns = editions.c["id", "language", "subject", "text", "html"]
+        query = sa.select(*columns).where(editions.c.id == edition_id)
         row = self._connection.execute(query).one_or_none()
         if row is None or row.subject is None:
             raise NotFound("edition", str(edition_id))

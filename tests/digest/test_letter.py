@@ -18,7 +18,7 @@ from samples import ENV, ISSUE, SITE, WEEKLY, WEEKLY_ARTICLES
 
 from publisher.digest.letter import LetterForm
 from publisher.digest.mime import address, message_id
-from publisher.digest.render import PREFERENCES, RECIPIENT, UNSUBSCRIBE, render_edition
+from publisher.digest.render import PREFERENCES, RECIPIENT, UNSUBSCRIBE, RenderedEdition, render_edition
 from publisher.errors import LetterError
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "letter-weekly.eml"
@@ -35,7 +35,7 @@ ONCE = {
 
 
 def form_of(subject="Subject", text="Text\n", html="<p>HTML</p>\n", site=SITE, issue=ISSUE):
-    return LetterForm.of(site, issue, WEEKLY, subject=subject, text=text, html=html)
+    return LetterForm.of(site, issue, RenderedEdition(WEEKLY.id, WEEKLY.language, subject, text, html, 0, 0))
 
 
 def letter_of(*, to=ALICE, leave=LEAVE, change=CHANGE, msgid=ID, **parts):

@@ -172,7 +172,7 @@ def test_a_letter_never_grows_past_what_mail_programs_show(text):
     articles = many(200, text)
     rendered = render_one(*articles, site=replace(SITE, max_articles=200))
     assert 20 <= rendered.shown < 200 and rendered.shown + rendered.hidden == 200
-    form = LetterForm.of(SITE, ISSUE, edition(), subject=rendered.subject, text=rendered.text, html=rendered.html)
+    form = LetterForm.of(SITE, ISSUE, rendered)
     url = "https://news.customs.example/unsubscribe/" + "x" * 200
     letter = form.for_reader("a" * 64 + "@" + "b." * 90 + "example", message_id("customs.example", "x"), url, url)
     encoded = letter.rpartition(b"Content-Type: text/html")[2]
