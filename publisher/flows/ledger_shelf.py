@@ -19,10 +19,11 @@ from publisher.flows.crossing import across
 from publisher.model import DeliveryState
 from publisher.store import FIRST, HeldStore, Job, Key, Store, Transaction
 
+AT_HAND = 100
+"""Letters looked up at once where that keeps the event loop: the relay has no more than ten or so to go on with."""
 AHEAD = 500
-"""Letters looked up at once."""
+"""Letters looked up at once in a store that is not at hand; the next ones are asked for when FEW are left."""
 FEW = 200
-"""Of a store that is not at hand, the next ones are asked for when no more than so many are left."""
 STALE_S = 1.0
 """What was looked up longer ago is looked up again: who left meanwhile would cost a connection."""
 AGAIN = timedelta(minutes=1)
@@ -170,6 +171,7 @@ class Shelf:
 
     def _due(self, tx: Transaction) -> list[Job]:
         now = self._clock()
+        limit = AT_HAND if self._held.at_hand else AHEAD
         if now - self._looked_for_deferred >= AGAIN:
             self._looked_for_deferred = now
             self._place.pop(DeliveryState.DEFERRED, None)
@@ -177,7 +179,7 @@ class Shelf:
         for state in self._states:
             if state in self._none_left:
                 continue
-            found = tx.deliveries.upcoming(state, now, AHEAD, after=self._place.get(state, FIRST))
+            found = tx.deliveries.upcoming(state, now, limit, after=self._place.get(state, FIRST))
             if any(job.key not in self.out for job in found):
                 return found
             self._none_left.add(state)

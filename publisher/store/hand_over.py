@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +34,33 @@ _LEFT = {
     SubscriberState.PENDING: "not confirmed",
 }
 
+_SENDING = (
+    sa.select(issues.c.id)
+    .where(issues.c.state == IssueState.SENDING, issues.c.id >= sa.bindparam("issue", type_=sa.Integer))
+    .order_by(issues.c.id)
+)
+
+
+@cache
+def _waiting_in(state: DeliveryState) -> sa.Select[Any]:
+    """What waits in `state` and is due, of one issue, behind one reader. Put together once: relays wait meanwhile."""
+    fit = (subscribers.c.state == SubscriberState.ACTIVE) & (subscribers.c.watermark < issues.c.upto_seq)
+    query = (
+        sa.select(*deliveries.c["subscriber_id", "edition_id", "attempts"], subscribers.c.email, fit)
+        .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
+        .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
+        .where(deliveries.c.issue_id == sa.bindparam("issue"), deliveries.c.subscriber_id > sa.bindparam("reader"))
+        .where(deliveries.c.state == state)
+        .order_by(deliveries.c.subscriber_id)
+        .limit(sa.bindparam("limit", type_=sa.Integer))
+    )
+    if state is not DeliveryState.PLANNED:
+        query = query.where(deliveries.c.next_attempt <= sa.bindparam("now"))
+    if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
+        query = query.where(fit, sa.not_(TAKEN_OVER))
+    return query
+
+
 FIRST = Key(0, 0)
 """Before every delivery."""
 
@@ -52,9 +80,8 @@ class HandOver(LedgerView):
 
         Nothing is claimed yet: `hand_over` decides. Of uncertain letters only those that may be sent again.
         """
-        sending = sa.select(issues.c.id).where(issues.c.state == IssueState.SENDING, issues.c.id >= after.issue_id)
         found: list[Job] = []
-        for issue_id in self._connection.scalars(sending.order_by(issues.c.id)).all():
+        for issue_id in self._connection.scalars(_SENDING, {"issue": after.issue_id}).all():
             reader = after.subscriber_id if issue_id == after.issue_id else 0
             found += self._upcoming_of(Key(issue_id, reader), state, now, limit - len(found), domain)
             if len(found) == limit:
@@ -63,24 +90,11 @@ class HandOver(LedgerView):
 
     def _upcoming_of(self, after: Key, state: DeliveryState, now: datetime, limit: int, domain: str) -> list[Job]:
         """Those of one issue: so each database follows the order of its keys, whatever else it might think of."""
-        conditions = [deliveries.c.state == state]
-        fit = (subscribers.c.state == SubscriberState.ACTIVE) & (subscribers.c.watermark < issues.c.upto_seq)
-        if state is not DeliveryState.PLANNED:
-            conditions.append(deliveries.c.next_attempt <= now)
-        if state is DeliveryState.UNCERTAIN:  # what may have been sent is never called suppressed or expired here
-            conditions += [fit, sa.not_(TAKEN_OVER)]
+        query = _waiting_in(state)
         if domain:
-            conditions.append(subscribers.c.email_key.endswith(f"@{domain}", autoescape=True))
-        query = (
-            sa.select(*deliveries.c["subscriber_id", "edition_id", "attempts"], subscribers.c.email, fit)
-            .join_from(deliveries, issues, issues.c.id == deliveries.c.issue_id)
-            .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
-            .where(deliveries.c.issue_id == after.issue_id, deliveries.c.subscriber_id > after.subscriber_id)
-            .where(*conditions)
-            .order_by(deliveries.c.subscriber_id)
-            .limit(limit)
-        )
-        rows: Sequence[Any] = self._connection.execute(query).all()
+            query = query.where(subscribers.c.email_key.endswith(f"@{domain}", autoescape=True))
+        values = {"issue": after.issue_id, "reader": after.subscriber_id, "now": now, "limit": limit}
+        rows: Sequence[Any] = self._connection.execute(query, values).all()
         return [
             Job(Key(after.issue_id, reader), edition_id, state, attempts + 1, email or "", bool(is_fit))
             for reader, edition_id, attempts, email, is_fit in rows
