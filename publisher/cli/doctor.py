@@ -59,7 +59,7 @@ def _examined(config: Path, *, offline: bool, links: bool) -> Sequence[Finding]:
     from publisher.app import build
     from publisher.clock import system_clock
     from publisher.config import load
-    from publisher.errors import ConfigError, PublisherError
+    from publisher.errors import ConfigError, PublisherError, TemplateError
     from publisher.flows.doctor import Examination, examine
     from publisher.health.findings import problem
 
@@ -76,6 +76,8 @@ def _examined(config: Path, *, offline: bool, links: bool) -> Sequence[Finding]:
         )
     except ConfigError as error:
         return [problem("configuration", str(error), "mend it, and ask again")]
+    except TemplateError as error:
+        return [problem("templates", str(error), "mend it, and ask again")]
     except PublisherError as error:
         of = Examination(
             settings=settings, clock=system_clock, parts=None, signer=None, trouble=str(error), offline=offline

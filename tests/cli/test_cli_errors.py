@@ -208,7 +208,9 @@ def test_a_template_that_is_not_utf_8_is_named_by_publish_and_doctor(name: str, 
     assert shown.code == 1
     assert f"template site/{name}, line " in one_line(shown.err)
     assert "save the file as UTF-8" in shown.err
-    assert f"template site/{name}, line " in publisher("doctor", "--offline").out
+    (finding,) = [one for one in publisher("doctor", "--offline", "--json").json if one["level"] == "problem"]
+    assert finding["check"] == "templates"
+    assert f"template site/{name}, line " in finding["says"]
 
 
 def test_a_template_whose_name_is_not_utf_8_stops_nothing(site: Path, publisher: Any) -> None:
