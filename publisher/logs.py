@@ -15,7 +15,9 @@ from typing import Any
 RUN: ContextVar[int | None] = ContextVar("publisher_run", default=None)
 """The number of the run that the present task works for."""
 
-_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)+")
+_LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]"
+# From the beginning of a word, and without a second look at it: paths and answers are as long as strangers like.
+_ADDRESS = re.compile(rf"(?<!{_LOCAL}){_LOCAL}++@[\w-]++(\.[\w-]++)+")
 _chosen = {"format": "auto", "level": "info"}
 
 Line = MutableMapping[str, Any]

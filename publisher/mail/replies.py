@@ -203,8 +203,9 @@ def enhanced_status(text: str) -> str:
     return found[1] if found else ""
 
 
-# A quoted local part may hold blanks (RFC 5321 §4.1.2); some relays print "@" as "%40".
-_ADDRESS = re.compile(r'"[^"]*"(?:@|%40)[^\s<>]*|[^\s<>]*(?:@|%40)[^\s<>]*')
+# A quoted local part may hold blanks (RFC 5321 §4.1.2); some relays print "@" as "%40". A word is looked at from its
+# beginning only: one of a megabyte, looked at from each of its letters, would keep everybody waiting for hours.
+_ADDRESS = re.compile(r'"[^"]*"(?:@|%40)[^\s<>]*|(?<![^\s<>])[^\s<>]*?(?:@|%40)[^\s<>]*')
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 

@@ -47,7 +47,7 @@ _OFTEN_MEANT = {
     "content_text": "text",
 }
 _LANGUAGE: TypeAdapter[str] = TypeAdapter(Language)
-_MAIL_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+_MAIL_ADDRESS = re.compile(r"(?<![^\s@])[^\s@]++@[^\s@]+")  # begun at words only: a value may have 250,000 letters
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#\\\x00-\x20]\S*", re.IGNORECASE)
 
 

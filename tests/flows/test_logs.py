@@ -57,6 +57,13 @@ def test_the_log_of_a_journey_names_its_runs_and_no_reader(house: House, capsys:
     assert {"time", "level", "logger", "event"} <= set(lines[-1]) and lines[-1]["event"] == "refused <address>"
 
 
+def test_a_path_of_a_megabyte_keeps_nobody_waiting() -> None:
+    """Looked at from each of its letters it would take hours; anybody can ask for it."""
+    path = "/" + "a" * 1_000_000
+    assert logs.bare(f"GET {path} for bob@readers.example") == f"GET {path} for <address>"
+    assert logs.bare("a" * 1_000_000 + "@readers.example") == "<address>"
+
+
 def test_people_get_a_line_they_can_read(capsys: pytest.CaptureFixture[str]) -> None:
     logs.choose(format="human", level="warning")
     logs.ready()

@@ -228,3 +228,9 @@ def test_what_is_stored_of_a_reply_is_one_short_printable_line_without_an_addres
     assert kept == kept.strip()
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in kept)
     kept.encode()  # no lone surrogate from a reply in some other encoding
+
+
+@pytest.mark.parametrize("letter", ["a", '"', "%4", "a."])
+def test_a_megabyte_without_a_blank_is_read_in_one_go(letter):
+    """Looked at from each of its letters it would take hours."""
+    assert without_addresses(letter * (1_000_000 // len(letter)) + "@a.example later") == "(address) later"

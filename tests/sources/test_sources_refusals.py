@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -368,3 +369,12 @@ def test_the_stream_that_was_handed_in_stays_open() -> None:
     stream = io.BytesIO(b"# T\n\nx")
     assert len(list(read("-", admission=ADMISSION, stream=stream))) == 1
     assert not stream.closed
+
+
+def test_a_value_of_a_megabyte_is_refused_in_a_line_and_keeps_nobody_waiting() -> None:
+    """Looked at from each of its letters it would take hours."""
+    line = json.dumps({"title": "T", "text": "x", "date": "a" * 1_000_000}).encode()
+    (refusal,) = read(
+        "-", admission=replace(ADMISSION, max_item_bytes=2_000_000), form=Format.JSONL, stream=io.BytesIO(line)
+    )
+    assert isinstance(refusal, Refusal) and len(refusal.reason) < 200
