@@ -11,9 +11,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from publisher.errors import TokenError, UsageError
-from publisher.flows.preferences import STAYING, staying
+from publisher.flows.preferences import staying
 from publisher.flows.sign_up import ADDRESS_CHANGED_LETTER, CHANGE_LETTER, KNOWN_LETTER, SignUpParts, pass_gate
-from publisher.model import Subscriber
+from publisher.model import STAYING, Subscriber
 from publisher.readers.address import address_key, checked_address
 from publisher.readers.gate import Ruling
 from publisher.store import AddressChange, Transaction

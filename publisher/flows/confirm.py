@@ -15,6 +15,7 @@ from publisher.errors import NotFound, TokenError
 from publisher.flows.compose import starting_watermark
 from publisher.flows.sign_up import Asked, SignUpParts, Wish, request_sign_up
 from publisher.model import (
+    STAYING,
     ConsentAct,
     SignUp,
     SignUpMethod,
@@ -29,8 +30,6 @@ from publisher.tokens import CODE, CONFIRM, NOT_ME
 
 TRIES = 5
 """So often a code may be typed for one letter: with a letter a day, guesses have five chances in a million a day."""
-
-_STAYING = frozenset({SubscriberState.ACTIVE, SubscriberState.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def never_write_again(parts: SignUpParts, address: str) -> None:
                 reader = tx.subscribers.get(number)
                 if reader.state is SubscriberState.PENDING:
                     tx.subscribers.remove(number, now)
-                elif reader.state in _STAYING:
+                elif reader.state in STAYING:
                     tx.subscribers.set_state(
                         number, SubscriberState.UNSUBSCRIBED, now, reason="never write to me again"
                     )
@@ -129,7 +128,7 @@ def _confirm(tx: Transaction, parts: SignUpParts, sign_up: SignUp, now: datetime
     tx.subscribers.set_topics(reader.id, sign_up.topics, now)
     tx.subscribers.set_frequency(reader.id, sign_up.frequency, now)
     tx.subscribers.set_language(reader.id, sign_up.language, now)
-    if reader.state not in _STAYING:
+    if reader.state not in STAYING:
         tx.subscribers.raise_watermark(reader.id, starting_watermark(tx, sign_up.frequency))
         tx.subscribers.set_state(reader.id, SubscriberState.ACTIVE, now, reason=f"confirmed by {way}")
     tx.gate.release(parts.addresses(reader.email))

@@ -16,7 +16,7 @@ from publisher.flows.compose import order_topics, starting_watermark
 from publisher.flows.sign_up import SignUpParts, Wish, request_sign_ups
 from publisher.flows.vouch import LEFT, activate, vouched
 from publisher.mail.replies import without_addresses
-from publisher.model import SignUpMethod, SubscriberState, SuppressionReason
+from publisher.model import STAYING, SignUpMethod, SubscriberState, SuppressionReason
 from publisher.readers.address import address_key
 from publisher.readers.gate import Ruling
 from publisher.readers.table import BadRow, Defaults, ReaderRow, read_rows
@@ -39,9 +39,6 @@ class RowOutcome(StrEnum):
     UNCONFIRMED = "unconfirmed"  # kept out: never confirmed, and not asked now
     WAITING = "waiting"  # had its confirmation letter a short while ago
     REFUSED = "refused"  # kept out: a bad row
-
-
-_STAYING = frozenset({SubscriberState.ACTIVE, SubscriberState.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +147,7 @@ class _Import:
         self, row: ReaderRow, state: SubscriberState | None, barred: SuppressionReason | None
     ) -> tuple[RowOutcome, str]:
         """What happens to a row whose reader is in that state, or not known (None); `barred`: never to be added."""
-        if state in _STAYING or (state in LEFT and row.state in LEFT):
+        if state in STAYING or (state in LEFT and row.state in LEFT):
             return RowOutcome.KNOWN, ""
         why = barred or (state if state in LEFT else None)
         # a letter to who said that none may come is no way to ask

@@ -8,15 +8,12 @@ from datetime import datetime, timedelta
 
 from publisher.errors import NotFound, UsageError
 from publisher.flows.compose import order_topics
-from publisher.model import Frequency, Subscriber, SubscriberState
+from publisher.model import STAYING, Frequency, Subscriber, SubscriberState
 from publisher.store import Store, Transaction
 
 LONGEST_PAUSE = timedelta(days=366)
 UNDO_WITHIN = timedelta(hours=1)
 """So long after leaving a button takes it back; the link in a letter of years ago must bring nobody back."""
-
-STAYING = frozenset({SubscriberState.ACTIVE, SubscriberState.PAUSED})
-"""Who is a reader now, with letters or in a pause."""
 
 
 @dataclass(frozen=True, slots=True)

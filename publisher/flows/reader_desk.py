@@ -10,13 +10,12 @@ from publisher.config import check_language
 from publisher.errors import Conflict, UsageError
 from publisher.flows.compose import order_topics
 from publisher.flows.preferences import LONGEST_PAUSE
-from publisher.model import Frequency, Subscriber, SubscriberState
+from publisher.model import STAYING, Frequency, Subscriber, SubscriberState
 from publisher.store import Store, Transaction
 
 BY_OPERATOR = "by the operator"
 SETTABLE = (SubscriberState.ACTIVE, SubscriberState.PAUSED, SubscriberState.UNSUBSCRIBED)
 """States that an operator may give a reader. Who has left comes back only by signing up again."""
-_STAYING = (SubscriberState.ACTIVE, SubscriberState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +63,11 @@ def _set_state(
     reader = tx.subscribers.get(subscriber_id)
     if state not in SETTABLE:
         raise UsageError(f"a reader is set {', '.join(SETTABLE)}; {state} they become by themselves")
-    if state is SubscriberState.PAUSED and reader.state in _STAYING:
+    if state is SubscriberState.PAUSED and reader.state in STAYING:
         tx.subscribers.pause(subscriber_id, until, now, reason=BY_OPERATOR)
     elif state is reader.state:
         return
-    elif state is SubscriberState.UNSUBSCRIBED or reader.state in _STAYING:
+    elif state is SubscriberState.UNSUBSCRIBED or reader.state in STAYING:
         tx.subscribers.set_state(subscriber_id, state, now, reason=BY_OPERATOR)
     else:
         raise Conflict(f"this reader is {reader.state}; they come back by signing up again")

@@ -19,6 +19,7 @@ from publisher.errors import UsageError
 from publisher.flows.compose import order_topics, starting_watermark
 from publisher.model import (
     ALL,
+    STAYING,
     ConsentAct,
     Frequency,
     SignUp,
@@ -237,7 +238,7 @@ def pass_gate(
 
 def _settle(tx: Transaction, sign_up: SignUp) -> None:
     reader = tx.subscribers.find(sign_up.email)
-    known = reader is not None and reader.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}
+    known = reader is not None and reader.state in STAYING
     if reader is None:
         reader = _pending_reader(tx, sign_up)
     if not tx.sign_ups.settle(sign_up.id, SignUpState.KNOWN if known else SignUpState.WAITING, reader.id):

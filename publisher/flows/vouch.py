@@ -13,6 +13,7 @@ from publisher.errors import Conflict, UsageError
 from publisher.flows.compose import order_topics, starting_watermark
 from publisher.flows.sign_up import SignUpParts
 from publisher.model import (
+    STAYING,
     Consent,
     ConsentAct,
     Frequency,
@@ -60,7 +61,7 @@ def vouch(
     now = parts.clock()
     with parts.store.write() as tx:
         reader = tx.subscribers.find(address)
-        if reader is not None and reader.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
+        if reader is not None and reader.state in STAYING:
             raise Conflict(f"this address is subscriber {reader.id} already, {reader.state}")
         if not include_left:
             check_not_left(tx, parts, address)

@@ -29,6 +29,7 @@ from publisher.model.issues import (
 )
 from publisher.model.operators import ApiToken, AuditLine, Scope
 from publisher.model.readers import (
+    STAYING,
     Consent,
     ConsentAct,
     Frequency,
@@ -47,6 +48,7 @@ __all__ = [
     "ALL",
     "OVER",
     "PENDING_STATES",
+    "STAYING",
     "UNPUBLISHED",
     "ApiToken",
     "Article",

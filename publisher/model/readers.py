@@ -21,6 +21,10 @@ class SubscriberState(StrEnum):
     BOUNCED = "bounced"
 
 
+STAYING = frozenset({SubscriberState.ACTIVE, SubscriberState.PAUSED})
+"""Who is a reader now, with letters or in a pause."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
     """A reader. `watermark` is the highest filing `seq` that an accepted letter has covered; `paused_until` is when a

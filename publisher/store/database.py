@@ -176,7 +176,7 @@ class Store:
     def read(self) -> Iterator[Transaction]:
         """A transaction that only looks; it sees one moment of the database throughout. Raises as `write` does."""
         with engines.translated(), self._reader.begin() as connection:
-            yield self._transaction(connection)
+            yield self._transaction(connection, writes=False)
 
     @contextmanager
     def held(self) -> Iterator[HeldStore]:
@@ -266,7 +266,7 @@ class Store:
         """Give all connections back. The store opens new ones if it is used again."""
         self._engine.dispose()
 
-    def _transaction(self, connection: sa.Connection) -> Transaction:
+    def _transaction(self, connection: sa.Connection, *, writes: bool = True) -> Transaction:
         return Transaction(
             articles=Articles(connection, self._rank),
             filings=Filings(connection),
@@ -277,7 +277,7 @@ class Store:
             source_files=SourceFiles(connection),
             documents=Documents(connection),
             feed_versions=FeedVersions(connection),
-            subscribers=Subscribers(connection, self._rank),
+            subscribers=Subscribers(connection, self._rank, holds=writes),
             address_changes=AddressChanges(connection),
             sign_ups=SignUps(connection),
             consents=Consents(connection),

@@ -57,11 +57,16 @@ class AudienceRow:
 
 
 class Subscribers:
-    """The readers of one transaction. `rank` gives the order of topics."""
+    """The readers of one transaction. `rank` gives the order of topics.
 
-    def __init__(self, connection: sa.Connection, rank: Mapping[str, int]) -> None:
+    One that `holds` has whom it got or found to itself until it ends, for what is done to a reader follows from what
+    they are. On SQLite it is the only one that writes anyway.
+    """
+
+    def __init__(self, connection: sa.Connection, rank: Mapping[str, int], *, holds: bool) -> None:
         self._connection = connection
         self._rank = rank
+        self._one = sa.select(*_FIELDS).with_for_update(key_share=True) if holds else sa.select(*_FIELDS)
 
     # --- one reader ---------------------------------------------------------------------------------------------
 
@@ -109,14 +114,14 @@ class Subscribers:
 
     def get(self, subscriber_id: int) -> Subscriber:
         """Raises NotFound."""
-        found = self._found(sa.select(*_FIELDS).where(subscribers.c.id == subscriber_id))
+        found = self._found(self._one.where(subscribers.c.id == subscriber_id))
         if not found:
             raise NotFound("subscriber", str(subscriber_id))
         return found[0]
 
     def find(self, email: str) -> Subscriber | None:
         """The reader of this mailbox, however the address is spelled. Raises UsageError if it cannot be one."""
-        found = self._found(sa.select(*_FIELDS).where(subscribers.c.email_key == address_key(email)))
+        found = self._found(self._one.where(subscribers.c.email_key == address_key(email)))
         return found[0] if found else None
 
     def known(self, keys: Collection[str]) -> dict[str, tuple[int, SubscriberState]]:

@@ -27,7 +27,7 @@ from publisher.flows.forecast import next_letter
 from publisher.flows.personal_data import forget, personal_data
 from publisher.flows.preferences import LONGEST_PAUSE, Wishes, change_preferences
 from publisher.flows.private_feed import feed_token, renew_feed
-from publisher.model import Frequency, Subscriber, SubscriberState
+from publisher.model import STAYING, Frequency, Subscriber, SubscriberState
 from publisher.pages import ReaderSettings, WebPages
 from publisher.pages.languages import named
 from publisher.store import Transaction
@@ -45,7 +45,7 @@ def routes(app: App, pages: WebPages) -> list[Route]:
     def shown(reader_id: int, said: str = "", problem: str = "") -> Response:
         with app.store.read() as tx:
             reader = tx.subscribers.get(reader_id)
-            if reader.state in {SubscriberState.ACTIVE, SubscriberState.PAUSED}:
+            if reader.state in STAYING:
                 content = pages.preferences(_settings(app, tx, reader), said=said, problem=problem)
                 return page(content, 422 if problem else 200)
             own = "" if reader.state is SubscriberState.PENDING else feed_token(tx, app.signer, reader_id)

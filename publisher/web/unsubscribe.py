@@ -23,11 +23,11 @@ from starlette.routing import Route
 from publisher.app import App
 from publisher.errors import NotFound, TokenError
 from publisher.flows.forecast import next_letter
-from publisher.flows.preferences import STAYING, fewer_letters, less_often, may_undo, undo_leaving
+from publisher.flows.preferences import fewer_letters, less_often, may_undo, undo_leaving
 from publisher.flows.private_feed import feed_token
 from publisher.flows.settings_link import ask_for_settings
 from publisher.flows.subscribe import unsubscribe
-from publisher.model import Frequency, Subscriber, SubscriberState
+from publisher.model import STAYING, Frequency, Subscriber, SubscriberState
 from publisher.pages import WebPages
 from publisher.store import Transaction
 from publisher.tokens import UNSUBSCRIBE

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
 import pytest
 from store_samples import DAY, NOW, add_reader
 
 from publisher.errors import NotFound, UsageError
-from publisher.model import Frequency, SubscriberState
-from publisher.store import AudienceRow, NewSubscriber, Store, SubscriberEvent
+from publisher.model import STAYING, Frequency, SubscriberState
+from publisher.store import AudienceRow, NewSubscriber, Store, SubscriberEvent, Transaction
 
 
 def test_a_reader_comes_back_as_added(store: Store) -> None:
@@ -128,3 +131,45 @@ def test_the_audience_is_the_active_readers_of_the_frequency_in_batches(store: S
         assert [row for batch in batches for row in batch] == [
             AudienceRow(readers[n].id, "en", () if n == 2 else ("environment",), n) for n in (0, 2, 3, 4)
         ]
+
+
+def meanwhile(pool: ThreadPoolExecutor, store: Store, change: Callable[[Transaction], object]) -> Future[None]:
+    """Another process's transaction: it has begun, and is done or has to wait, when this returns."""
+
+    def work() -> None:
+        with store.write() as tx:
+            change(tx)
+
+    working = pool.submit(work)
+    wait([working], timeout=0.3)
+    return working
+
+
+def test_who_leaves_while_their_settings_are_saved_has_left(store: Store) -> None:
+    with store.write() as tx:
+        number = add_reader(tx, "alice", state=SubscriberState.PAUSED).id
+    with ThreadPoolExecutor() as pool, store.write() as tx:
+        assert tx.subscribers.get(number).state in STAYING
+        leaving = meanwhile(
+            pool,
+            store,
+            lambda other: other.subscribers.set_state(number, SubscriberState.UNSUBSCRIBED, NOW, reason="one click"),
+        )
+        tx.subscribers.set_state(number, SubscriberState.ACTIVE, NOW, reason="on the preference page")
+    leaving.result()
+    with store.read() as tx:
+        assert tx.subscribers.get(number).state is SubscriberState.UNSUBSCRIBED
+        assert tx.subscribers.events(number)[-1].detail == "active -> unsubscribed: one click"
+
+
+def test_the_same_topics_chosen_twice_at_once_are_chosen_once(store: Store) -> None:
+    chosen = ("environment", "digital-customs")
+    with store.write() as tx:
+        number = add_reader(tx, "alice").id
+    with ThreadPoolExecutor() as pool, store.write() as tx:
+        tx.subscribers.set_topics(number, chosen, NOW)
+        again = meanwhile(pool, store, lambda other: other.subscribers.set_topics(number, chosen, NOW))
+    again.result()
+    with store.read() as tx:
+        assert tx.subscribers.get(number).topics == chosen
+        assert [event.event for event in tx.subscribers.events(number)] == ["added", "topics"]
