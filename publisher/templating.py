@@ -130,6 +130,13 @@ def broken(env: ImmutableSandboxedEnvironment, names: Iterable[str]) -> list[str
     return lines
 
 
+def localized_names(env: ImmutableSandboxedEnvironment, names: Iterable[str]) -> list[str]:
+    """Templates that the operator made for readers of other languages, beside those of `names`."""
+    known = set(names)
+    split = ((name, name.split("/")) for name in env.list_templates(extensions=["html", "txt"]))
+    return [name for name, parts in split if len(parts) > 1 and "/".join([*parts[:-2], parts[-1]]) in known]
+
+
 def shipped_names(*rooms: str) -> list[str]:
     """The templates of these rooms (``site``, ``email``) that the program needs."""
     folder = shipped("templates")

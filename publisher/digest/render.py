@@ -19,6 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher.cleantext import clean_line
 from publisher.config import Settings
 from publisher.digest.choose import cap
+from publisher.errors import TemplateError
 from publisher.htmltext import excerpt
 from publisher.links import Links
 from publisher.model import ALL, Edition, FiledArticle, Issue, Section, Topic
@@ -83,8 +84,11 @@ class DigestSite:
 
 @dataclass(frozen=True, slots=True)
 class RenderedEdition:
-    """An edition ready to become letters: `text` and `html` hold SLOTS; `shown` articles stand in it, `hidden` ones
-    are behind its link to the web. Nothing shown and nothing hidden: all its articles were withdrawn meanwhile."""
+    """An edition ready to become letters, in the `language` of their templates.
+
+    `text` and `html` hold SLOTS; `shown` articles stand in it, `hidden` ones are behind its link to the web. Nothing
+    shown and nothing hidden: all its articles were withdrawn meanwhile.
+    """
 
     edition_id: int
     language: str
@@ -235,7 +239,7 @@ def _rendered(env: ImmutableSandboxedEnvironment, values: _Values, edition: Edit
     markup = render(env, "email/digest/body.html", {**values, "preheader": preheader}, language=language)
     html = _INLINER.inline(markup)
     text = render(env, "email/digest/body.txt", values, language=language).strip("\n") + "\n"
-    return RenderedEdition(edition.id, language, subject, text, html, values["shown"], values["hidden"])
+    return RenderedEdition(edition.id, values["language"], subject, text, html, values["shown"], values["hidden"])
 
 
 def _announced(env: ImmutableSandboxedEnvironment, values: _Values, language: str) -> tuple[str, str]:
@@ -243,7 +247,10 @@ def _announced(env: ImmutableSandboxedEnvironment, values: _Values, language: st
     the template, else the first one cut to fit. The preheader goes on with other titles."""
 
     def subject(headline: str) -> str:
-        return clean_line(render(env, "email/digest/subject.txt", {**values, "headline": headline}, language=language))
+        said = clean_line(render(env, "email/digest/subject.txt", {**values, "headline": headline}, language=language))
+        if not said:
+            raise TemplateError(f"template email/digest/subject.txt: it gives no subject ({language})")
+        return said
 
     room = max(_SHORTEST_LEAD, SUBJECT_LENGTH - len(subject("")))
     leads = [section.articles[0].title for section in values["sections"]] or [""]

@@ -26,8 +26,9 @@ _INLINER = CSSInliner(keep_style_tags=True, remove_inlined_selectors=True, load_
 
 @dataclass(frozen=True, slots=True)
 class ServiceText:
-    """What the templates of one kind gave."""
+    """What the templates of one kind gave; `language` is the one they speak."""
 
+    language: str
     subject: str
     text: str
     html: str
@@ -50,6 +51,7 @@ def render_service_letter(
     }
     everything = common | dict(values)
     return ServiceText(
+        spoken,
         clean_line(render(env, f"{folder}/subject.txt", everything, language=language)),
         render(env, f"{folder}/body.txt", everything, language=language).strip("\n") + "\n",
         _INLINER.inline(render(env, f"{folder}/body.html", everything, language=language)),
@@ -64,7 +66,6 @@ def service_letter(
     recipient: str,
     message_id: str,
     date: datetime,
-    language: str,
 ) -> bytes:
     """The whole message, with CRLF; `sender` and `reply_to` may carry a name. Raises LetterError for a value that no
     header can hold."""
@@ -81,7 +82,7 @@ def service_letter(
             line("Message-ID", message_id),
             line("MIME-Version", "1.0"),
             f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode("ascii"),
-            line("Content-Language", language),
+            line("Content-Language", content.language),
             line("Auto-Submitted", "auto-generated"),
             line("X-Auto-Response-Suppress", "All"),
             f"\r\n--{boundary}\r\n{part_headers('plain')}\r\n".encode("ascii"),

@@ -239,7 +239,13 @@ class _Composer:
             missing = [key for key in edition.article_keys if key not in self._articles]
             self._articles.update(self._tx.articles.filed(missing))
             rendered = self._letters.render(self._issue, edition, self._articles)
-            self._tx.issues.keep_rendering(edition.id, subject=rendered.subject, text=rendered.text, html=rendered.html)
+            self._tx.issues.keep_rendering(
+                edition.id,
+                language=rendered.language,
+                subject=rendered.subject,
+                text=rendered.text,
+                html=rendered.html,
+            )
             self._totals.articles.update(edition.article_keys)
             self._totals.letter_bytes.append(self._letters.size(self._issue, rendered))
             edition_id = self._editions[fingerprint] = edition.id

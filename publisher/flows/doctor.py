@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
@@ -118,8 +118,9 @@ def _at_home(of: Examination) -> Iterator[Finding]:
     yield from site_rules.sources([str(place) for place in places if not place.exists()], len(places))
     names = templating.shipped_names("site", "email")
     env = templating.environment(settings.path(settings.site.templates), settings.zone)
-    yield from site_rules.templates(templating.broken(env, names), len(names))
-    yield from _letters(of.parts)
+    localized = templating.localized_names(env, names)
+    yield from site_rules.templates(templating.broken(env, [*names, *localized]), len(names) + len(localized))
+    yield from _letters(of.parts, sorted({Path(name).parent.name for name in localized}))
     free, where = _free(settings)
     yield site_rules.disk(free, where)
 
@@ -173,19 +174,26 @@ def _timetable(tx: Transaction, settings: Settings, now: datetime) -> site_rules
     )
 
 
-def _letters(parts: Parts) -> Iterator[Finding]:
+def _letters(parts: Parts, languages: Sequence[str]) -> Iterator[Finding]:
+    """Of each frequency, in the site's own language; in the others only what is wrong."""
     for frequency in Frequency:
         if parts.settings.timetable(frequency).enabled:
-            try:
-                size = measured(parts, frequency)
-            except ConfigError as error:
-                yield problem(f"{frequency} letter", str(error), "see docs/dkim.md")
-            except NothingNew as error:
-                yield well(f"{frequency} letter", str(error))
-            except PublisherError as error:
-                yield problem(f"{frequency} letter", str(error), "mend what it names, or no letter goes out")
-            else:
-                yield site_rules.letter(site_rules.NextLetter(str(frequency), size.html, size.whole))
+            yield _letter(parts, frequency)
+            others = (_letter(parts, frequency, language) for language in languages)
+            yield from (finding for finding in others if finding.level == "problem")
+
+
+def _letter(parts: Parts, frequency: Frequency, language: str = "") -> Finding:
+    which = f"{frequency} ({language})" if language else str(frequency)
+    try:
+        size = measured(parts, frequency, language)
+    except ConfigError as error:
+        return problem(f"{which} letter", str(error), "see docs/dkim.md")
+    except NothingNew as error:
+        return well(f"{which} letter", str(error))
+    except PublisherError as error:
+        return problem(f"{which} letter", str(error), "mend what it names, or no letter goes out")
+    return site_rules.letter(site_rules.NextLetter(which, size.html, size.whole))
 
 
 def _free(settings: Settings) -> tuple[int, str]:

@@ -62,9 +62,9 @@ def preview(parts: Parts, frequency: Frequency, *, email: str | None = None) -> 
     )
 
 
-def measured(parts: Parts, frequency: Frequency) -> Measured:
-    """For a reader of everything. Raises as `preview` does."""
-    draft = _draft(parts, frequency, None)
+def measured(parts: Parts, frequency: Frequency, language: str = "") -> Measured:
+    """For a reader of everything, of that language or the site's. Raises as `preview` does."""
+    draft = _draft(parts, frequency, None, language)
     whole = parts.post.letters.size(draft.issue, draft.rendered)
     return Measured(whole, len(draft.rendered.html.encode()), draft.sources)
 
@@ -97,10 +97,10 @@ def _filled(body: str, values: Mapping[str, str]) -> str:
     return body
 
 
-def _draft(parts: Parts, frequency: Frequency, email: str | None) -> _Draft:
+def _draft(parts: Parts, frequency: Frequency, email: str | None, language: str = "") -> _Draft:
     now = parts.clock()
     with parts.store.read() as tx:
-        topics, watermark, language = _reader(tx, parts, frequency, email)
+        topics, watermark, own = _reader(tx, parts, frequency, email)
         issue = Issue(
             id=0,
             frequency=frequency,
@@ -114,7 +114,7 @@ def _draft(parts: Parts, frequency: Frequency, email: str | None) -> _Draft:
         sections = choose(window, topics, watermark, parts.terms.topic_order)
         if not sections:
             raise NothingNew(f"nothing new for the {frequency} digest; the next issue would be skipped")
-        edition = Edition(id=0, issue_id=0, language=language, sections=sections)
+        edition = Edition(id=0, issue_id=0, language=language or own, sections=sections)
         articles = tx.articles.filed(edition.article_keys)
     sources = [filed.article.source_url for filed in articles.values() if filed.article.source_url]
     return _Draft(issue, edition, parts.post.letters.render(issue, edition, articles), tuple(dict.fromkeys(sources)))

@@ -73,7 +73,6 @@ class ServicePress:
             recipient=row.email,
             message_id=message_id(self._domain, self._signer.digest(MESSAGE_ID, "service", row.id)),
             date=row.written,
-            language=row.language,
         )
         return letter if self._dkim is None else self._dkim.sign(letter, row.written)
 

@@ -123,7 +123,8 @@ def one_click(status: int, trouble: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class NextLetter:
-    """The largest letter of the next issue of a frequency, in bytes; `html`: of its HTML part, which is what counts."""
+    """The largest letter of the next issue of a frequency ("weekly", "weekly (fr)"), in bytes; `html`: of its HTML
+    part, which is what counts."""
 
     frequency: str
     html: int

@@ -16,9 +16,12 @@ def checked_address(text: str) -> str:
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  (late: slow to load)
 
     try:
-        return validate_email(text.strip(), check_deliverability=False).normalized
+        checked = validate_email(text.strip(), check_deliverability=False).normalized
     except EmailNotValidError as error:
         raise UsageError(f"not an e-mail address: {error}") from None
+    if "=?" in checked:  # To would be read as an encoded word (RFC 2047)
+        raise UsageError("not an e-mail address: =? cannot stand in the header of a letter")
+    return checked
 
 
 def address_key(email: str) -> str:

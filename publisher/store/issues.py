@@ -167,10 +167,12 @@ class Issues:
         """The highest id of any issue, 0 if there is none."""
         return self._connection.execute(sa.select(sa.func.max(issues.c.id))).scalar_one() or 0
 
-    def keep_rendering(self, edition_id: int, *, subject: str, text: str, html: str) -> None:
+    def keep_rendering(self, edition_id: int, *, language: str, subject: str, text: str, html: str) -> None:
         """Keep what an edition's letters are made of, so that each attempt sends the same bytes."""
         self._connection.execute(
-            sa.update(editions).where(editions.c.id == edition_id).values(subject=subject, text=text, html=html)
+            sa.update(editions)
+            .where(editions.c.id == edition_id)
+            .values(language=language, subject=subject, text=text, html=html)
         )
 
     def rendering(self, edition_id: int) -> Rendering:

@@ -237,6 +237,15 @@ def test_readers_of_a_language_get_the_words_of_its_templates(tmp_path):
     assert (letters[0].subject, arabic.get("lang"), arabic.get("dir")) == ("النشرة", "ar", "rtl")
     assert (french.get("lang"), french.get("dir")) == ("en", "ltr"), "words in English, whatever the reader speaks"
     assert "Weekly no. 12" in letters[1].subject
+    assert [letter.language for letter in letters] == ["ar", "en"], "what the letter is written in, not what was wished"
+
+
+def test_a_template_that_gives_no_subject_is_named(tmp_path):
+    folder = tmp_path / "email" / "digest"
+    folder.mkdir(parents=True)
+    (folder / "subject.txt").write_text(" \n")
+    with pytest.raises(TemplateError, match=r"subject\.txt: it gives no subject"):
+        render_edition(environment(tmp_path, UTC), SITE, ISSUE, edition(("environment", ["a"])), {"a": article("a")})
 
 
 def test_topics_without_a_page_are_named_without_a_link():

@@ -157,6 +157,21 @@ def test_a_broken_template_is_named_with_its_line(house: House) -> None:
     assert level == "problem" and "topic.html" in says and "2" in says
 
 
+def test_a_broken_template_for_readers_of_another_language_is_named(house: House) -> None:
+    folder = house.root / "templates/email/digest/ar"
+    folder.mkdir(parents=True)
+    (folder / "body.txt").write_text("{% if %}")
+    level, says = the("templates", seen(house))
+    assert level == "problem" and "ar/body.txt, line 1" in says
+    (folder / "body.txt").write_text("{{ nope }}")
+    house.article("Waste")
+    house.publish(FEEDS_ONLY)
+    findings = seen(house)
+    assert the("templates", findings)[0] == the("weekly letter", findings)[0] == "ok"
+    level, says = the("weekly (ar) letter", findings)
+    assert level == "problem" and "'nope' is undefined" in says
+
+
 def test_a_letter_that_cannot_be_made_is_a_problem_and_one_without_news_is_not(house: House) -> None:
     assert the("weekly letter", seen(house))[0] == "ok"
     template = house.root / "templates/email/digest/body.txt"

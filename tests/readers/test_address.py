@@ -39,6 +39,7 @@ def test_an_address_is_kept_in_one_spelling(text: str, address: str) -> None:
         '"a b"@customs.example',
         "alice@customs.example" + "x" * 300,
         "\udcff@customs.example",
+        "=?utf-8?q?x?=@customs.example",
     ],
 )
 def test_what_is_no_address_is_refused_without_repeating_it(text: str) -> None:

@@ -99,9 +99,9 @@ def test_an_edition_keeps_the_bytes_of_its_letters(store: Store) -> None:
         assert tx.issues.last_id() == issue.id
         with pytest.raises(NotFound):
             tx.issues.rendering(edition.id)
-        parts = {"subject": "Subject", "text": "text é\n", "html": "<p>html</p>"}
+        parts = {"language": "fr", "subject": "Subject", "text": "text é\n", "html": "<p>html</p>"}
         tx.issues.keep_rendering(edition.id, **parts)
-        assert tx.issues.rendering(edition.id) == Rendering(edition.id, edition.language, **parts)
+        assert tx.issues.rendering(edition.id) == Rendering(edition.id, **parts)
 
 
 def test_readers_for_whom_there_was_nothing_move_on_unless_a_letter_is_on_its_way(store: Store) -> None:
