@@ -10,54 +10,32 @@ Every step is safe to repeat, so a run that was killed is simply followed by the
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import time
 from collections.abc import Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from publisher.clock import Clock
 from publisher.config import Settings
-from publisher.errors import PublisherError, RelayUnavailable, StoreBusy
+from publisher.errors import RelayUnavailable
 from publisher.flows.approval import ask_editor, without_page
 from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, Tell, deliver, unheard
 from publisher.flows.due import due, remember_look
 from publisher.flows.ingest import Ingest, MintKey
-from publisher.flows.late_log import log
 from publisher.flows.mail_room import MailRoom
 from publisher.flows.pings import tell_hubs
 from publisher.flows.press import Press
-from publisher.flows.process import Presence, presence, this_process
 from publisher.flows.publish_site import publish_site
-from publisher.flows.records import as_json
 from publisher.flows.refile import refile, rules_changed
 from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport
+from publisher.flows.run_record import Progress, Record, recorded
 from publisher.flows.source_files import SourceFiles
 from publisher.hubs import HubClient
-from publisher.logs import RUN
 from publisher.model import Frequency, Run, RunState, RunTrigger
 from publisher.site import SiteFolder
 from publisher.store import Store, Transactions
 from publisher.topics import Classifier
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-HEARTBEAT_S = 3.0
-"""So often a run says that it is alive, and where it has got to."""
-
-WATCH_S = 20.0
-"""A run of which nothing else is known is dead when its heart does not beat for so long."""
-
-
-Progress = Callable[[str, int, int], None]
-"""Told of each step: its name, how much of it is done, and of how much (0: unknown)."""
-
 
 Begun = Callable[[Run], None]
 """Told of the run as soon as it has the lock."""
@@ -109,7 +87,7 @@ async def publish(
     `stop` ends it politely: the letters in hand are finished and recorded. What fails
     is recorded with the run, then raised.
     """
-    async with _recorded(parts, order.trigger, progress, stop) as record:
+    async with recorded(parts, order.trigger, progress, stop) as record:
         begun(record.run)
         if check is not None:
             record.progress("comparing with the plan", 0, 0)
@@ -139,7 +117,7 @@ async def deliver_only(
     stop: asyncio.Event | None = None, tell: Tell = unheard,
 ) -> tuple[Run, DeliverReport]:  # fmt: skip
     """Finish what is still to be delivered; recorded as a run, and one at a time like every run."""
-    async with _recorded(parts, trigger, progress, stop) as record:
+    async with recorded(parts, trigger, progress, stop) as record:
         site = SiteReport()
         if await across(without_page, parts.store):  # it was approved since the last run, and its letters link to it
             site = await across(_publish_site, parts, parts.clock(), False)
@@ -149,7 +127,7 @@ async def deliver_only(
     return record.run, delivery
 
 
-async def _deliver(parts: Parts, record: _Record, tell: Tell) -> DeliverReport:
+async def _deliver(parts: Parts, record: Record, tell: Tell) -> DeliverReport:
     """What the mail room has, for somebody waits for it, then digests: `publisher serve` does the first by itself,
     others have it done here."""
     problem, service = "", {}
@@ -233,115 +211,3 @@ def _joined(first: SiteReport, second: SiteReport) -> SiteReport:
         removed=first.removed + second.removed,
         problems=tuple(dict.fromkeys(first.problems + second.problems)),
     )
-
-
-@dataclass(slots=True)
-class _Record:
-    run: Run
-    stop: asyncio.Event
-    tell: Progress
-    state: RunState = RunState.FAILED
-    report: RunReport = field(default_factory=RunReport)
-    problem: str = ""
-    step: tuple[str, int, int] = ("", 0, 0)
-
-    def progress(self, step: str, done: int, total: int) -> None:
-        """Told of each step: passes it on, and keeps it for the next beat of the heart."""
-        self.step = (step, done, total)
-        self.tell(step, done, total)
-
-
-@asynccontextmanager
-async def _recorded(
-    parts: Parts, trigger: RunTrigger, progress: Progress, stop: asyncio.Event | None
-) -> AsyncIterator[_Record]:
-    """Hold the run's lock, beat its heart, and write down how it ended."""
-    dead = await _dead(parts)
-    record = _Record(await across(_begin, parts, trigger, dead), stop or asyncio.Event(), progress)
-    numbered = RUN.set(record.run.id)
-    heart = asyncio.create_task(_beat(parts, record))
-    try:
-        yield record
-    except (PublisherError, OSError) as error:
-        record.problem = str(error)
-        raise
-    except asyncio.CancelledError:
-        record.state, record.problem = RunState.INTERRUPTED, "stopped"
-        raise
-    finally:
-        heart.cancel()
-        await asyncio.wait([heart])
-        record.run = await across(_finish, parts, record)
-        RUN.reset(numbered)
-
-
-async def _dead(parts: Parts) -> Run | None:
-    """The run that holds the lock and has lost its process, as it was seen last.
-
-    Where its process cannot be looked for, it is watched: one that lives beats before long.
-    """
-
-    def look() -> Run | None:
-        with parts.store.read() as tx:
-            return tx.runs.current()
-
-    run = await across(look)
-    seen = presence(run.host, run.pid, run.process) if run else Presence.HERE
-    if run is None or seen is Presence.HERE:
-        return None
-    if seen is Presence.UNKNOWN:
-        log("run").info("run.watched", run=run.id, host=run.host, seconds=WATCH_S)
-        end = time.monotonic() + WATCH_S
-        while time.monotonic() < end:
-            await asyncio.sleep(min(1.0, WATCH_S / 10))
-            now = await across(look)
-            if now is None or (now.id, now.beats) != (run.id, run.beats):
-                return None
-    return run
-
-
-def _begin(parts: Parts, trigger: RunTrigger, dead: Run | None) -> Run:
-    def is_alive(run: Run) -> bool:
-        return dead is None or (run.id, run.beats) != (dead.id, dead.beats)
-
-    with parts.store.write() as tx:
-        return tx.runs.begin(
-            trigger,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            process=this_process(),
-            now=parts.clock(),
-            is_alive=is_alive,
-        )
-
-
-async def _beat(parts: Parts, record: _Record) -> None:
-    """Say every few seconds that the run is alive. One that was taken for dead ends as if it was asked to."""
-
-    def beat() -> bool:
-        step, done, total = record.step
-        with parts.store.write() as tx:
-            return tx.runs.beat(record.run.id, parts.clock(), step=step, done=done, total=total)
-
-    while True:
-        await asyncio.sleep(HEARTBEAT_S)
-        try:
-            ours = await asyncio.to_thread(beat)  # a thread of its own: the store's may be busy for long
-        except StoreBusy:  # whoever keeps the store that busy is most likely this very run; the next beat counts
-            continue
-        except PublisherError as error:
-            log("run").warning("run.beat", run=record.run.id, problem=str(error))
-            continue
-        if not ours:
-            log("run").error("run.lost", run=record.run.id)
-            record.stop.set()
-            return
-
-
-def _finish(parts: Parts, record: _Record) -> Run:
-    report = as_json(record.report)
-    if record.problem:
-        report["problem"] = record.problem
-    with parts.store.write() as tx:
-        tx.runs.finish(record.run.id, record.state, report=report, now=parts.clock())
-        return tx.runs.get(record.run.id)

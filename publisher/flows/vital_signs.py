@@ -75,9 +75,11 @@ def signs(store: Store, settings: Settings, now: datetime) -> Signs:
 
 
 def overdue(tx: Transaction, settings: Settings, now: datetime) -> timedelta | None:
-    """How much later than three of its turns the feeds were done last; None while a run is under way."""
+    """How much later than three of its turns the feeds were done last; None while a run is under way, and says so."""
     feeds = next((job for job in tx.jobs.all() if job.name == "feeds"), None)
-    if feeds is None or feeds.ended is None or tx.runs.current() is not None:
+    run = tx.runs.current()
+    at_work = run is not None and now - (run.heartbeat or run.started) < SILENCE
+    if feeds is None or feeds.ended is None or at_work:
         return None
     return now - feeds.ended - timedelta(minutes=3 * settings.feeds.every_minutes)
 

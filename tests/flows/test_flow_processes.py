@@ -22,8 +22,9 @@ from flows.writing import write_config
 from wire.servers import Relay
 
 from publisher.clock import system_clock
-from publisher.errors import RunInProgress, StoreBusy
+from publisher.errors import RunInProgress, StoreBusy, StoreError
 from publisher.flows import run as run_flow
+from publisher.flows import run_record
 from publisher.flows.deliver import DOUBT
 from publisher.flows.process import Presence, name_of, presence, this_process
 from publisher.flows.reports import SiteReport
@@ -167,7 +168,7 @@ class TestARunThatOnlyItsHeartTellsOf:
     def test_it_is_dead_when_its_heart_stands_still(
         self, house: House, monkeypatch: pytest.MonkeyPatch, host: str, step: timedelta
     ) -> None:
-        monkeypatch.setattr(run_flow, "WATCH_S", 0.1)
+        monkeypatch.setattr(run_record, "WATCH_S", 0.1)
         begin(house, host=host, process="another boot/pid:[1]/7")
         house.clock.now += step
         assert house.publish(FEEDS_ONLY)[0].state is RunState.DONE
@@ -176,7 +177,7 @@ class TestARunThatOnlyItsHeartTellsOf:
     def test_it_is_alive_when_its_heart_beats(
         self, house: House, monkeypatch: pytest.MonkeyPatch, step: timedelta
     ) -> None:
-        monkeypatch.setattr(run_flow, "WATCH_S", 30)
+        monkeypatch.setattr(run_record, "WATCH_S", 30)
         number = begin(house, host="far.example", process="another boot/pid:[1]/7")
         now, done = house.clock() + step, threading.Event()
 
@@ -218,7 +219,7 @@ class TestWhetherAProcessIsStillThere:
 
 
 def test_a_run_that_was_taken_for_dead_stops(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_flow, "HEARTBEAT_S", 0.005)
+    monkeypatch.setattr(run_record, "HEARTBEAT_S", 0.005)
     house.article("Waste")
     for number in range(20):
         house.reader(f"reader{number}")
@@ -241,7 +242,7 @@ def test_a_run_that_was_taken_for_dead_stops(house: House, monkeypatch: pytest.M
 
 
 def test_others_see_how_far_a_run_has_got(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_flow, "HEARTBEAT_S", 0.005)
+    monkeypatch.setattr(run_record, "HEARTBEAT_S", 0.005)
     house.article("Waste")
     for number in range(30):
         house.reader(f"reader{number}")
@@ -267,13 +268,45 @@ def test_a_heartbeat_that_finds_the_store_busy_does_not_end_the_run(
         beats.append(run_id)
         raise StoreBusy("the database is locked by another process")
 
-    monkeypatch.setattr(run_flow, "HEARTBEAT_S", 0.005)
+    monkeypatch.setattr(run_record, "HEARTBEAT_S", 0.005)
     monkeypatch.setattr(Runs, "beat", busy)
     for number in range(5):
         house.article(f"Waste {number}")
     run, _ = house.publish(FEEDS_ONLY)
     assert run.state is RunState.DONE
     assert len(beats) > 1, "it goes on trying"
+
+
+def test_a_run_whose_end_could_not_be_written_down_does_not_hold_up_its_own_process(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> bool:
+        raise StoreError("the database server cannot be reached")
+
+    monkeypatch.setattr(run_record, "ENDING_S", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(Runs, "finish", away)
+        with pytest.raises(StoreError):
+            house.publish(FEEDS_ONLY)
+    run, _ = house.publish(FEEDS_ONLY)
+    assert (run.id, run.state) == (2, RunState.DONE)
+    with house.app.store.read() as tx:
+        assert tx.runs.get(1).state is RunState.INTERRUPTED
+
+
+def test_a_database_that_is_away_for_a_moment_loses_no_end_of_a_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, left = Runs.finish, [1, 2]
+
+    def away_for_a_moment(self: Runs, *arguments: Any, **more: Any) -> bool:
+        if left:
+            left.pop()
+            raise StoreError("the database server cannot be reached")
+        return finish(self, *arguments, **more)
+
+    monkeypatch.setattr(Runs, "finish", away_for_a_moment)
+    assert house.publish(FEEDS_ONLY)[0].state is RunState.DONE
 
 
 def test_what_fails_is_recorded_with_the_run(house: House) -> None:

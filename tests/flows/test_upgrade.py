@@ -18,7 +18,7 @@ from wire.servers import Relay
 
 from publisher.cli import run as command
 from publisher.errors import StoreOutdated
-from publisher.flows import run as run_flow
+from publisher.flows import run_record
 from publisher.model import DeliveryState as D
 from publisher.model import IssueState, RunState, SubscriberState
 from publisher.store import SCHEMA, Store
@@ -106,7 +106,7 @@ def test_the_command_says_what_it_did_and_does_it_once(root: Path, capsys: pytes
 def test_the_half_sent_issue_goes_to_the_rest_and_nothing_comes_twice(
     root: Path, old_url: str, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_flow, "WATCH_S", 0.1)  # the run of a process nobody can look for is watched so long
+    monkeypatch.setattr(run_record, "WATCH_S", 0.1)  # the run of a process nobody can look for is watched so long
     store = Store(old_url)
     assert len(store.upgrade(STOPPED)) == int(SCHEMA) - 1
     store.close()
