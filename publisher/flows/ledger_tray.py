@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from publisher.clock import Clock
-from publisher.errors import StoreBusy
+from publisher.errors import StoreBusy, StoreError
 from publisher.flows.crossing import across
 from publisher.flows.struck_off import take_note
 from publisher.mail.circuit import Circuit
@@ -26,6 +26,10 @@ from publisher.store import BounceEvent, HeldStore, Job, Key, Kind, Outcome, Sto
 
 CLAIM = timedelta(minutes=15)
 """How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
+
+CLOSING_S = 20.0
+"""So long the last answers of the relay are kept for a store that is away: most likely it is started anew, and then
+learns of each letter that was taken."""
 
 REST_S = 0.002
 """Where one commit follows upon another, they rest so long: more lines then share the next one. Where half of them
@@ -253,13 +257,22 @@ class LedgerTray:
             await self.recorded()
 
     async def close(self) -> None:
-        """Write what is left; raises what the store raises."""
+        """Write what is left. While the store is away it is tried again, for what is not written is sent twice; raises
+        what the store raises in the end."""
         while not self._free.is_set():
             await self._free.wait()
         batch, self.batch = self.batch, Batch()
-        if batch:
-            await across(self._write, self._store, batch)
-            self._done(batch, set())
+        end = time.monotonic() + CLOSING_S
+        while batch:
+            try:
+                await across(self._write, self._store, batch)
+            except StoreError:
+                if time.monotonic() >= end:
+                    raise
+                await asyncio.sleep(CLOSING_S / 40)
+            else:
+                self._done(batch, set())
+                return
 
 
 def _tell(future: asyncio.Future[Any], result: bool | Exception) -> None:

@@ -13,15 +13,17 @@ import pytest
 from flows.house import FEEDS_ONLY, WEEKLY, House, headers, name_of, relay_settings, slugs_in, topic_rules
 from wire.servers import DROP, TAKEN_THEN_DROP, Relay
 
+from publisher.errors import StoreError
 from publisher.flows import deliver as deliver_flow
 from publisher.flows.deliver import DOUBT
 from publisher.flows.ledger_desk import LedgerDesk
+from publisher.flows.ledger_tray import Batch, LedgerTray
 from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import unsubscribe
 from publisher.mail.backoff import DOUBTS
 from publisher.model import Delivery, DeliveryState, Frequency, IssueState, RunState, SubscriberState
 from publisher.smtp.postman import Handed, deliver_all
-from publisher.store import Job
+from publisher.store import Job, Key
 from publisher.store.deliveries import Deliveries
 
 
@@ -181,6 +183,29 @@ def test_a_letter_deferred_for_too_long_is_given_up_and_comes_with_the_next_issu
     posting.article("Plastics")
     posting.publish()
     assert letters_of(relay, "bob") == [("plastics", "waste")]
+
+
+def test_answers_of_the_relay_outlast_a_store_that_is_away_for_a_moment(
+    posting: House, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_readers(posting)
+    write, away = LedgerTray._write, [1, 2, 3]
+
+    def away_for_a_moment(self: LedgerTray, store: Any, batch: Batch) -> set[Key]:
+        if batch.outcomes and away:
+            away.pop()
+            raise StoreError("the database server cannot be reached")
+        return write(self, store, batch)
+
+    monkeypatch.setattr(LedgerTray, "_write", away_for_a_moment)
+    with pytest.raises(StoreError):
+        posting.publish()
+    with posting.app.store.read() as tx:
+        taken = {row.state for row in tx.deliveries.of_issue(1) if row.attempts}
+    assert relay.taken and taken == {DeliveryState.ACCEPTED}
+    posting.deliver()
+    assert [letters_of(relay, name) for name in ("alice", "bob", "charlie")] == [[("waste",)]] * 3
+    posting.check_sums()
 
 
 class TestALetterWhoseReplyWasLost:
