@@ -27,7 +27,7 @@ from publisher.store import BounceEvent, HeldStore, Job, Key, Kind, Outcome, Sto
 CLAIM = timedelta(minutes=15)
 """How long a claim holds; longer than the ten minutes a relay may take to answer a letter."""
 
-CLOSING_S = 20.0
+CLOSING_S = 10.0
 """So long the last answers of the relay are kept for a store that is away: most likely it is started anew, and then
 learns of each letter that was taken."""
 
@@ -269,7 +269,7 @@ class LedgerTray:
             except StoreError:
                 if time.monotonic() >= end:
                     raise
-                await asyncio.sleep(CLOSING_S / 40)
+                await asyncio.sleep(CLOSING_S / 20)
             else:
                 self._done(batch, set())
                 return
