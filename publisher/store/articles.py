@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
-from publisher.errors import NotFound, UsageError
+from publisher.errors import NotFound, StoreBusy, UsageError
 from publisher.model import ALL, Article, FiledArticle
 from publisher.store import feeds
 from publisher.store.columns import batches, storable
@@ -87,18 +88,22 @@ class Articles:
         return found
 
     def add(self, items: Sequence[NewArticle]) -> None:
-        """Put new articles in. A key, slug, stamp or identity that exists already is a bug of the caller."""
+        """Put new articles in. Raises StoreBusy where one has a key, slug, stamp or identity that exists already."""
         touched = next_number(self._connection, TOUCHED) if items else 0
         for batch in batches(items):
             rows = [{**_row(item.article, item.fingerprint, item.origin), "touched": touched} for item in batch]
-            self._connection.execute(sa.insert(articles), rows)
             names = [
                 {"identity": identity, "article_key": item.article.key}
                 for item in batch
                 for identity in dict.fromkeys(item.identities)
             ]
-            if names:
-                self._connection.execute(sa.insert(article_identities), names)
+            try:
+                with self._connection.begin_nested():
+                    self._connection.execute(sa.insert(articles), rows)
+                    if names:
+                        self._connection.execute(sa.insert(article_identities), names)
+            except IntegrityError:  # PostgreSQL: another transaction added one since the caller looked
+                raise StoreBusy("an article of these was added by somebody else at the same time; try again") from None
 
     def revise(self, article: Article, fingerprint: str | None = None, origin: str = "") -> None:
         """Put the content of `article` in the place of the present one, which is kept in `article_revisions` when the

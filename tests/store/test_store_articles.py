@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_samples import DAY, NOW, article, filing, new
 
-from publisher.errors import NotFound, UsageError
+from publisher.errors import NotFound, StoreBusy, UsageError
 from publisher.model import ALL, Article
 from publisher.store import KnownArticle, NewArticle, Store
 from publisher.store.schema import article_revisions
@@ -246,3 +246,12 @@ def test_newest_of_a_topic_walks_an_index_and_sorts_nothing(sqlite_store: Store)
             plans.append(" ".join(row[-1] for row in rows))
             assert f"ix_filings_topic_{topic_filter}" in plans[-1]
     assert not any("TEMP B-TREE" in plan for plan in plans)
+
+
+def test_an_article_that_somebody_else_added_at_the_same_time_is_no_mistake_of_the_program(store: Store) -> None:
+    with store.write() as tx:
+        tx.articles.add([new(1)])
+    with pytest.raises(StoreBusy, match="somebody else"), store.write() as tx:
+        tx.articles.add([new(2), new(1)])
+    with store.read() as tx:
+        assert tx.articles.count() == 1

@@ -186,7 +186,8 @@ def test_an_address_that_cannot_be_read_is_explained() -> None:
 def test_a_broken_rule_of_the_schema_stays_a_bug(store: Store) -> None:
     with pytest.raises(IntegrityError), store.write() as tx:
         tx.articles.add([new(1)])
-        tx.articles.add([new(1)])
+        tx.filings.add([filing(1)])
+        tx.filings.add([filing(1)])
 
 
 def test_a_time_without_a_zone_stays_a_bug(store: Store) -> None:
