@@ -36,7 +36,8 @@ FAILED_POLL_S = 30.0
 PARALLEL = 8
 """Subscribers' servers that are spoken to at the same time; one server gets one request at a time."""
 HOST_SHARE_S = 10.0
-"""After this time a server's further pushes wait for the next round, so that a slow one does not keep up the rest."""
+"""After this time a server's further requests wait for the next round, in which the others have their turn first: so
+a slow one does not keep up the rest."""
 BATCH = 200
 MAX_WAITING = 1000
 """Requests that may wait for their verification."""

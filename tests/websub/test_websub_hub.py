@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import threading
+from datetime import timedelta
 
 import pytest
 from hub_house import ENVIRON, House, MakeHouse
@@ -14,6 +15,7 @@ from hub_subscriber import Received, Reply, Subscriber, confirms, subscriber
 from publisher.errors import HubError
 from publisher.flows import push as push_flow
 from publisher.flows.hub_topics import HubTopics
+from publisher.store import HubRequest
 from publisher.websub.request import parse_wish
 
 TOPIC = "http://127.0.0.1:8000/feeds/environment.atom"
@@ -325,6 +327,49 @@ def test_a_slow_subscriber_keeps_up_nobody_else(house: House) -> None:
         push(house)
         assert over.is_set()
         assert len(alice.pushed) == 1
+
+
+def crowd(house: House, target: Subscriber, count: int, host: str) -> list[HubRequest]:
+    """`count` requests of one server, all of them due; test servers are on one host, and get another name each."""
+    with house.app.store.write() as tx:
+        for number in range(count):
+            tx.hub.ask(
+                mode="subscribe",
+                callback=f"{target.url}&number={number}",
+                host=host,
+                topic="feeds/environment.atom",
+                lease_s=86400,
+                secret=None,
+                sha256="0",
+                now=house.clock(),
+            )
+        return [request for request in tx.hub.due_requests(house.clock(), 1000) if request.host == host]
+
+
+def test_a_slow_server_with_hundreds_of_requests_delays_nobody_elses_verification(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_flow, "HOST_SHARE_S", 0.0)  # one exchange takes all of its share
+    with subscriber() as slow, subscriber() as alice:
+        crowd(house, slow, 250, "slow.example")
+        crowd(house, alice, 1, "alice.example")
+        verify(house)
+        assert (len(slow.asked), len(alice.asked)) == (1, 1)
+    assert (subscriptions(house), waiting(house)) == (2, 249)
+
+
+def test_a_slow_server_with_hundreds_of_subscriptions_delays_nobody_elses_push(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_flow, "HOST_SHARE_S", 0.0)  # one exchange takes all of its share
+    with subscriber() as slow, subscriber() as alice:
+        requests = crowd(house, slow, 250, "slow.example") + crowd(house, alice, 1, "alice.example")
+        with house.app.store.write() as tx:
+            for request in requests:
+                assert tx.hub.answered(request)
+                tx.hub.subscribe(request, house.clock() + timedelta(days=1))
+        push(house)
+        assert (len(slow.pushed), len(alice.pushed)) == (1, 1)
 
 
 @pytest.mark.parametrize(
