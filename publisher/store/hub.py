@@ -81,9 +81,10 @@ class Hub:
         values = {"mode": mode, "callback": callback, "host": host, "topic": topic, "secret": secret}
         self._run(sa.insert(table).values(**values, lease_s=lease_s, sha256=sha256, asked=now, due=now))
 
-    def waiting(self) -> int:
-        """How many requests wait for their subscriber's word."""
-        return self._count(hub_requests)
+    def waiting(self, host: str | None = None) -> int:
+        """How many requests wait for their subscriber's word, of callbacks on `host` if one is named."""
+        table = hub_requests
+        return self._count(table, table.c.host == host) if host is not None else self._count(table)
 
     def forget_requests(self, before: datetime) -> None:
         """Forget those asked before this time: nobody waits for their answer any more."""

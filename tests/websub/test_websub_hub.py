@@ -430,6 +430,21 @@ def test_requests_do_not_pile_up(house: House, monkeypatch: pytest.MonkeyPatch) 
         assert waiting(house) == 1
 
 
+def test_one_server_cannot_take_all_the_room_of_requests_that_wait(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_flow, "HOST_SHARE_S", 0.0)  # one exchange takes all of its share
+    with subscriber() as slow, subscriber() as alice:
+        crowd(house, alice, push_flow.HOST_WAITING, "elsewhere.example")
+        take(house, alice)  # many wait, but none of its server
+        crowd(house, slow, push_flow.HOST_WAITING - 1, "127.0.0.1")
+        with pytest.raises(HubError, match="too many requests") as refusal:
+            take(house, slow)
+        assert refusal.value.status == 503
+        verify(house)
+        take(house, slow)
+
+
 def test_a_hub_that_may_no_longer_call_private_networks_does_not(make_house: MakeHouse) -> None:
     house = make_house(**{**ENVIRON, "PUBLISHER_WEBSUB_ALLOW_PRIVATE": "false"})
     with subscriber() as alice:
