@@ -27,6 +27,7 @@ from publisher.hubs import HubClient
 from publisher.store import HubRequest, Push, Store
 from publisher.websub.callback import Callback, parse_callback
 from publisher.websub.exchange import Answer, Taken, is_confirmed, is_given_up, signature, wait_after
+from publisher.websub.pace import PER_HOST
 from publisher.websub.request import HubMode, Wish
 
 POLL_S = 2.0
@@ -36,10 +37,13 @@ FAILED_POLL_S = 30.0
 PARALLEL = 8
 """Subscribers' servers that are spoken to at the same time; one server gets one request at a time."""
 HOST_SHARE_S = 10.0
-"""After this time a server's further pushes wait for the next round, so that a slow one does not keep up the rest."""
+"""After this time a server's further requests wait for the next round, in which the others have their turn first: so
+a slow one does not keep up the rest."""
 BATCH = 200
 MAX_WAITING = 1000
-"""Requests that may wait for their verification."""
+"""Requests that may wait for their verification, of all servers."""
+HOST_WAITING = PER_HOST
+"""As many of one server: what it may ask for in a minute. A slow one would else fill the room that is for all."""
 VERIFY_AGAIN = timedelta(minutes=1)
 """A verification that a killed process left behind is made again after this time, by which it is over for sure."""
 REQUEST_LIFE = timedelta(minutes=10)
@@ -189,7 +193,7 @@ class Hub:
                 full = tx.hub.count() >= limit or tx.hub.count(callback.host) >= max(limit // HOST_PART, HOST_LEAST)
                 if full or self._is_one_too_many(path, tx.hub.topics()):
                     raise HubError(503, "this hub has as many subscriptions as it takes; try again later")
-            if tx.hub.waiting() >= MAX_WAITING:
+            if tx.hub.waiting() >= MAX_WAITING or tx.hub.waiting(callback.host) >= HOST_WAITING:
                 raise HubError(503, "too many requests wait for their verification; try again in some minutes")
             tx.hub.ask(
                 mode=wish.mode,

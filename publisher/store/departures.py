@@ -11,7 +11,7 @@ lines that archives are cut from (see `archives`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from publisher.store.schema import feeds as feeds_table
 
 _KEPT = ("seq", "article_key", "topic", "rule", "filed_at", "published")
 _A_SECOND = timedelta(seconds=1)
+_LOOK_S = 60  # seconds that are looked at in one statement, at least
 _ROW = departures.c
 
 
@@ -55,7 +56,7 @@ class Departures:
         updated, withdrawn = self._dates(key)
         if withdrawn is not None:
             return False
-        moment = free_second(self._connection, max(now, updated + _A_SECOND))
+        (moment,) = free_seconds(self._connection, [max(now, updated + _A_SECOND)])
         stamp = next_number(self._connection, STAMP)
         self._connection.execute(
             sa.update(articles)
@@ -79,7 +80,7 @@ class Departures:
         mine = (_ROW.article_key == key, _ROW.withdrawn)
         rows = self._connection.execute(sa.select(departures).where(*mine).order_by(_ROW.seq)).mappings().all()
         last = max([updated, *(row["left"] for row in rows if row["left"] is not None)])
-        moment = free_second(self._connection, max(now, last + _A_SECOND))
+        (moment,) = free_seconds(self._connection, [max(now, last + _A_SECOND)])
         stamp = next_number(self._connection, STAMP)
         self._connection.execute(
             sa.update(articles)
@@ -185,12 +186,28 @@ def leave(
     return len(gone)
 
 
-def free_second(connection: sa.Connection, moment: datetime) -> datetime:
-    """The first second from `moment` on that no article has as `updated`: equal ones make validators warn and readers
-    shuffle the entries."""
-    while connection.execute(sa.select(articles.c.key).where(articles.c.updated == moment).limit(1)).first():
+def free_seconds(connection: sa.Connection, floors: Sequence[datetime]) -> list[datetime]:
+    """For each of `floors` the first second from it on that no article has as `updated`, nor any other of them gets:
+    equal ones make validators warn and readers shuffle the entries. Equal floors get theirs in the order given.
+
+    Looks at many seconds at once, however many articles come back together or came before them.
+    """
+    span = timedelta(seconds=max(len(floors), _LOOK_S))
+    free = list(floors)
+    taken: set[datetime] = set()
+    moment = looked = min(floors)
+    for place in sorted(range(len(floors)), key=floors.__getitem__):
+        moment = max(moment, floors[place])
+        while moment >= looked or moment in taken:
+            if moment < looked:
+                moment += _A_SECOND
+            else:
+                looked = moment + span
+                times = sa.select(articles.c.updated).where(articles.c.updated >= moment, articles.c.updated < looked)
+                taken = set(connection.scalars(times))
+        free[place] = moment
         moment += _A_SECOND
-    return moment
+    return free
 
 
 def _has_archives(table: sa.Table) -> sa.ColumnElement[bool]:

@@ -17,7 +17,7 @@ from publisher.model import Filing
 from publisher.store import feeds
 from publisher.store.columns import batches
 from publisher.store.counters import SEQ, STAMP, lock, next_number
-from publisher.store.departures import free_second, leave
+from publisher.store.departures import free_seconds, leave
 from publisher.store.schema import articles, counters, departures, filings
 
 _A_SECOND = timedelta(seconds=1)
@@ -95,24 +95,37 @@ class Filings:
         """An article that comes again into a topic it left gets an `updated` after its tombstone there, or readers
         would take it for deleted (RFC 6721); so it changes in all its feeds."""
         filed = {(filing.article_key, filing.topic): filing.filed_at for filing in added}
-        left: dict[str, datetime] = {}
+        floors: dict[str, datetime] = {}
         seqs: list[int] = []
-        for batch in batches({key for key, _ in filed}):
-            query = sa.select(departures.c.seq, departures.c.article_key, departures.c.topic, departures.c.left)
-            for seq, key, topic, moment in self._connection.execute(query.where(departures.c.article_key.in_(batch))):
+        columns = (departures.c.seq, departures.c.article_key, departures.c.topic, departures.c.left)
+        query = sa.select(*columns, articles.c.updated).join_from(departures, articles)
+        for batch in batches({key: None for key, _ in filed}):
+            rows = self._connection.execute(query.where(departures.c.article_key.in_(batch)))
+            for seq, key, topic, left, updated in rows:
                 if (key, topic) in filed:
                     seqs.append(seq)
-                    left[key] = max(left.get(key, filed[key, topic]), moment + _A_SECOND)
-        for key, moment in left.items():
-            stamp = next_number(self._connection, STAMP)
-            updated: datetime = self._connection.execute(
-                sa.select(articles.c.updated).where(articles.c.key == key)
-            ).scalar_one()
-            free = free_second(self._connection, max(moment, updated + _A_SECOND))
-            self._connection.execute(sa.update(articles).where(articles.c.key == key).values(updated=free, stamp=stamp))
-            self._connection.execute(sa.update(filings).where(filings.c.article_key == key).values(stamp=stamp))
+                    floor = max(filed[key, topic], left + _A_SECOND, updated + _A_SECOND)
+                    floors[key] = max(floors.get(key, floor), floor)
+        self._renew([(key, floors[key]) for key in dict.fromkeys(key for key, _ in filed) if key in floors])
         for some_seqs in batches(seqs):
             self._connection.execute(sa.delete(departures).where(departures.c.seq.in_(some_seqs)))
+
+    def _renew(self, floors: Sequence[tuple[str, datetime]]) -> None:
+        """Give each of these articles a new stamp and a new `updated`, from the second named with it on."""
+        if not floors:
+            return
+        moments = free_seconds(self._connection, [floor for _, floor in floors])
+        first = next_number(self._connection, STAMP, len(floors))
+        rows = [
+            {"of_key": name, "to_stamp": number, "to_moment": moment}
+            for number, ((name, _), moment) in enumerate(zip(floors, moments, strict=True), first)
+        ]
+        key: sa.BindParameter[str] = sa.bindparam("of_key")
+        stamp: sa.BindParameter[int] = sa.bindparam("to_stamp")
+        dated = sa.update(articles).values(updated=sa.bindparam("to_moment"), stamp=stamp)
+        for some in batches(rows):
+            self._connection.execute(dated.where(articles.c.key == key), some)
+            self._connection.execute(sa.update(filings).values(stamp=stamp).where(filings.c.article_key == key), some)
 
     def of(self, article_key: str) -> list[Filing]:
         """By rising seq."""

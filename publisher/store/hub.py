@@ -81,17 +81,20 @@ class Hub:
         values = {"mode": mode, "callback": callback, "host": host, "topic": topic, "secret": secret}
         self._run(sa.insert(table).values(**values, lease_s=lease_s, sha256=sha256, asked=now, due=now))
 
-    def waiting(self) -> int:
-        """How many requests wait for their subscriber's word."""
-        return self._count(hub_requests)
+    def waiting(self, host: str | None = None) -> int:
+        """How many requests wait for their subscriber's word, of callbacks on `host` if one is named."""
+        table = hub_requests
+        return self._count(table, table.c.host == host) if host is not None else self._count(table)
 
     def forget_requests(self, before: datetime) -> None:
         """Forget those asked before this time: nobody waits for their answer any more."""
         self._run(sa.delete(hub_requests).where(hub_requests.c.asked < before))
 
     def due_requests(self, now: datetime, limit: int) -> list[HubRequest]:
+        """Those whose time has come, the oldest first; every host has its turn before any has a second one."""
         table = hub_requests
-        query = sa.select(*_columns(table, HubRequest)).where(table.c.due <= now).order_by(table.c.id).limit(limit)
+        query = sa.select(*_columns(table, HubRequest)).where(table.c.due <= now)
+        query = query.order_by(*_in_turns(table.c.host, table.c.id)).limit(limit)
         return [HubRequest(**row._mapping) for row in self._connection.execute(query)]
 
     def claim_request(self, request: HubRequest, until: datetime) -> bool:
@@ -158,7 +161,8 @@ class Hub:
         self._run(sa.insert(sent).from_select(["subscription_id", "sha256", "attempts", "due"], new))
 
     def due_pushes(self, now: datetime, topics: Collection[str], limit: int) -> list[Push]:
-        """Those of `topics` whose time has come, the ones that failed least first: they are likeliest to be taken."""
+        """Those of `topics` whose time has come, the ones that failed least first: they are likeliest to be taken.
+        Every host has its turn before any has a second one."""
         table, sent = hub_subscriptions, hub_deliveries
         query = (
             sa.select(
@@ -169,7 +173,7 @@ class Hub:
             )
             .join(table, table.c.id == sent.c.subscription_id)
             .where(sent.c.due <= now, table.c.expires > now, table.c.topic.in_(topics))
-            .order_by(sent.c.attempts, sent.c.due, sent.c.subscription_id)
+            .order_by(*_in_turns(table.c.host, sent.c.attempts, sent.c.due, sent.c.subscription_id))
             .limit(limit)
         )
         return [Push(**row._mapping) for row in self._connection.execute(query)]
@@ -237,6 +241,11 @@ def _of(callback: str, topic: str) -> tuple[sa.ColumnElement[bool], ...]:
 def _ping(ping: Ping) -> tuple[sa.ColumnElement[bool], ...]:
     table = hub_pings
     return table.c.hub == ping.hub, table.c.topic == ping.topic, table.c.sha256 == ping.sha256
+
+
+def _in_turns(host: sa.Column[str], *order: sa.Column[Any]) -> tuple[sa.ColumnElement[Any], ...]:
+    """The first row of every host, then the second ones: however many a slow host has, nobody waits for all of them."""
+    return sa.func.row_number().over(partition_by=host, order_by=order), *order
 
 
 def _columns(table: sa.Table, value: Any) -> list[sa.Column[Any]]:

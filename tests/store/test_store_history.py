@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from store_samples import DAY, MINUTE, NOW, article, filing, new
 
 from publisher.errors import NotFound
 from publisher.model import ALL, DepartureState
 from publisher.store import FeedLine, Store, Transaction
+from publisher.store.departures import free_seconds
 
 WASTE = "environment"
 WEEK = 7 * DAY
@@ -153,6 +156,61 @@ def test_no_two_articles_are_updated_in_one_second(store: Store) -> None:
             tx.departures.withdraw(f"key{number:06}", NOW + timedelta(seconds=4))
         moments = [tx.articles.get(f"key{number:06}").updated for number in range(1, 5)]
         assert len(set(moments)) == 4
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    taken=st.lists(st.integers(0, 12) | st.integers(0, 200), max_size=30),
+    floors=st.lists(st.integers(0, 12) | st.integers(0, 200), min_size=1, max_size=30),
+)
+def test_free_seconds_are_those_that_one_after_the_other_would_find(
+    sqlite_store: Store, taken: list[int], floors: list[int]
+) -> None:
+    used = set(taken)
+    for floor in floors:
+        used.add(next(second for second in range(floor, 300) if second not in used))
+    with pytest.raises(KeyboardInterrupt), sqlite_store.write() as tx:
+        tx.articles.add([new(n, updated=NOW + timedelta(seconds=second)) for n, second in enumerate(taken)])
+        moments = free_seconds(tx.departures._connection, [NOW + timedelta(seconds=floor) for floor in floors])
+        seconds = [int((moment - NOW).total_seconds()) for moment in moments]
+        assert sorted(seconds) == sorted(used.difference(taken))
+        assert all(second >= floor for second, floor in zip(seconds, floors, strict=True))
+        for floor in set(floors):
+            of_one = [second for second, other in zip(seconds, floors, strict=True) if other == floor]
+            assert of_one == sorted(of_one)
+        raise KeyboardInterrupt
+
+
+def come_back(store: Store, count: int) -> int:
+    """Take `count` articles out of a topic and file them there again, twice in one second; how many statements the
+    second return took."""
+    asked: list[int] = []
+
+    def note(
+        _connection: object, _cursor: object, _statement: str, parameters: Any, _context: object, many: bool
+    ) -> None:
+        asked.append(len(parameters) if many else 1)
+
+    with pytest.raises(KeyboardInterrupt), store.write() as tx:
+        stock(tx, count, WASTE, ALL)
+        for _ in range(2):
+            for number in range(1, count + 1):
+                tx.filings.remove(f"key{number:06}", [WASTE], NOW)
+            sa.event.listen(store._engine, "before_cursor_execute", note)
+            asked.clear()
+            tx.filings.add([filing(number) for number in range(1, count + 1)])
+            sa.event.remove(store._engine, "before_cursor_execute", note)
+        assert len({tx.articles.get(f"key{number:06}").updated for number in range(1, count + 1)}) == count
+        lines = tx.archives.newest(WASTE, count)
+        assert keys(lines) == keys(tx.archives.newest(ALL, count)) == list(range(count, 0, -1))
+        raise KeyboardInterrupt
+    return sum(asked)
+
+
+def test_each_article_that_comes_back_costs_the_same_however_many_they_are(store: Store) -> None:
+    """Looking for a free second one by one, 40 of them took 800 looks, and 1,000 held the lock for a minute."""
+    few, many = come_back(store, 40), come_back(store, 80)
+    assert many <= 2 * few < 2 * 40 * 5
 
 
 @pytest.mark.parametrize("act", ["withdraw", "restore"])

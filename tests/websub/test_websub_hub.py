@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import threading
+from datetime import timedelta
 
 import pytest
 from hub_house import ENVIRON, House, MakeHouse
@@ -14,6 +15,7 @@ from hub_subscriber import Received, Reply, Subscriber, confirms, subscriber
 from publisher.errors import HubError
 from publisher.flows import push as push_flow
 from publisher.flows.hub_topics import HubTopics
+from publisher.store import HubRequest
 from publisher.websub.request import parse_wish
 
 TOPIC = "http://127.0.0.1:8000/feeds/environment.atom"
@@ -327,6 +329,49 @@ def test_a_slow_subscriber_keeps_up_nobody_else(house: House) -> None:
         assert len(alice.pushed) == 1
 
 
+def crowd(house: House, target: Subscriber, count: int, host: str) -> list[HubRequest]:
+    """`count` requests of one server, all of them due; test servers are on one host, and get another name each."""
+    with house.app.store.write() as tx:
+        for number in range(count):
+            tx.hub.ask(
+                mode="subscribe",
+                callback=f"{target.url}&number={number}",
+                host=host,
+                topic="feeds/environment.atom",
+                lease_s=86400,
+                secret=None,
+                sha256="0",
+                now=house.clock(),
+            )
+        return [request for request in tx.hub.due_requests(house.clock(), 1000) if request.host == host]
+
+
+def test_a_slow_server_with_hundreds_of_requests_delays_nobody_elses_verification(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_flow, "HOST_SHARE_S", 0.0)  # one exchange takes all of its share
+    with subscriber() as slow, subscriber() as alice:
+        crowd(house, slow, 250, "slow.example")
+        crowd(house, alice, 1, "alice.example")
+        verify(house)
+        assert (len(slow.asked), len(alice.asked)) == (1, 1)
+    assert (subscriptions(house), waiting(house)) == (2, 249)
+
+
+def test_a_slow_server_with_hundreds_of_subscriptions_delays_nobody_elses_push(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_flow, "HOST_SHARE_S", 0.0)  # one exchange takes all of its share
+    with subscriber() as slow, subscriber() as alice:
+        requests = crowd(house, slow, 250, "slow.example") + crowd(house, alice, 1, "alice.example")
+        with house.app.store.write() as tx:
+            for request in requests:
+                assert tx.hub.answered(request)
+                tx.hub.subscribe(request, house.clock() + timedelta(days=1))
+        push(house)
+        assert (len(slow.pushed), len(alice.pushed)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "topic",
     [
@@ -383,6 +428,21 @@ def test_requests_do_not_pile_up(house: House, monkeypatch: pytest.MonkeyPatch) 
         verify(house)
         take(house, c)
         assert waiting(house) == 1
+
+
+def test_one_server_cannot_take_all_the_room_of_requests_that_wait(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push_flow, "HOST_SHARE_S", 0.0)  # one exchange takes all of its share
+    with subscriber() as slow, subscriber() as alice:
+        crowd(house, alice, push_flow.HOST_WAITING, "elsewhere.example")
+        take(house, alice)  # many wait, but none of its server
+        crowd(house, slow, push_flow.HOST_WAITING - 1, "127.0.0.1")
+        with pytest.raises(HubError, match="too many requests") as refusal:
+            take(house, slow)
+        assert refusal.value.status == 503
+        verify(house)
+        take(house, slow)
 
 
 def test_a_hub_that_may_no_longer_call_private_networks_does_not(make_house: MakeHouse) -> None:

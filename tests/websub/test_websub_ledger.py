@@ -107,6 +107,36 @@ def test_who_failed_comes_after_who_did_not(store: Store) -> None:
         assert [(push.host, push.attempts) for push in due(tx, SOON)] == [("b.example", 0), ("a.example", 1)]
 
 
+def test_a_host_with_many_requests_takes_no_turn_of_another(store: Store) -> None:
+    with store.write() as tx:
+        for number in range(20):
+            ask(tx, f"https://many.example/{number}")
+        ask(tx, "https://a.example/1")
+        ask(tx, "https://a.example/2")
+        ask(tx, "https://b.example/1")
+        first = [request.callback for request in tx.hub.due_requests(NOW, 6)]
+    places = ["many.example/0", "a.example/1", "b.example/1", "many.example/1", "a.example/2", "many.example/2"]
+    assert first == [f"https://{place}" for place in places]
+
+
+def test_a_host_with_many_subscriptions_takes_no_turn_of_another(store: Store) -> None:
+    with store.write() as tx:
+        for number in range(20):
+            subscribe(tx, f"https://many.example/{number}")
+        subscribe(tx)
+        tx.hub.schedule(TOPIC, "two", NOW)
+        assert [push.host for push in tx.hub.due_pushes(NOW, [TOPIC], 3)] == [
+            "many.example",
+            "a.example",
+            "many.example",
+        ]
+        failed, *_ = due(tx)
+        assert tx.hub.claim_push(failed, NOW)  # it is due again, after those of its host that did not fail
+        callbacks = [push.callback for push in due(tx)]
+        assert callbacks[:2] == ["https://many.example/1", "https://a.example/cb"]
+        assert callbacks[-1] == failed.callback
+
+
 def test_the_end_of_a_subscription_takes_what_was_to_be_sent_along(store: Store) -> None:
     with store.write() as tx:
         subscribe(tx)
