@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from store_samples import NOW, filing, new
+from store_samples import NOW, add_issue, filing, new
 
 from publisher.errors import StoreBusy, StoreError, StoreOutdated
 from publisher.store import INSTALLED_AT, Store, engine
@@ -186,8 +186,8 @@ def test_an_address_that_cannot_be_read_is_explained() -> None:
 def test_a_broken_rule_of_the_schema_stays_a_bug(store: Store) -> None:
     with pytest.raises(IntegrityError), store.write() as tx:
         tx.articles.add([new(1)])
-        tx.filings.add([filing(1)])
-        tx.filings.add([filing(1)])
+        add_issue(tx, 1, upto_seq=5)
+        add_issue(tx, 1, upto_seq=5)
 
 
 def test_a_time_without_a_zone_stays_a_bug(store: Store) -> None:
