@@ -96,6 +96,7 @@ def status(
         current = tx.runs.current()
         who = keeper(tx, now)
         running = bool(who and who.running)
+        resend = settings.smtp.on_uncertain == "resend"
         return Status(
             now=now,
             version=__version__,
@@ -105,12 +106,10 @@ def status(
             current=current,
             current_process=presence(current.host, current.pid, current.process) if current else None,
             last=next((run for run in runs if current is None or run.id != current.id), None),
-            queue=_queue(tx),
+            queue=_queue(tx, resend=resend),
             service_letters=tx.service_letters.waiting(now),
             relay=_relay(settings),
-            outlook=outlook(
-                tx, settings.relays, settings.domain, resend=settings.smtp.on_uncertain == "resend", now=now
-            ),
+            outlook=outlook(tx, settings.relays, settings.domain, resend=resend, now=now),
             feeds=_feeds(tx, settings),
             readers=tx.subscribers.counts(),
             disk=_disk(settings),
@@ -142,7 +141,7 @@ def _place(name: str, declared: Mapping[str, object]) -> int:
     return list(declared).index(name) if name in declared else len(declared)
 
 
-def _queue(tx: Transaction) -> list[QueueLine]:
+def _queue(tx: Transaction, *, resend: bool) -> list[QueueLine]:
     lines = []
     for state in _OPEN:
         for issue in tx.issues.list(100, state=state):
@@ -153,8 +152,8 @@ def _queue(tx: Transaction) -> list[QueueLine]:
                     state=issue.state,
                     letters=total.selected - total.states.get(DeliveryState.SUPPRESSED, 0),
                     accepted=total.states.get(DeliveryState.ACCEPTED, 0),
-                    waiting=total.pending,
-                    next_attempt=tx.deliveries.next_attempt(issue.id, include_uncertain=True),
+                    waiting=tx.deliveries.pending(issue.id, include_uncertain=resend),
+                    next_attempt=tx.deliveries.next_attempt(issue.id, include_uncertain=resend),
                 )
             )
     return lines

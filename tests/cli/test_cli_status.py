@@ -21,6 +21,7 @@ from publisher.flows.job_state import JobState
 from publisher.flows.process import this_process
 from publisher.model import IssueState, RunTrigger
 from publisher.store import Store
+from publisher.store.engine import open_engine
 
 Publisher = Any
 
@@ -106,6 +107,20 @@ def test_issues_with_letters_that_wait_are_told(site: Path, publisher: Publisher
     (line,) = publisher("status", "--json").json["queue"]
     assert (line["issue"], line["state"], line["accepted"], line["waiting"]) == ("weekly-1", "paused", 1, 0)
     assert "weekly-1\tpaused\t1 of 1\t0" in publisher("status").out
+
+
+def test_a_letter_in_doubt_waits_in_the_line_of_its_issue_too(site: Path, publisher: Publisher, store: Store) -> None:
+    with store.write() as tx:
+        issue = tx.issues.by_name("weekly-1")
+        tx.issues.set_state(issue.id, IssueState.PAUSED, now=system_clock())
+    engine = open_engine(f"sqlite:///{site}/data/publisher.db")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET state = 'uncertain'")
+    engine.dispose()
+    (line,) = publisher("status", "--json").json["queue"]
+    assert (line["accepted"], line["waiting"]) == (0, 1)
+    hold = {"PUBLISHER_SMTP_ON_UNCERTAIN": "hold"}
+    assert publisher("status", "--json", environ=hold).json["queue"][0]["waiting"] == 0
 
 
 def test_a_timetable_that_runs_says_when_each_job_fires(site: Path, publisher: Publisher, store: Store) -> None:
