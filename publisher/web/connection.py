@@ -26,6 +26,8 @@ from publisher.web.representation import Answer, Header, lines_of, text
 
 HEADERS_S = 15.0
 """So long a client may take to say what it wants."""
+STALLED_S = 60.0
+"""So long a client may take none of the bytes that wait for it."""
 _SAYINGS = {414: "The address of the request is too long.", 431: "The header fields of the request are too large."}
 
 AtOnce = Callable[[Head, Client], Answer | None]
@@ -37,9 +39,10 @@ def nothing_at_once(_head: Head, _client: Client) -> None:
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose request does not come within HEADERS_S; uvicorn itself would wait for ever. Sends what
-    `at_once` has; `heads` are those that a server's connections have met. Refuses a head that is too long; the parser
-    itself would keep any, and fields without an end, before a body or after it, until no memory is left.
+    """Closes a connection whose request does not come within HEADERS_S, and ends one whose client takes no byte of the
+    answer for STALLED_S; uvicorn itself would wait for ever. Sends what `at_once` has; `heads` are those that a
+    server's connections have met. Refuses a head that is too long; the parser itself would keep any, and fields without
+    an end, before a body or after it, until no memory is left.
 
     Setting a timer for each request would cost as much as reading it. So each connection has one, which looks, when it
     rings, whether the time that the client has was put off since.
@@ -57,10 +60,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._begun = 0  # requests that began in the last bytes
         self._answered: Head | None = None  # what the last request said, if it was answered at once
         self._until = math.inf
+        self._unsent = 0  # bytes that waited for the client when we last looked
+        self._taken = math.inf  # when it had last taken some of them
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._taken = self.loop.time()
         self._wait(HEADERS_S)
         self._look_later()
 
@@ -145,6 +151,10 @@ class PatientProtocol(HttpToolsProtocol):
         if self.cycle.more_body:  # answered before the body was whole: what drips on keeps no connection
             self._wait(HEADERS_S)
 
+    def resume_writing(self) -> None:
+        self._taken = self.loop.time()  # what is written now may hide from `_look` that it took any
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -158,10 +168,19 @@ class PatientProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_at(min(self._until, soon), self._look)
 
     def _look(self) -> None:
-        if self.loop.time() >= self._until:
-            with suppress(RuntimeError):  # the loop of a connection that is over
+        """Closing waits until all is sent, so it is looked at until the connection is lost."""
+        now = self.loop.time()
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent < self._unsent:
+            self._taken = now
+        self._unsent = unsent
+        with suppress(RuntimeError):  # the loop of a connection that is over
+            if now - self._taken >= STALLED_S:
+                self.transport.abort()
+                return
+            if now >= self._until:
+                self._until = math.inf
                 self.transport.close()
-        elif not self.transport.is_closing():
             self._look_later()
 
 
