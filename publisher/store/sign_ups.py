@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from publisher.errors import NotFound
 from publisher.model import Consent, ConsentAct, Frequency, SignUp, SignUpMethod, SignUpState
-from publisher.store.columns import batches
+from publisher.store.columns import batches, storable
 from publisher.store.schema import consent_wordings, consents, sign_ups
 from publisher.store.upsert import upsert
 
@@ -85,9 +85,10 @@ class SignUps:
         return self._move(number, SignUpState.ASKED, values)
 
     def waiting_for(self, addresses: Collection[str], now: datetime) -> SignUp | None:
-        """The newest wish of an address (by its keyed hashes) that its letter can still confirm."""
+        """The newest wish of an address (by its keyed hashes) that its letter can still confirm. A form may send
+        anything in their place."""
         query = sa.select(*_FIELDS).where(
-            sign_ups.c.address.in_(list(addresses)),
+            sign_ups.c.address.in_([address for address in addresses if storable(address)]),
             sign_ups.c.state == SignUpState.WAITING,
             sign_ups.c.expires > now,
         )

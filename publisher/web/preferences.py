@@ -185,5 +185,8 @@ def _day(app: App, reader: Subscriber) -> date | None:
 
 
 def _start_of(app: App, day: date) -> datetime:
-    """The beginning of the day where the site is: a digest of that very day comes."""
+    """The beginning of the day where the site is: a digest of that very day comes. A day that no pause can end on is
+    moved to the nearest such day: the first and the last of all days have no beginning in UTC."""
+    today = app.clock().astimezone(app.settings.zone).date()
+    day = min(max(day, today), today + LONGEST_PAUSE + timedelta(days=1))
     return whole_seconds(datetime.combine(day, time(), app.settings.zone))

@@ -61,11 +61,13 @@ class SiteFiles:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return await self._behind(scope, receive, send)
+        head = scope["method"] == "HEAD"
+        if head:
+            scope = _without_range(scope)
         path = self._address(scope["path"])
         kept = self._files.get(path) or await self._loaded(path)
         if kept is None:
             return await self._behind(scope, receive, send)
-        head = scope["method"] == "HEAD"
         refusal = self._limits.refusal(scope)
         if refusal is not None:
             return await refusal.send(send, head=head)
@@ -103,3 +105,8 @@ class SiteFiles:
         if kept.lasting or (kept.version and kept.version == query):
             return IMMUTABLE
         return self._freshness.cache_control()
+
+
+def _without_range(scope: Scope) -> Scope:
+    """Only GET may ask for a part (RFC 9110, 14.2), of what is answered here and of what is answered behind."""
+    return {**scope, "headers": [field for field in scope["headers"] if field[0] != b"range"]}

@@ -273,6 +273,11 @@ def test_the_code_confirms_within_five_tries_and_no_more(app: App) -> None:
     assert state(app, BOB) is SubscriberState.PENDING
 
 
+@pytest.mark.parametrize("address", ["", "\0", "\ud800"])
+def test_nothing_waits_for_an_address_that_no_database_can_hold(app: App, address: str) -> None:
+    assert confirm_by_code(app.sign_up, address, "123456", host="") is None
+
+
 def test_never_write_to_me_again_holds_at_every_door(app: App, clock: Clock) -> None:
     asked = ask(app)
     post(app)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import uvicorn
+from starlette.responses import Response
+from uvicorn.server import ServerState
 
 from publisher.app import App, build
 from publisher.config import load
@@ -184,3 +188,80 @@ def test_a_connection_is_closed_when_no_request_follows_an_answer(
             assert _kind_of(wire.makefile("rb")) == "application/atom+xml"
         wire.sendall(unfinished)
         assert everything(wire) == b""
+
+
+def test_who_takes_nothing_of_an_answer_does_not_keep_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED_S", 1.0)
+    front = Front(cast(Any, Response(b"x" * (1 << 25))), nothing_at_once)
+    with server(front, timeout_keep_alive=1) as running, connected(running) as wire:
+        wire.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert wire.recv(8) == b"HTTP/1.1"
+        end = time.monotonic() + PATIENCE_S
+        while running.server_state.connections and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not running.server_state.connections
+
+
+class Hours:
+    """A loop in which time passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._calls: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, call: Callable[[], None]) -> Any:
+        self._calls.append((when, call))
+        return SimpleNamespace(cancel=lambda: None)
+
+    def forward(self, seconds: float) -> None:
+        end = self.now + seconds
+        while due := [each for each in self._calls if each[0] <= end]:
+            first = min(due, key=lambda each: each[0])
+            self._calls.remove(first)
+            self.now = max(self.now, first[0])
+            first[1]()
+        self.now = end
+
+
+class Narrow:
+    """The transport to a client that takes what it wants, when it wants."""
+
+    def __init__(self, unsent: int) -> None:
+        self.unsent = unsent
+        self.closing = self.aborted = False
+
+    def get_extra_info(self, _name: str) -> None:
+        return None
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_who_takes_a_little_each_minute_gets_all_and_who_stops_is_cut_off_even_while_closing() -> None:
+    config = uvicorn.Config(cast(Any, Response()), log_level="critical", ws="none")
+    loop, wire = Hours(), Narrow(1000)
+    protocol = PatientProtocol(config, ServerState(), {}, cast(Any, loop))
+    protocol.connection_made(cast(Any, wire))
+    for _ in range(100):
+        loop.forward(connection.STALLED_S - 10)
+        wire.unsent -= 1
+    assert (wire.closing, wire.aborted) == (True, False), "closed, for nothing was asked; what waits is sent still"
+    protocol.resume_writing()
+    wire.unsent += 5000  # as more is written when less waits
+    loop.forward(connection.STALLED_S - 10)
+    assert not wire.aborted
+    loop.forward(60)
+    assert wire.aborted
+    loop.forward(3600)

@@ -14,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from publisher.app import App
+from publisher.web.file_cache import LARGEST
 
 FEED = "/feeds/all.atom"
 CODINGS = ("identity", "gzip", "br")
@@ -93,6 +94,20 @@ def test_head_says_what_get_says(client: TestClient, path: str, headers: dict[st
     assert head.status_code == full.status_code
     assert head.headers == full.headers
     assert head.content == b""
+
+
+@pytest.mark.parametrize("wanted", ["bytes=0-9", "bytes=99999999-"])
+@pytest.mark.parametrize("path", [FEED, "/feeds/environment+partnerships.atom", "/assets/film.bin"])
+def test_head_tells_of_the_whole_whatever_part_is_asked_for(
+    client: TestClient, app: App, path: str, wanted: str
+) -> None:
+    """A document in memory, a feed made on demand, a file too large to be kept."""
+    with (app.folder.root / "assets/film.bin").open("wb") as film:
+        film.truncate(LARGEST + 1)
+    head = client.head(path, headers={"Range": wanted})
+    assert (head.status_code, "content-range" in head.headers) == (200, False)
+    assert head.headers["content-length"] == client.head(path).headers["content-length"]
+    assert client.get(path, headers={"Range": wanted}).status_code in {206, 416}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])

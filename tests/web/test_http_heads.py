@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from publisher.app import App
 from publisher.web.connection import PatientProtocol, nothing_at_once
-from publisher.web.heads import LONGEST, MOST, Head, Heads
+from publisher.web.heads import LONGEST, MAX_HEAD, MAX_TARGET, MOST, Head, Heads
 from publisher.web.server import Front, make_front
 
 FEED = b"GET /feeds/all.atom HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -102,9 +102,12 @@ def sent(
                 protocol.data_received(piece)
             for _ in range(8):
                 await asyncio.sleep(0)
+        if wire.closed:  # who waits for more of the request is told
+            protocol.connection_lost(None)
         while known.tasks:  # the end of one may begin the next
             await asyncio.wait(known.tasks)
-        protocol.connection_lost(None)
+        if not wire.closed:
+            protocol.connection_lost(None)
         return wire.written
 
     return asyncio.run(talk())
@@ -240,6 +243,61 @@ def test_an_address_in_full_is_answered_alike(front: Front) -> None:
     assert said.startswith(b"HTTP/1.1 200")
     assert sent(front, heads, asked) == said == sent(Front(front.asgi, nothing_at_once), heads, asked)
     assert heads.hits == 2
+
+
+def with_fields(size: int) -> bytes:
+    """A request whose head has `size` bytes."""
+    rest = b"X: %b\r\n" % (b"x" * 1000)
+    fields = rest * ((size - len(FEED) - 100) // len(rest))
+    return FEED.replace(b"a\r\n", b"a\r\n" + fields + b"Y: " + b"y" * (size - len(FEED) - len(fields) - 5) + b"\r\n")
+
+
+@pytest.mark.parametrize("piece", [1000, 1 << 18])
+def test_a_head_of_more_than_64_kib_is_refused_however_it_is_cut(front: Front, piece: int) -> None:
+    for size, status in ((MAX_HEAD, b"200"), (MAX_HEAD + 1, b"431")):
+        asked = with_fields(size)
+        assert len(asked) == size
+        said = sent(front, Heads(), *[asked[at : at + piece] for at in range(0, size, piece)], FEED)
+        assert said.startswith(b"HTTP/1.1 " + status)
+        assert said.count(b"HTTP/1.1 ") == (2 if status == b"200" else 1), "nothing after a refusal"
+    assert b"connection: close\r\n" in said
+
+
+@pytest.mark.parametrize("piece", [1000, 1 << 18])
+def test_an_address_of_more_than_8_kib_is_refused_however_it_is_cut(front: Front, piece: int) -> None:
+    for size, status in ((MAX_TARGET, b"200"), (MAX_TARGET + 1, b"414"), (MAX_HEAD * 2, b"414")):
+        target = b"/feeds/all.atom?" + b"q" * (size - 16)
+        asked = FEED.replace(b"/feeds/all.atom", target)
+        said = sent(front, Heads(), *[asked[at : at + piece] for at in range(0, len(asked), piece)])
+        assert said.startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [
+        (FEED[:-2] + b"X: ", b"HTTP/1.1 431"),
+        (b"GET /", b"HTTP/1.1 414"),
+        (FEED + FEED[:-2] + b"X: ", b"HTTP/1.1 200"),
+        (b"GET /feeds/all.rss HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"HTTP/1.1 200"),
+        (b"POST /elsewhere HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b""),
+    ],
+)
+def test_fields_without_an_end_are_not_read_for_ever(front: Front, begun: bytes, told: bytes) -> None:
+    """Those of a head, and those that may follow a body."""
+    end = b" HTTP/1.1\r\n\r\n" if begun == b"GET /" else b"\r\n\r\n"
+    endless = [b"x" * 1000] * (MAX_HEAD // 1000 + 2)
+    said = sent(with_echo(front), Heads(), begun, *endless, end, FEED)
+    assert said.startswith(told)
+    assert said.count(b"HTTP/1.1 200") <= 1, "what follows is not read"
+
+
+def test_a_large_body_is_no_large_head(front: Front) -> None:
+    body = b"x" * (MAX_HEAD * 3)
+    head = b"POST /elsewhere HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+    for pieces in ((head + body + FEED,), (head, body, FEED), (head, *[body[:1024]] * (3 * 64), FEED)):
+        said = sent(with_echo(front), Heads(), *pieces)
+        assert f"POST {len(body)}".encode() in said
+        assert said.count(b"HTTP/1.1 200") == 2
 
 
 def test_the_heads_are_bounded_and_those_that_came_last_stay() -> None:

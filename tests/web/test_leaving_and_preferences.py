@@ -10,6 +10,7 @@ from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from lxml import html
@@ -234,8 +235,12 @@ def test_a_pause_ends_on_the_day_the_reader_chose(client: TestClient, app: App) 
     assert (reader(app).state, reader(app).paused_until) == (SubscriberState.ACTIVE, None)
 
 
-@pytest.mark.parametrize("until", ["2026-03-02", "2020-01-01", "2027-06-01", "soon"])
-def test_a_pause_that_cannot_end_is_explained_and_changes_nothing(client: TestClient, app: App, until: str) -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/New_York"])
+@pytest.mark.parametrize("until", ["2026-03-02", "2020-01-01", "2027-06-01", "0001-01-01", "9999-12-31", "soon"])
+def test_a_pause_that_cannot_end_is_explained_and_changes_nothing(
+    client: TestClient, app: App, until: str, zone: str
+) -> None:
+    object.__setattr__(app, "settings", app.settings.model_copy(update={"zone": ZoneInfo(zone)}))
     before = reader(app)
     data = {"topics": "partnerships", "frequency": "daily", "paused": "yes", "until": until}
     answer = client.post(settings_path(app), data=data)
