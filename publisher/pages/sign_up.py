@@ -62,13 +62,13 @@ class SignUpPages(WebPages):
         text = "This link was used before, and your address is confirmed. There is nothing more to do."
         return self.message("Already confirmed", [text, "To change or end the digest, use the links in each letter."])
 
-    def not_me(self) -> bytes:
-        """Asks whether nobody may write to the address any more."""
+    def not_me(self, *, stamp: str, problem: str = "") -> bytes:
+        """Asks whether nobody may write to the address any more; posts `answer` and the `stamp`, as `confirm` does."""
         paragraphs = [
             "Press the button, and no letter of ours goes to your address any more, whoever types it. What we keep is "
             "a mark from which your address cannot be read.",
         ]
-        return self.ask("Never write to me again?", paragraphs, "Never write to me again")
+        return self.ask("Never write to me again?", paragraphs, "Never write to me again", stamp=stamp, problem=problem)
 
     def never_again(self) -> bytes:
         text = "No letter of ours will be sent to your address any more. If you change your mind, write to us."

@@ -64,10 +64,12 @@ class WebPages:
     def not_found(self) -> bytes:
         return self._page("site/404.html", "Page not found", {})
 
-    def ask(self, title: str, text: str | Sequence[str], button: str) -> bytes:
-        """A question with one button, which posts to the page's own address: GET changes nothing."""
+    def ask(self, title: str, text: str | Sequence[str], button: str, *, stamp: str = "", problem: str = "") -> bytes:
+        """A question with one button, which posts to the page's own address: GET changes nothing. With a `stamp` it
+        posts that as `shown`, and `answer` if the button is pressed."""
         paragraphs = [text] if isinstance(text, str) else list(text)
-        return self._page("site/ask.html", title, {"paragraphs": paragraphs, "button": button})
+        values = {"paragraphs": paragraphs, "button": button, "stamp": stamp, "problem": problem}
+        return self._page("site/ask.html", title, values)
 
     def approve(self, name: str, *, letters: int, articles: int, subject: str, text: str) -> bytes:
         """Asks the editor about a waiting issue; posts `answer` (approve or refuse) to its own address."""

@@ -6,7 +6,7 @@
 
 Scanners open every link, some run scripts, some send each form they find. So nothing here acts without the value of the
 one button, which a script that sends the form leaves out, without the page's own stamp, and not within a second; and a
-page of another site cannot press it.
+page of another site cannot press it. The new letter alone asks for less: it changes nothing, and has its limits.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from publisher.flows.confirm import (
     never_write_again,
 )
 from publisher.flows.forecast import next_letter
-from publisher.model import SignUp, SignUpState
+from publisher.model import SignUpState
 from publisher.readers.form import Filled, how_filled
 from publisher.readers.gate import Ruling
-from publisher.tokens import CONFIRM, PREFERENCES
+from publisher.tokens import CONFIRM, NOT_ME, PREFERENCES
 from publisher.web.origin import comes_from_elsewhere
 from publisher.web.responses import MAX_FIELDS, page, path_of
 
@@ -75,12 +75,11 @@ class _Links:
 
     async def confirm(self, request: Request) -> Response:
         token = request.path_params["token"]
-        async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
-            answer, stamp = form.get("answer"), str(form.get("shown", ""))
+        answer, stamp = await _pressed(request)
         if comes_from_elsewhere(request, self._app.links.base_url):
             return await run_in_threadpool(self._shown, token, problem=_PRESS_IT)
         host = request.client.host if request.client else ""
-        return await run_in_threadpool(self._confirmed, token, str(answer or ""), stamp, host)
+        return await run_in_threadpool(self._confirmed, token, answer, stamp, host)
 
     async def again(self, request: Request) -> Response:
         """Asks for no more than what the form does, under the same limits."""
@@ -108,20 +107,32 @@ class _Links:
         return response
 
     async def ask_never(self, request: Request) -> Response:
-        try:
-            check_not_me(self._app.sign_up, request.path_params["token"])
-        except TokenError:
-            return self._broken()
-        return page(self._pages.not_me())
+        return await run_in_threadpool(self._never_shown, request.path_params["token"])
 
     async def never(self, request: Request) -> Response:
+        token = request.path_params["token"]
+        answer, stamp = await _pressed(request)
+        if comes_from_elsewhere(request, self._app.links.base_url):
+            return await run_in_threadpool(self._never_shown, token, problem=_PRESS_IT)
+        return await run_in_threadpool(self._never, token, answer, stamp)
+
+    def _never_shown(self, token: str, *, stamp: str = "", problem: str = "") -> Response:
         try:
-            address = check_not_me(self._app.sign_up, request.path_params["token"])
+            address = check_not_me(self._app.sign_up, token)
         except TokenError:
             return self._broken()
-        if comes_from_elsewhere(request, self._app.links.base_url):
-            return page(self._pages.not_me(), 403)
-        await run_in_threadpool(never_write_again, self._app.sign_up, address)
+        stamp = stamp or self._app.signer.stamp(_purpose(NOT_ME, address), self._app.clock())
+        return page(self._pages.not_me(stamp=stamp, problem=problem), 422 if problem else 200)
+
+    def _never(self, token: str, answer: str, stamp: str) -> Response:
+        try:
+            address = check_not_me(self._app.sign_up, token)
+        except TokenError:
+            return self._broken()
+        filled = self._filled(_purpose(NOT_ME, address), stamp)
+        if answer != "yes" or filled is not Filled.WELL:
+            return self._never_shown(token, stamp=stamp if filled is Filled.TOO_FAST else "", problem=_PRESS_IT)
+        never_write_again(self._app.sign_up, address)
         return page(self._pages.never_again())
 
     def _shown(self, token: str, *, stamp: str = "", problem: str = "") -> Response:
@@ -137,7 +148,7 @@ class _Links:
             return page(self._pages.confirmed_already())
         if is_expired(sign_up, now):
             return page(self._pages.too_old(path_of(self._app.links.confirm(token)) + "/again"), 410)
-        stamp = stamp or self._app.signer.stamp(_purpose(sign_up), now)
+        stamp = stamp or self._app.signer.stamp(_purpose(CONFIRM, sign_up.id), now)
         content = self._pages.confirm(topics=sign_up.topics, frequency=sign_up.frequency, stamp=stamp, problem=problem)
         return page(content, 422 if problem else 200)
 
@@ -145,7 +156,7 @@ class _Links:
         try:
             sign_up = find_sign_up(self._app.sign_up, token)
             if sign_up.state is SignUpState.WAITING and not is_expired(sign_up, self._app.clock()):
-                filled = self._filled(sign_up, stamp)
+                filled = self._filled(_purpose(CONFIRM, sign_up.id), stamp)
                 if answer != "yes" or filled is not Filled.WELL:
                     return self._shown(token, stamp=stamp if filled is Filled.TOO_FAST else "", problem=_PRESS_IT)
             return welcome(self._app, confirm_by_link(self._app.sign_up, sign_up.id, host=host))
@@ -154,9 +165,9 @@ class _Links:
         except NotFound:
             return page(self._pages.too_old(), 410)
 
-    def _filled(self, sign_up: SignUp, stamp: str) -> Filled:
+    def _filled(self, purpose: str, stamp: str) -> Filled:
         try:
-            shown = self._app.signer.stamped(_purpose(sign_up), stamp)
+            shown = self._app.signer.stamped(purpose, stamp)
         except TokenError:
             return Filled.TOO_OLD
         return how_filled(shown, self._app.clock(), _AT_LEAST)
@@ -165,5 +176,11 @@ class _Links:
         return page(self._pages.message("This link is incomplete", _BROKEN), 404)
 
 
-def _purpose(sign_up: SignUp) -> str:
-    return f"{CONFIRM} page {sign_up.id}"
+async def _pressed(request: Request) -> tuple[str, str]:
+    """The value of the button, and the stamp of its page."""
+    async with request.form(max_files=0, max_fields=MAX_FIELDS) as form:
+        return str(form.get("answer", "")), str(form.get("shown", ""))
+
+
+def _purpose(link: str, about: object) -> str:
+    return f"{link} page {about}"

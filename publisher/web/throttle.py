@@ -25,7 +25,9 @@ class Allowance:
 class Throttle:
     """Counts failures. `now` gives seconds of a clock that never goes back.
 
-    The wait over all addresses is short, so that nobody can lock the operator out by guessing from everywhere.
+    The wait over all addresses is short, and is not for those from where somebody got in before, nor for this machine:
+    who guesses from everywhere would be first after each wait, and lock the operator out. It is remembered as long as
+    the process lives.
     """
 
     def __init__(
@@ -39,13 +41,13 @@ class Throttle:
         self._one = one
         self._everybody = everybody
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()  # name -> (how many, when the last)
+        self._known: OrderedDict[str, None] = OrderedDict()  # from where somebody got in
 
     def wait_s(self, host: str) -> float:
         """How long `host` has to wait before its next try counts; 0: not at all."""
-        return max(
-            self._left(network_of(host), self._one),
-            self._left(_EVERYBODY, self._everybody),
-        )
+        network = network_of(host)
+        own = self._left(network, self._one)
+        return own if network in self._known or _is_here(host) else max(own, self._left(_EVERYBODY, self._everybody))
 
     def failed(self, host: str) -> None:
         for name in (network_of(host), _EVERYBODY):
@@ -55,7 +57,12 @@ class Throttle:
             self._failures.popitem(last=False)
 
     def succeeded(self, host: str) -> None:
-        self._failures.pop(network_of(host), None)
+        network = network_of(host)
+        self._failures.pop(network, None)
+        self._known[network] = None
+        self._known.move_to_end(network)
+        while len(self._known) > ADDRESSES:
+            self._known.popitem(last=False)
 
     def _count(self, name: str) -> int:
         count, when = self._failures.get(name, (0, 0.0))
@@ -67,6 +74,13 @@ class Throttle:
             return 0.0
         wait = min(2.0 ** min(over, 30), allowance.longest_s)
         return max(0.0, wait - (self._now() - self._failures[name][1]))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def network_of(host: str) -> str:

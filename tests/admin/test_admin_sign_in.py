@@ -209,6 +209,18 @@ def test_guessing_from_everywhere_slows_everybody_down_a_little() -> None:
     assert 0 < throttle.wait_s("192.0.2.1") <= 15
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "127.0.0.1", "::1"])
+def test_who_got_in_before_or_sits_at_this_machine_is_not_locked_out_by_guessing_from_everywhere(host: str) -> None:
+    throttle = Throttle(lambda: 0.0)
+    throttle.succeeded("192.0.2.1")
+    for number in range(200):
+        throttle.failed(f"198.51.100.{number}")
+    assert throttle.wait_s(host) == 0
+    for _ in range(20):
+        throttle.failed(host)
+    assert throttle.wait_s(host) > 15, "their own tries count as anybody's"
+
+
 def test_one_household_counts_as_one() -> None:
     assert network_of("2001:db8::1") == network_of("2001:db8::ffff")
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") != network_of("192.0.2.2")

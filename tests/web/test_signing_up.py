@@ -217,7 +217,7 @@ def test_a_scanner_that_opens_every_link_or_sends_every_form_changes_nothing(
             for _ in range(3):
                 client.request(method, path)
         for form in html.document_fromstring(client.get(path).content).forms:
-            if "/confirm/" in path:  # a script's form.submit() presses no button
+            if "/confirm/" in path or "/not-me/" in path:  # a script's form.submit() presses no button
                 clock.pass_(minutes=2)
                 client.post(path, data=dict(form.form_values()), headers=HERE)
                 client.post(
@@ -281,15 +281,19 @@ def test_an_old_link_offers_a_new_letter_with_one_button(client: TestClient, app
     assert html.document_fromstring(gone.content).xpath("//a[@class='button']/@href") == ["/subscribe"]
 
 
-def test_never_write_to_me_again_takes_one_button(client: TestClient, app: App) -> None:
+def test_never_write_to_me_again_takes_one_button(client: TestClient, app: App, clock: Clock) -> None:
     sign_up(client)
     path = next(path for path in paths(letter(app)) if path.startswith("/not-me/"))
-    assert client.get(path).text.count("<form") == 1
+    (form,) = html.document_fromstring(client.get(path).content).forms
+    pressed = {**dict(form.form_values()), "answer": "yes"}
+    for data in ({}, {"answer": "yes"}, pressed, {**pressed, "shown": app.signer.stamp("form", clock.now)}):
+        assert client.post(path, data=data, headers=HERE).status_code == 422, "no page, or no moment"
+    clock.pass_(seconds=1)
+    assert client.post(path, data=pressed, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 422
     assert state(app) is SubscriberState.PENDING
-    assert client.post(path, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    assert client.post(path, headers=HERE).status_code == 200
+    assert client.post(path, data=pressed, headers=HERE).status_code == 200
     assert state(app) is None
-    assert client.post(path, headers=HERE).status_code == 200
+    assert client.post(path, data=pressed, headers=HERE).status_code == 200
     assert client.get(path[:-2]).status_code == 404
     assert sign_up(client).status_code == 202  # type: ignore[attr-defined]
     assert asked(app) == 0
