@@ -19,11 +19,12 @@ from publisher.flows.struck_off import consequences
 from publisher.mail.bounces import Bounce, Clues, read_bounce
 from publisher.mail.scoring import ABOUT_A_LETTER, FOR_PEOPLE, BounceKind
 from publisher.mail.verp import LetterName, ReturnPath
-from publisher.model import SubscriberState
+from publisher.model import DeliveryState, SubscriberState
 from publisher.sources.mailboxes import Incoming
 from publisher.store import BounceEvent, Store, Transaction
 from publisher.tokens import MESSAGE_ID, UNSUBSCRIBE, Signer
 
+_HANDED_OVER = {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
 _DIGEST = 26  # characters of a Message-ID's first half, see Signer.digest
 
 
@@ -54,7 +55,8 @@ def read_bounces(
                 leaving = _leaves(bounce, return_path)
                 if leaving is None:
                     letter = _letter(tx, bounce.clues, signer, return_path)
-                    event = _event(bounce, letter, sha256=sha256, now=now)
+                    at = _time_of(tx, bounce, letter, now)
+                    event = _event(bounce, letter, sha256=sha256, at=at)
                 else:
                     event = BounceEvent(sha256=sha256, at=now, kind=BounceKind.UNSUBSCRIBE, subscriber_id=leaving)
                 tx.bounces.add(event)
@@ -71,17 +73,27 @@ def read_bounces(
     )
 
 
-def _event(bounce: Bounce, letter: LetterName | None, *, sha256: str, now: datetime) -> BounceEvent:
+def _event(bounce: Bounce, letter: LetterName | None, *, sha256: str, at: datetime) -> BounceEvent:
     about = bounce.kind in ABOUT_A_LETTER
     return BounceEvent(
         sha256=sha256,
-        at=now,
+        at=at,
         kind=BounceKind.UNMATCHED if about and letter is None else bounce.kind,
         subscriber_id=letter.subscriber_id if about and letter else None,
         issue_id=letter.issue_id if about and letter else None,
         status=bounce.status,
         detail=bounce.detail,
     )
+
+
+def _time_of(tx: Transaction, bounce: Bounce, letter: LetterName | None, now: datetime) -> datetime:
+    """What the bounce speaks of: when its letter was handed over, else the day it bears if that is not ahead. Mail may
+    lie in its mailbox for months before it is read: what was so then says nothing of today."""
+    if letter is not None and letter.issue_id is not None:
+        for delivery in tx.deliveries.of_subscriber(letter.subscriber_id):
+            if delivery.issue_id == letter.issue_id and delivery.state in _HANDED_OVER:
+                return min(delivery.changed or now, now)
+    return min(bounce.dated or now, now)
 
 
 def _leaves(bounce: Bounce, return_path: ReturnPath | None) -> int | None:

@@ -14,9 +14,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import Message
+from email.utils import parsedate_to_datetime
 
 from publisher.mail.replies import without_addresses
 from publisher.mail.scoring import BounceKind
@@ -38,35 +41,38 @@ class Clues:
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """`status` as in RFC 3463, or ""; `detail` is what the other server said, without addresses."""
+    """`status` as in RFC 3463, or ""; `detail` is what the other server said, without addresses; `dated`: when, if it
+    says so."""
 
     kind: BounceKind
     status: str = ""
     detail: str = ""
     clues: Clues = Clues()
+    dated: datetime | None = None
 
 
 def read_bounce(content: bytes) -> Bounce:
     """What the message `content` (with any line ends) says."""
-    clues = Clues()
+    clues, dated = Clues(), None
     try:
         message = message_from_bytes(content[:MAX_BYTES], policy=policy.compat32)
-        clues = _clues(message)
+        clues, dated = _clues(message), _dated(message)
         for look in (_delivery_status, _complaint, _in_words, _automatic):
             found = look(message)
             if found is not None:
-                return Bounce(*found, clues)
+                return Bounce(*found, clues, dated)
     except RecursionError:  # parts within parts, thousands deep: nobody sends that by mistake
         return Bounce(BounceKind.UNPARSED, "", "nested too deeply", clues)
     except Exception as error:  # Python's parser fails on odd bytes, in its own way
         return Bounce(BounceKind.UNPARSED, "", f"cannot be read ({type(error).__name__})", clues)
-    return Bounce(BounceKind.UNPARSED, "", "", clues)
+    return Bounce(BounceKind.UNPARSED, "", "", clues, dated)
 
 
 # --- the kinds of messages ------------------------------------------------------------------------------------------
 
 _Found = tuple[BounceKind, str, str]
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})  # RFC 3464, RFC 6533
 _SEVERITY = (
     BounceKind.DELAYED, BounceKind.OURS, BounceKind.SOFT, BounceKind.DOUBTFUL, BounceKind.DEAD,
 )  # fmt: skip
@@ -88,14 +94,23 @@ def judge(status: str) -> BounceKind:
 
 def _delivery_status(message: Message) -> _Found | None:
     """RFC 3464. Of several recipients the mildest counts: a group address of which one member is gone is not dead."""
-    found = [
-        _of_recipient(fields)
-        for part in message.walk()
-        if part.get_content_type() in {"message/delivery-status", "message/global-delivery-status"}
-        for fields in _groups(part)
-        if fields.get("Action")
-    ]
+    found = [_of_recipient(fields) for fields in _status_fields(message) if fields.get("Action")]
     return min(found, key=lambda one: _SEVERITY.index(one[0]), default=None)
+
+
+def _status_fields(message: Message) -> Iterator[Message]:
+    for part in message.walk():
+        if part.get_content_type() in _STATUS_TYPES:
+            yield from _groups(part)
+
+
+def _dated(message: Message) -> datetime | None:
+    """When it was written, else when its sender had got the letter (RFC 3464 section 2.2.5)."""
+    for value in (message.get("Date"), *(fields.get("Arrival-Date") for fields in _status_fields(message))):
+        with suppress(ValueError, OverflowError):  # no date, or none of this world
+            at = parsedate_to_datetime(str(value))
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return None
 
 
 def _of_recipient(fields: Message) -> _Found:
@@ -191,7 +206,7 @@ def _clues(message: Message) -> Clues:
     }
     for part in message.walk():
         kind = part.get_content_type()
-        if kind in {"message/delivery-status", "message/global-delivery-status", "message/feedback-report"}:
+        if kind in _STATUS_TYPES or kind == "message/feedback-report":
             for fields in _groups(part):
                 paths += [value for name in ("Original-Mail-From",) for value in _values(fields, name)]
                 for name in ("Original-Recipient", "Final-Recipient", "Original-Rcpt-To"):

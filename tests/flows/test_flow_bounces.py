@@ -133,6 +133,45 @@ def test_a_full_mailbox_is_given_up_after_five_issues_in_a_row(returning: House,
     assert state_of(returning, "bob") is SubscriberState.ACTIVE
 
 
+def test_bounces_that_lay_in_their_mailbox_for_months_strike_nobody_off(returning: House, relay: Relay) -> None:
+    full = []
+    for number in range(2, 7):
+        full.append(notice(letter_to(relay, "alice"), "5.2.2"))
+        returning.clock.forward(days=7)
+        returning.article(f"News {number}")
+        returning.publish()
+    returning.clock.forward(days=90)
+    report, _ = read(returning, *full)
+    assert report.kinds == {BounceKind.SOFT: 5}
+    assert state_of(returning, "alice") is SubscriberState.ACTIVE
+
+
+def _of_no_issue(taken: Taken, date: str) -> bytes:
+    """A bounce that only the link to leave proves."""
+    content = taken.content.replace(b"Message-ID:", b"X-Gone:")
+    bare = Taken("x@relay.example", taken.recipient, content, 1, ())
+    dated = notice(bare, "5.2.1", to="bounces@publisher.example")
+    return f"Date: {date}\r\n".encode() + dated if date else dated
+
+
+@pytest.mark.parametrize(
+    ("date", "counts"),
+    [
+        ("Mon, 01 Dec 2025 09:00:00 +0000", False),
+        ("Mon, 02 Mar 2026 09:00:00 -0000", True),
+        ("Tue, 02 Mar 2027 09:00:00 +0000", True),  # ahead: a clock that is wrong
+        ("Mon, 99 Mar 2026 09:00:00 +0000", True),
+        ("", True),
+    ],
+)
+def test_a_bounce_of_a_letter_that_nobody_can_date_counts_from_the_date_it_bears(
+    returning: House, relay: Relay, date: str, counts: bool
+) -> None:
+    taken = letter_to(relay, "alice")
+    read(returning, _of_no_issue(taken, date), notice(taken, "5.2.1"))
+    assert state_of(returning, "alice") is (SubscriberState.BOUNCED if counts else SubscriberState.ACTIVE)
+
+
 def test_a_reader_who_was_taken_back_starts_afresh(returning: House, relay: Relay) -> None:
     read(returning, notice(letter_to(relay, "alice"), "5.1.1"))
     returning.clock.forward(hours=1)
