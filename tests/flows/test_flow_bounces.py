@@ -133,6 +133,33 @@ def test_a_full_mailbox_is_given_up_after_five_issues_in_a_row(returning: House,
     assert state_of(returning, "bob") is SubscriberState.ACTIVE
 
 
+@pytest.mark.parametrize("status", ["5.1.1", "5.2.1"])
+def test_a_letter_to_the_address_before_says_nothing_of_the_reader_s_new_one(
+    returning: House, relay: Relay, status: str
+) -> None:
+    old = [letter_to(relay, "alice")]
+    returning.clock.forward(days=7)
+    returning.article("Second")
+    returning.publish()
+    old.append(letter_to(relay, "alice"))
+    reader, _ = reader_of(returning, "alice")
+    returning.clock.forward(hours=1)
+    with returning.app.store.write() as tx:
+        tx.subscribers.set_email(reader.id, "amelia@readers.example", returning.clock())
+    returning.clock.forward(hours=1)
+    report, _ = read(returning, *[notice(taken, status) for taken in old])
+    assert (report.bounced, sum(report.kinds.values())) == (0, 2)
+    assert [(one[1], one[2]) for one in reversed(events(returning))] == [(reader.id, 1), (reader.id, 2)], "remembered"
+    assert state_of(returning, "amelia") is SubscriberState.ACTIVE
+    returning.clock.forward(days=7)
+    returning.article("Third")
+    returning.publish()
+    read(returning, notice(letter_to(relay, "amelia"), "5.2.1"))
+    assert state_of(returning, "amelia") is SubscriberState.ACTIVE, "doubt about the old address is none about this"
+    read(returning, notice(letter_to(relay, "amelia"), "5.1.1"))
+    assert state_of(returning, "amelia") is SubscriberState.BOUNCED
+
+
 def test_bounces_that_lay_in_their_mailbox_for_months_strike_nobody_off(returning: House, relay: Relay) -> None:
     full = []
     for number in range(2, 7):
