@@ -4,7 +4,7 @@
     complaint (RFC 5965)        by its MIME part
     a bounce in words           flufl.bounce knows the phrases of many servers
     automatic answer (RFC 3834) "out of office": passed over
-    anything else               left to people
+    anything else               left to people, as is a bounce that no program understands
 
 Who the reader is does not stand here: `Clues` holds what may prove it.
 """
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
+from email import message_from_bytes, message_from_string, policy
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
@@ -72,6 +72,7 @@ def read_bounce(content: bytes) -> Bounce:
 
 _Found = tuple[BounceKind, str, str]
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_DAEMON = re.compile(r"(?i)\b(mailer-daemon|postmaster)@|^\s*\"?mailer-daemon\b")
 _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})  # RFC 3464, RFC 6533
 _SEVERITY = (
     BounceKind.DELAYED, BounceKind.OURS, BounceKind.SOFT, BounceKind.DOUBTFUL, BounceKind.DEAD,
@@ -94,7 +95,7 @@ def judge(status: str) -> BounceKind:
 
 def _delivery_status(message: Message) -> _Found | None:
     """RFC 3464. Of several recipients the mildest counts: a group address of which one member is gone is not dead."""
-    found = [_of_recipient(fields) for fields in _status_fields(message) if fields.get("Action")]
+    found = [one for fields in _status_fields(message) if (one := _of_recipient(fields)) is not None]
     return min(found, key=lambda one: _SEVERITY.index(one[0]), default=None)
 
 
@@ -113,33 +114,38 @@ def _dated(message: Message) -> datetime | None:
     return None
 
 
-def _of_recipient(fields: Message) -> _Found:
-    action = str(fields["Action"]).split("(")[0].strip().lower()
+def _of_recipient(fields: Message) -> _Found | None:
+    """None for a group that is about the message as a whole, or that does not say how it went."""
     said = str(fields.get("Diagnostic-Code", "")).partition(";")[2] or str(fields.get("Diagnostic-Code", ""))
     status = _first_status(str(fields.get("Status", "")))
+    action = str(fields.get("Action", "")).split("(")[0].strip().lower()
+    if not action and not status.startswith("5"):  # RFC 3464 wants the action; some leave it out of what failed
+        return None
     if status[1:] in {"", ".0.0"}:  # many servers say 5.0.0 there and the rest in words
         status = _first_status(said) or status
-    kind = judge(status) if action == "failed" else BounceKind.DELAYED
+    kind = judge(status) if action in {"failed", ""} else BounceKind.DELAYED
     return kind, status, without_addresses(said)
 
 
 def _groups(part: Message) -> Iterator[Message]:
-    """The groups of fields of a part: Python reads each as a message of its own, unless the part is encoded."""
+    """The groups of fields of a part. Python reads each as a message of its own; of a type it does not know, as
+    RFC 6533's, only the first, and an encoded part it does not decode."""
     payload = part.get_payload()
     if isinstance(payload, list):
-        yield from (one for one in payload if isinstance(one, Message))
-        if part.get("Content-Transfer-Encoding", "7bit").strip().lower() not in {"base64", "quoted-printable"}:
+        groups = [one for one in payload if isinstance(one, Message)]
+        encoded = part.get("Content-Transfer-Encoding", "").strip().lower() in {"base64", "quoted-printable"}
+        if not encoded and part.get_content_type() == "message/delivery-status":
+            yield from groups
             return
-        payload = "\n\n".join(one.as_string() for one in payload if isinstance(one, Message))
-        part = _encoded(part, payload)
-    for block in re.split(rb"\r?\n[ \t]*\r?\n", _text_of(part).encode("utf-8", "replace")):
-        yield message_from_bytes(block.lstrip(), policy=policy.compat32)
+        part = _as_leaf(part, b"\n\n".join(one.as_bytes() for one in groups))
+    for block in re.split(r"\r?\n[ \t]*\r?\n", _text_of(part)):
+        yield message_from_string(block.lstrip(), policy=policy.compat32)
 
 
-def _encoded(part: Message, payload: str) -> Message:
+def _as_leaf(part: Message, content: bytes) -> Message:
     leaf = Message()
-    leaf["Content-Transfer-Encoding"] = part["Content-Transfer-Encoding"]
-    leaf.set_payload(payload.strip())
+    leaf["Content-Transfer-Encoding"] = part.get("Content-Transfer-Encoding", "8bit")
+    leaf.set_payload(content.strip().decode("ascii", "surrogateescape"))
     return leaf
 
 
@@ -173,11 +179,23 @@ def _in_words(message: Message) -> _Found | None:
 
 
 def _automatic(message: Message) -> _Found | None:
-    """RFC 3834, and what was in use before it."""
+    """RFC 3834, and what was in use before it. Bounces call themselves automatic too."""
+    if _is_bounce(message):
+        return None
     said = str(message.get("Auto-Submitted", "no")).split(";")[0].strip().lower()
     older = str(message.get("Precedence", "")).strip().lower() in {"auto_reply", "auto-reply", "junk"}
     marked = any(name in message for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From"))
     return (BounceKind.AUTO_REPLY, "", "an automatic answer") if said != "no" or older or marked else None
+
+
+def _is_bounce(message: Message) -> bool:
+    """Whether a mail server wrote it of a letter that it could not deliver. An automatic answer too may come without a
+    return path, but it says which letter it answers (RFC 3834 section 3.1.5)."""
+    report = message.get_content_type() == "multipart/report"
+    if report and str(message.get_param("report-type", "")).lower() == "delivery-status":
+        return True
+    nowhere = str(message.get("Return-Path", "")).strip() == "<>" and "In-Reply-To" not in message
+    return nowhere or _DAEMON.search(str(message.get("From", ""))) is not None
 
 
 def _first_status(text: str) -> str:

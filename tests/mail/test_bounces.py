@@ -34,7 +34,15 @@ SAYS = {
     "qmail-words": (BounceKind.DEAD, "5.1.1"),
     "complaint-abuse": (BounceKind.COMPLAINT, ""),
     "complaint-not-spam": (BounceKind.AUTO_REPLY, ""),
+    "global-status": (BounceKind.DEAD, "5.1.1"),
+    "global-base64": (BounceKind.DEAD, "5.1.1"),
+    "no-action": (BounceKind.DEAD, "5.1.1"),
+    "no-action-delayed": (BounceKind.UNPARSED, ""),
+    "no-boundary": (BounceKind.UNPARSED, ""),
+    "daemon-in-no-known-words": (BounceKind.UNPARSED, ""),
+    "nobody-in-no-known-words": (BounceKind.UNPARSED, ""),
     "out-of-office": (BounceKind.AUTO_REPLY, ""),
+    "out-of-office-from-nowhere": (BounceKind.AUTO_REPLY, ""),
     "question": (BounceKind.UNPARSED, ""),
 }
 
@@ -66,12 +74,20 @@ def test_every_bounce_leads_to_its_letter_by_the_return_path(name: str) -> None:
     assert PATHS.find(clues.return_paths) == LetterName(12, 3456)
 
 
-@pytest.mark.parametrize("name", ["postfix-5.1.1", "exim-dsn", "exchange-full", "complaint-abuse", "qmail-words"])
+@pytest.mark.parametrize(
+    "name",
+    ["postfix-5.1.1", "exim-dsn", "exchange-full", "global-status", "global-base64", "complaint-abuse", "qmail-words"],
+)
 def test_what_is_returned_of_the_letter_gives_further_clues(name: str) -> None:
     clues = read_bounce(sample(name, message_id="abc", token="tok")).clues
     assert "abc@customs.example" in clues.message_ids
     assert name == "qmail-words" or clues.unsubscribe == ("https://news.example/unsubscribe/tok",)
     assert name == "complaint-abuse" or "ann@reader.example" in clues.recipients
+
+
+def test_a_bounce_of_an_international_address_names_it() -> None:
+    content = sample("global-status").decode().replace("utf-8; ann@", "utf-8; josé@").encode()
+    assert "josé@reader.example" in read_bounce(content).clues.recipients
 
 
 # --- return paths ---------------------------------------------------------------------------------------------------
