@@ -71,7 +71,8 @@ def read_bounce(content: bytes) -> Bounce:
 # --- the kinds of messages ------------------------------------------------------------------------------------------
 
 _Found = tuple[BounceKind, str, str]
-_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_STATUS = re.compile(r"(?<![\d.])([245]\.[0-7]\.\d{1,3})(?![\d.])")
+"""RFC 3463 knows the subjects 0 to 7: "Exim 4.94.2" is none."""
 _DAEMON = re.compile(r"(?i)\b(mailer-daemon|postmaster)@|^\s*\"?mailer-daemon\b")
 _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})  # RFC 3464, RFC 6533
 _SEVERITY = (
@@ -80,7 +81,8 @@ _SEVERITY = (
 _TABLE: tuple[tuple[str, BounceKind], ...] = (
     (r"5\.1\.(1|2|3|6|10)", BounceKind.DEAD),  # RFC 3463 section 3.2, RFC 7505
     (r"5\.1\.[78]", BounceKind.OURS),  # our sender address
-    (r"5\.2\.[23]|5\.3\.\d+", BounceKind.SOFT),  # full, or too large; their system
+    (r"5\.3\.4", BounceKind.OURS),  # the letter is too large
+    (r"5\.2\.[23]|5\.3\.\d+|5\.4\.7", BounceKind.SOFT),  # full, or too large for it; their system; tried for days
     (r"5\.[56]\.\d+", BounceKind.OURS),  # protocol and content
     (r"[45]\.7\.\d+", BounceKind.OURS),  # policy: our reputation, never the reader's fault
     (r"4\.\d+\.\d+", BounceKind.SOFT),  # tried for days and given up

@@ -36,6 +36,7 @@ SAYS = {
     "complaint-not-spam": (BounceKind.AUTO_REPLY, ""),
     "global-status": (BounceKind.DEAD, "5.1.1"),
     "global-base64": (BounceKind.DEAD, "5.1.1"),
+    "exim-version": (BounceKind.DOUBTFUL, "5.0.0"),
     "no-action": (BounceKind.DEAD, "5.1.1"),
     "no-action-delayed": (BounceKind.UNPARSED, ""),
     "no-boundary": (BounceKind.UNPARSED, ""),
@@ -172,8 +173,8 @@ def test_a_huge_message_is_read_in_no_time() -> None:
         *((f"5.1.{n}", BounceKind.DEAD) for n in (1, 2, 3, 6, 10)),
         *((f"5.1.{n}", BounceKind.OURS) for n in (7, 8)),
         *((status, BounceKind.DOUBTFUL) for status in ("", "5.0.0", "5.1.0", "5.2.0", "5.2.1", "5.4.1", "5.4.4")),
-        *((status, BounceKind.SOFT) for status in ("5.2.2", "5.2.3", "5.3.4", "4.2.2", "4.4.7", "4.0.0")),
-        *((status, BounceKind.OURS) for status in ("5.7.1", "5.7.515", "4.7.0", "5.6.1", "5.5.4")),
+        *((status, BounceKind.SOFT) for status in ("5.2.2", "5.2.3", "5.3.0", "5.4.7", "4.2.2", "4.4.7", "4.0.0")),
+        *((status, BounceKind.OURS) for status in ("5.7.1", "5.7.515", "4.7.0", "5.6.1", "5.5.4", "5.3.4")),
     ],
 )
 def test_a_status_is_judged_by_what_the_reader_can_do_for_it(status: str, kind: BounceKind) -> None:
