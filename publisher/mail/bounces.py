@@ -21,7 +21,7 @@ from email import message_from_bytes, message_from_string, policy
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
-from publisher.mail.replies import without_addresses
+from publisher.mail.replies import NO_SUCH_ADDRESS, without_addresses
 from publisher.mail.scoring import BounceKind
 
 MAX_BYTES = 1 << 20
@@ -75,24 +75,35 @@ _STATUS = re.compile(r"(?<![\d.])([245]\.[0-7]\.\d{1,3})(?![\d.])")
 """RFC 3463 knows the subjects 0 to 7: "Exim 4.94.2" is none."""
 _DAEMON = re.compile(r"(?i)\b(mailer-daemon|postmaster)@|^\s*\"?mailer-daemon\b")
 _STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})  # RFC 3464, RFC 6533
+_SAID = 1000
+"""So many characters of what a server said are looked at."""
 _SEVERITY = (
     BounceKind.DELAYED, BounceKind.OURS, BounceKind.SOFT, BounceKind.DOUBTFUL, BounceKind.DEAD,
 )  # fmt: skip
-_TABLE: tuple[tuple[str, BounceKind], ...] = (
-    (r"5\.1\.(1|2|3|6|10)", BounceKind.DEAD),  # RFC 3463 section 3.2, RFC 7505
-    (r"5\.1\.[78]", BounceKind.OURS),  # our sender address
-    (r"5\.3\.4", BounceKind.OURS),  # the letter is too large
-    (r"5\.2\.[23]|5\.3\.\d+|5\.4\.7", BounceKind.SOFT),  # full, or too large for it; their system; tried for days
-    (r"5\.[56]\.\d+", BounceKind.OURS),  # protocol and content
-    (r"[45]\.7\.\d+", BounceKind.OURS),  # policy: our reputation, never the reader's fault
-    (r"4\.\d+\.\d+", BounceKind.SOFT),  # tried for days and given up
-    (r"2\.\d+\.\d+", BounceKind.DELAYED),  # it went through
+_TABLE: tuple[tuple[str, str, BounceKind], ...] = (  # status, words
+    (r"5\.1\.(1|2|3|6|10)", "", BounceKind.DEAD),  # RFC 3463 section 3.2, RFC 7505
+    (r"5\.1\.[78]", "", BounceKind.OURS),  # our sender address
+    (r"5\.3\.4", "", BounceKind.OURS),  # the letter is too large
+    (r"5\.2\.[23]|5\.4\.7", "", BounceKind.SOFT),  # full, or too large for it; tried for days
+    (r"5\.\d+\.\d+", NO_SUCH_ADDRESS, BounceKind.DOUBTFUL),
+    (r"5\.3\.\d+", "", BounceKind.SOFT),  # their system
+    (r"5\.[56]\.\d+", "", BounceKind.OURS),  # protocol and content
+    (r"[45]\.7\.\d+", "", BounceKind.OURS),  # policy: our reputation, never the reader's fault
+    (r"4\.\d+\.\d+", "", BounceKind.SOFT),  # tried for days and given up
+    (r"2\.\d+\.\d+", "", BounceKind.DELAYED),  # it went through
 )
 
 
-def judge(status: str) -> BounceKind:
-    """What the enhanced status of a letter that failed means; "" or one that says little is doubtful."""
-    return next((kind for pattern, kind in _TABLE if re.fullmatch(pattern, status)), BounceKind.DOUBTFUL)
+def judge(status: str, said: str = "") -> BounceKind:
+    """What the enhanced status of a letter that failed means, and what the server `said`; what says little is
+    doubtful."""
+    words = " ".join(said[:_SAID].split())
+    fitting = (
+        kind
+        for pattern, says, kind in _TABLE
+        if re.fullmatch(pattern, status) and (not says or re.search(says, words, re.IGNORECASE))
+    )
+    return next(fitting, BounceKind.DOUBTFUL)
 
 
 def _delivery_status(message: Message) -> _Found | None:
@@ -125,7 +136,7 @@ def _of_recipient(fields: Message) -> _Found | None:
         return None
     if status[1:] in {"", ".0.0"}:  # many servers say 5.0.0 there and the rest in words
         status = _first_status(said) or status
-    kind = judge(status) if action in {"failed", ""} else BounceKind.DELAYED
+    kind = judge(status, said) if action in {"failed", ""} else BounceKind.DELAYED
     return kind, status, without_addresses(said)
 
 
@@ -176,7 +187,8 @@ def _in_words(message: Message) -> _Found | None:
     if permanent:
         text = next(_texts(message), "")
         status = _first_status(text)
-        return judge(status), status, "says so in words"
+        said = next((paragraph for paragraph in re.split(r"\n[ \t]*\n", text) if status in paragraph), "")
+        return judge(status, said), status, "says so in words"
     return (BounceKind.DELAYED, "", "says so in words") if temporary else None
 
 

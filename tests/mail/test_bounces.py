@@ -37,6 +37,8 @@ SAYS = {
     "global-status": (BounceKind.DEAD, "5.1.1"),
     "global-base64": (BounceKind.DEAD, "5.1.1"),
     "exim-version": (BounceKind.DOUBTFUL, "5.0.0"),
+    "outlook-no-mailbox": (BounceKind.DOUBTFUL, "5.5.0"),
+    "words-no-mailbox": (BounceKind.DOUBTFUL, "5.5.0"),
     "no-action": (BounceKind.DEAD, "5.1.1"),
     "no-action-delayed": (BounceKind.UNPARSED, ""),
     "no-boundary": (BounceKind.UNPARSED, ""),
@@ -179,6 +181,28 @@ def test_a_huge_message_is_read_in_no_time() -> None:
 )
 def test_a_status_is_judged_by_what_the_reader_can_do_for_it(status: str, kind: BounceKind) -> None:
     assert judge(status) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        ("5.5.0", "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302)", BounceKind.DOUBTFUL),
+        ("5.7.1", "550 5.7.1 <x@a.example>: Recipient address rejected:\n User unknown", BounceKind.DOUBTFUL),
+        ("5.3.0", "no such user", BounceKind.DOUBTFUL),
+        ("5.1.1", "no such user", BounceKind.DEAD),
+        ("5.1.8", "user unknown", BounceKind.OURS),
+        ("5.2.2", "mailbox unavailable, it is full", BounceKind.SOFT),
+        ("4.4.7", "mailbox unavailable", BounceKind.SOFT),
+        ("5.7.1", "mailbox unavailable: blocked using a blacklist", BounceKind.OURS),
+        ("5.7.1", "user unknown, by the policy of this server", BounceKind.OURS),
+        ("5.7.1", "unknown user: relaying denied", BounceKind.OURS),
+        ("5.7.1", "x" * 2000 + "user unknown", BounceKind.OURS),
+    ],
+)
+def test_words_that_name_the_address_unknown_raise_doubt_whatever_the_status(
+    status: str, said: str, kind: BounceKind
+) -> None:
+    assert judge(status, said) is kind
 
 
 def points(*returned: tuple[float, int | None, BounceKind], frequency: Frequency = Frequency.DAILY) -> int:
