@@ -45,42 +45,44 @@ def read_bounces(
     """Read `mails` one by one; each is settled when what it says is written down."""
     kinds: Counter[BounceKind] = Counter()
     changes: Counter[SubscriberState] = Counter()
-    known = 0
+    seen = 0
     for mail in mails:
+        seen += 1
         sha256 = hashlib.sha256(mail.content.replace(b"\r\n", b"\n")).hexdigest()
-        with store.write() as tx:
+        with store.read() as tx:
             event = tx.bounces.find(sha256)
-            if event is None:
-                bounce = read_bounce(mail.content)
-                leaving = _leaves(bounce, return_path)
-                if leaving is None:
-                    letter = _letter(tx, bounce.clues, signer, return_path)
-                    at = _time_of(tx, bounce, letter, now)
-                    event = _event(bounce, letter, sha256=sha256, at=at)
-                else:
-                    event = BounceEvent(sha256=sha256, at=now, kind=BounceKind.UNSUBSCRIBE, subscriber_id=leaving)
-                tx.bounces.add(event)
-                kinds[event.kind] += 1
-                changes.update(consequences(tx, event, now))
-            else:
-                known += 1
+        if event is None:
+            bounce = read_bounce(mail.content)  # before the transaction: nobody shall wait for a parser
+            with store.write() as tx:
+                event = tx.bounces.find(sha256)  # another process may have been faster
+                if event is None:
+                    event = _event(tx, bounce, signer, return_path, sha256=sha256, now=now)
+                    tx.bounces.add(event)
+                    kinds[event.kind] += 1
+                    changes.update(consequences(tx, event, now))
         mail.settle(event.kind in FOR_PEOPLE)
     return BounceReport(
         kinds=dict(kinds),
-        known=known,
+        known=seen - kinds.total(),
         bounced=changes[SubscriberState.BOUNCED],
         unsubscribed=changes[SubscriberState.UNSUBSCRIBED],
     )
 
 
-def _event(bounce: Bounce, letter: LetterName | None, *, sha256: str, at: datetime) -> BounceEvent:
+def _event(
+    tx: Transaction, bounce: Bounce, signer: Signer, return_path: ReturnPath | None, *, sha256: str, now: datetime
+) -> BounceEvent:
+    leaving = _leaves(bounce, return_path)
+    if leaving is not None:
+        return BounceEvent(sha256=sha256, at=now, kind=BounceKind.UNSUBSCRIBE, subscriber_id=leaving)
     about = bounce.kind in ABOUT_A_LETTER
+    letter = _letter(tx, bounce.clues, signer, return_path) if about else None
     return BounceEvent(
         sha256=sha256,
-        at=at,
+        at=_time_of(tx, bounce, letter, now),
         kind=BounceKind.UNMATCHED if about and letter is None else bounce.kind,
-        subscriber_id=letter.subscriber_id if about and letter else None,
-        issue_id=letter.issue_id if about and letter else None,
+        subscriber_id=letter.subscriber_id if letter else None,
+        issue_id=letter.issue_id if letter else None,
         status=bounce.status,
         detail=bounce.detail,
     )

@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes, message_from_string, policy
+from email import message_from_string, policy
+from email.feedparser import BytesFeedParser
 from email.message import Message
+from email.policy import Policy
 from email.utils import parsedate_to_datetime
 
 from publisher.mail.replies import NO_SUCH_ADDRESS, without_addresses
@@ -26,6 +28,11 @@ from publisher.mail.scoring import BounceKind
 
 MAX_BYTES = 1 << 20
 """So much of a message is looked at; what says why it came back stands at its beginning."""
+MAX_PARTS = 200
+MAX_DEPTH = 15
+"""So many parts, and parts within parts, are looked at: each line is compared with every border around it."""
+MAX_WORDS = 1 << 16
+"""So many bytes are searched for the phrases of bounces in words: each line is compared with each phrase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +62,49 @@ def read_bounce(content: bytes) -> Bounce:
     """What the message `content` (with any line ends) says."""
     clues, dated = Clues(), None
     try:
-        message = message_from_bytes(content[:MAX_BYTES], policy=policy.compat32)
+        message = _parsed(content[:MAX_BYTES])
         clues, dated = _clues(message), _dated(message)
-        for look in (_delivery_status, _complaint, _in_words, _automatic):
-            found = look(message)
-            if found is not None:
-                return Bounce(*found, clues, dated)
-    except RecursionError:  # parts within parts, thousands deep: nobody sends that by mistake
-        return Bounce(BounceKind.UNPARSED, "", "nested too deeply", clues)
+        found = _delivery_status(message) or _complaint(message)
+        found = found or _in_words(_parsed(content[:MAX_WORDS])) or _automatic(message)
+        if found is not None:
+            return Bounce(*found, clues, dated)
     except Exception as error:  # Python's parser fails on odd bytes, in its own way
         return Bounce(BounceKind.UNPARSED, "", f"cannot be read ({type(error).__name__})", clues)
     return Bounce(BounceKind.UNPARSED, "", "", clues, dated)
+
+
+class _EnoughError(Exception):
+    """There are more parts than anybody sends by mistake."""
+
+
+class _Part(Message):
+    depth = 0
+
+    def attach(self, payload: Message) -> None:  # type: ignore[override]
+        """Called by the parser when it begins a part."""
+        if isinstance(payload, _Part):
+            payload.depth = self.depth + 1
+            if payload.depth > MAX_DEPTH:
+                raise _EnoughError
+        super().attach(payload)
+
+
+def _parsed(content: bytes) -> Message:
+    """The message with its first parts; the rest is not read."""
+    parts: list[_Part] = []
+
+    def begun(policy: Policy[Message] = policy.compat32) -> _Part:
+        if len(parts) == MAX_PARTS:
+            raise _EnoughError
+        parts.append(_Part(policy))
+        return parts[-1]
+
+    parser = BytesFeedParser(begun, policy=policy.compat32)
+    parts.clear()  # it tried how to call it
+    with suppress(_EnoughError):
+        parser.feed(content)
+        parser.close()
+    return parts[0]
 
 
 # --- the kinds of messages ------------------------------------------------------------------------------------------
@@ -151,7 +190,7 @@ def _groups(part: Message) -> Iterator[Message]:
             yield from groups
             return
         part = _as_leaf(part, b"\n\n".join(one.as_bytes() for one in groups))
-    for block in re.split(r"\r?\n[ \t]*\r?\n", _text_of(part)):
+    for block in re.split(r"\r?\n[ \t]*\r?\n", _text_of(part), maxsplit=MAX_PARTS)[:MAX_PARTS]:
         yield message_from_string(block.lstrip(), policy=policy.compat32)
 
 

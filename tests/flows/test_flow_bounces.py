@@ -12,6 +12,7 @@ from wire.servers import Relay, Taken
 
 from publisher.flows.bounces import BounceReport, read_bounces
 from publisher.flows.subscribe import unsubscribe
+from publisher.mail.bounces import Bounce, read_bounce
 from publisher.mail.scoring import BounceKind
 from publisher.model import SubscriberState
 from publisher.sources.mailboxes import Incoming
@@ -119,6 +120,18 @@ def test_a_message_read_twice_counts_once(returning: House, relay: Relay) -> Non
         assert (report.kinds, report.known, settled) == ({}, 2, [False, False])
     assert state_of(returning, "alice") is SubscriberState.ACTIVE
     assert len(events(returning)) == 1
+
+
+def test_nobody_waits_for_a_parser_to_write(returning: House, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(content: bytes) -> Bounce:
+        with returning.app.store.write() as tx:  # as another process would meanwhile
+            tx.subscribers.set_language(reader.id, "fr", returning.clock())
+        return read_bounce(content)
+
+    reader, _ = reader_of(returning, "bob")
+    monkeypatch.setattr("publisher.flows.bounces.read_bounce", parse)
+    report, _ = read(returning, notice(letter_to(relay, "alice"), "5.1.1"))
+    assert report.bounced == 1
 
 
 def test_a_full_mailbox_is_given_up_after_five_issues_in_a_row(returning: House, relay: Relay) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,9 +154,58 @@ def test_a_message_that_a_part_of_ours_fails_on_is_left_to_people_and_logs_nothi
     assert not caplog.records
 
 
-def test_parts_nested_without_end_are_left_to_people() -> None:
-    deep = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(3000))
-    assert read_bounce(deep).kind is BounceKind.UNPARSED
+STATUS = b"Content-Type: message/delivery-status\n\n\nFinal-Recipient: rfc822; a\nAction: failed\nStatus: 5.1.1\n\n"
+OTHER = b"Content-Type: text/plain\n\nText.\n"
+
+
+def in_parts(*parts: bytes) -> bytes:
+    return b"Content-Type: multipart/mixed; boundary=cut\n\n" + b"".join(b"--cut\n" + part for part in parts)
+
+
+@pytest.mark.parametrize(("before", "kind"), [(190, BounceKind.DEAD), (250, BounceKind.UNPARSED)])
+def test_so_many_parts_are_looked_at_and_no_more(before: int, kind: BounceKind) -> None:
+    assert read_bounce(in_parts(*[OTHER] * before, STATUS)).kind is kind
+
+
+@pytest.mark.parametrize(("depth", "kind"), [(12, BounceKind.DEAD), (20, BounceKind.UNPARSED)])
+def test_so_many_parts_within_parts_are_looked_at_and_no_more(depth: int, kind: BounceKind) -> None:
+    around = (b"Content-Type: multipart/mixed; boundary=cut%d\n\n--cut%d\n" % (n, n) for n in range(depth))
+    assert read_bounce(b"".join(around) + STATUS).kind is kind
+
+
+def test_what_stands_before_too_many_parts_is_read() -> None:
+    content = sample("postfix-5.1.1", return_path=PATHS.of(12, 3456))
+    border = re.findall(rb'boundary="?([^";\n]+)"?', content)[0]
+    found = read_bounce(content.replace(b"--" + border + b"--", (b"--" + border + b"\n" + OTHER) * 9000))
+    assert (found.kind, found.status) == (BounceKind.DEAD, "5.1.1")
+    assert PATHS.find(found.clues.return_paths) == LetterName(12, 3456)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(150))
+        + b"x\n" * 400_000,
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(9000)),
+        in_parts(*[b"\nx\n"] * 90_000),
+        b"From: a@b.example\n" + in_parts(b"\n" + b"x\n" * 400_000),
+        b"Content-Type: message/global-delivery-status\n\n" + b"a\n\n" * 300_000,
+    ],
+)
+def test_a_message_made_to_be_slow_costs_as_much_work_as_any(content: bytes) -> None:
+    calls = 0
+
+    def count(frame: object, event: str, what: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        read_bounce(content)
+    finally:
+        sys.setprofile(before)
+    assert calls < 9_000_000
 
 
 def test_a_huge_message_is_read_in_no_time() -> None:
