@@ -99,8 +99,9 @@ def _time_of(tx: Transaction, bounce: Bounce, letter: LetterName | None, now: da
 
 
 def _leaves(bounce: Bounce, return_path: ReturnPath | None) -> int | None:
-    """The reader who wrote to their address to leave. What is about a letter of ours only quotes it."""
-    if return_path is None or bounce.kind in ABOUT_A_LETTER or bounce.kind is BounceKind.DELAYED:
+    """The reader who wrote to their address to leave. A report of a mail server only quotes it; a person who quotes a
+    bounce means what they wrote there for."""
+    if return_path is None or bounce.is_report:
         return None
     return return_path.find_leaving(bounce.clues.return_paths)
 

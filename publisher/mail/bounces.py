@@ -49,13 +49,14 @@ class Clues:
 @dataclass(frozen=True, slots=True)
 class Bounce:
     """`status` as in RFC 3463, or ""; `detail` is what the other server said, without addresses; `dated`: when, if it
-    says so."""
+    says so; `is_report`: by parts that only programs write, not by words that anybody can quote."""
 
     kind: BounceKind
     status: str = ""
     detail: str = ""
     clues: Clues = Clues()
     dated: datetime | None = None
+    is_report: bool = False
 
 
 def read_bounce(content: bytes) -> Bounce:
@@ -64,8 +65,9 @@ def read_bounce(content: bytes) -> Bounce:
     try:
         message = _parsed(content[:MAX_BYTES])
         clues, dated = _clues(message), _dated(message)
-        found = _delivery_status(message) or _complaint(message)
-        found = found or _in_words(_parsed(content[:MAX_WORDS])) or _automatic(message)
+        if (reported := _delivery_status(message) or _complaint(message)) is not None:
+            return Bounce(*reported, clues, dated, is_report=True)
+        found = _in_words(_parsed(content[:MAX_WORDS])) or _automatic(message)
         if found is not None:
             return Bounce(*found, clues, dated)
     except Exception as error:  # Python's parser fails on odd bytes, in its own way

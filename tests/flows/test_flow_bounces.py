@@ -336,6 +336,22 @@ def test_a_letter_to_the_address_for_leaving_ends_the_digest(returning: House, r
         assert (event.kind, event.issue_id) == (BounceKind.UNSUBSCRIBE, None)
 
 
+@pytest.mark.parametrize("quoted", ["550 5.1.1 user unknown", "452 4.2.2 mailbox full"])
+def test_a_letter_for_leaving_counts_though_it_quotes_a_bounce(returning: House, relay: Relay, quoted: str) -> None:
+    text = (
+        "I wrote to you, and it came back:\r\n\r\n"
+        "This message was created automatically by mail delivery software.\r\n\r\n"
+        "A message that you sent could not be delivered to one or more of its\r\nrecipients. "
+        "This is a permanent error. "
+        f"The following address(es) failed:\r\n\r\n  alice@readers.example\r\n    {quoted}\r\n"
+    )
+    content = wish(mailto(relay, "alice")) + text.encode()
+    assert read_bounce(content).kind is not BounceKind.UNPARSED
+    report, _ = read(returning, content)
+    assert report.kinds == {BounceKind.UNSUBSCRIBE: 1}
+    assert state_of(returning, "alice") is SubscriberState.UNSUBSCRIBED
+
+
 def test_a_forged_address_and_a_bounce_that_quotes_one_end_nothing(returning: House, relay: Relay) -> None:
     leaving, of_bob = mailto(relay, "alice"), mailto(relay, "bob")
     forged = leaving.replace(".1.", ".2.") if ".1." in leaving else leaving.replace(".2.", ".1.")
