@@ -1,7 +1,7 @@
 """Mail that came back -> what it says of which letter. Floor: `mail`; pure; any bytes are read, none raise.
 
     delivery status (RFC 3464)  by its MIME part; `delayed` and `delivered` say nothing of the reader
-    complaint (RFC 5965)        by its MIME part
+    complaint (RFC 5965)        by its MIME part; Outlook.com's (JMRP) by its header or subject and the letter it holds
     a bounce in words           flufl.bounce knows the phrases of many servers
     automatic answer (RFC 3834) "out of office": passed over
     anything else               left to people, as is a bounce that no program understands
@@ -213,7 +213,14 @@ def _complaint(message: Message) -> _Found | None:
                     wanted = about not in {"not-spam", "auth-failure"}
                     kind = BounceKind.COMPLAINT if wanted else BounceKind.AUTO_REPLY
                     return kind, "", without_addresses(f"feedback of type {about}")
+    marked = _JMRP_RECIPIENT in message or _JMRP_SUBJECT.match(str(message.get("Subject", ""))) is not None
+    if marked and any(part.get_content_type() == "message/rfc822" for part in message.walk()):
+        return BounceKind.COMPLAINT, "", "feedback of Outlook.com"
     return None
+
+
+_JMRP_RECIPIENT = "X-HmXmrOriginalRecipient"
+_JMRP_SUBJECT = re.compile(r"(?i)\s*complaint about message from \[?[0-9a-f.:]+\]?\s*$")
 
 
 def _in_words(message: Message) -> _Found | None:
@@ -270,7 +277,7 @@ def _clues(message: Message) -> Clues:
     paths = [value for name in _ARRIVED_FOR for value in _values(message, name)]
     ids: list[str] = []
     leave: list[str] = []
-    recipients: list[str] = []
+    recipients = [value for part in message.walk() for value in _values(part, _JMRP_RECIPIENT)]
     keep: dict[str, Callable[[str], None]] = {
         "return-path": paths.append,
         "message-id": ids.append,

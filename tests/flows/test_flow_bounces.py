@@ -232,6 +232,26 @@ def test_who_complains_is_unsubscribed_even_when_all_addresses_are_struck_out(re
     assert issue is not None  # known by the Message-ID
 
 
+def outlook_complaint(returned: bytes) -> bytes:
+    """What Outlook.com sends (JMRP): the letter, and no part that says what about it."""
+    head = (
+        "From: staff@outlook.example\r\nTo: abuse@publisher.example\r\nMIME-Version: 1.0\r\n"
+        "Subject: complaint about message from 192.0.2.10\r\n"
+        'Content-Type: multipart/mixed; boundary="jmrp"\r\n\r\n--jmrp\r\nContent-Type: message/rfc822\r\n\r\n'
+    )
+    return head.encode() + returned + b"\r\n--jmrp--\r\n"
+
+
+def test_a_complaint_at_outlook_is_proved_by_the_letter_it_returns(returning: House, relay: Relay) -> None:
+    forged = (
+        b"From: digest@publisher.example\r\nTo: bob@readers.example\r\nMessage-ID: <x@publisher.example>\r\n\r\nx\r\n"
+    )
+    report, _ = read(returning, outlook_complaint(letter_to(relay, "alice").content), outlook_complaint(forged))
+    assert report.kinds == {BounceKind.COMPLAINT: 1, BounceKind.UNMATCHED: 1}
+    assert state_of(returning, "alice") is SubscriberState.UNSUBSCRIBED
+    assert state_of(returning, "bob") is SubscriberState.ACTIVE
+
+
 @pytest.mark.parametrize(("status", "action"), [("5.7.1", "failed"), ("4.4.1", "delayed"), ("2.0.0", "delivered")])
 def test_what_is_not_the_readers_fault_changes_nothing(
     returning: House, relay: Relay, status: str, action: str

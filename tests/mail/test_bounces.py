@@ -35,6 +35,7 @@ SAYS = {
     "gateway-base64": (BounceKind.DEAD, "5.1.1"),
     "qmail-words": (BounceKind.DEAD, "5.1.1"),
     "complaint-abuse": (BounceKind.COMPLAINT, ""),
+    "complaint-outlook": (BounceKind.COMPLAINT, ""),
     "complaint-not-spam": (BounceKind.AUTO_REPLY, ""),
     "global-status": (BounceKind.DEAD, "5.1.1"),
     "global-base64": (BounceKind.DEAD, "5.1.1"),
