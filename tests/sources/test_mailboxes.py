@@ -83,6 +83,42 @@ def test_a_file_with_one_message_is_read_and_left_alone(tmp_path: Path) -> None:
     assert files(tmp_path) == {"bounce.eml"}
 
 
+def test_a_folder_of_messages_is_read_and_left_alone(tmp_path: Path) -> None:
+    for name in ("2.eml", "1.eml", "notes.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert settle(mail_in(tmp_path, tmp_path / "bounces")) == [b"1.eml", b"2.eml"]
+    assert files(tmp_path) == {"1.eml", "2.eml", "notes.txt"}
+
+
+def test_where_nothing_stands_there_is_no_message(tmp_path: Path) -> None:
+    box = maildir(tmp_path / "box")
+    for path in (box / "new" / "1.host", tmp_path / "mbox"):
+        path.write_bytes(b"")
+        assert settle(mail_in(tmp_path / "mbox" if path.name == "mbox" else box, tmp_path / "bounces")) == []
+
+
+def test_a_message_that_cannot_be_read_is_told_of_when_all_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, read = maildir(tmp_path / "box"), []
+    for name in ("1.host", "2.host", "3.host"):
+        (box / "new" / name).write_bytes(name.encode())
+    whole = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "2.host":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(SourceError, match=r"2\.host: Permission denied"):
+        for mail in mail_in(box, tmp_path / "bounces"):
+            read.append(mail.content)
+            mail.settle(False)
+    assert read == [b"1.host", b"3.host"]
+    assert files(box) == {"new/2.host"}
+
+
 def test_a_piped_message_is_kept_only_for_people(tmp_path: Path) -> None:
     assert settle(piped_mail(b"Subject: fine\n\n", tmp_path)) == [b"Subject: fine\n\n"]
     assert files(tmp_path) == set()
