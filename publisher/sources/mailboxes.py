@@ -6,10 +6,12 @@ Maildir a message is moved to a folder of ours, on a server it is marked, a file
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import imaplib
 import mailbox
 import os
+import re
 import shutil
 import ssl
 from collections.abc import Callable, Iterable, Iterator
@@ -144,9 +146,8 @@ def mail_on_server(account: ImapAccount) -> Iterator[Incoming]:
         )
     try:
         with _complaints_of(account):
-            _asked(server.login(account.user, account.password))
-            folder = account.folder.replace("\\", "\\\\").replace('"', '\\"')
-            _asked(server.select(f'"{folder}"'))
+            _log_in(server, account)
+            _asked(server.select(_quoted(_utf7(account.folder))))
             numbers = _asked(server.uid("SEARCH", "UNSEEN"))[0]
         for number in (numbers or b"").split():
             with _complaints_of(account):
@@ -156,6 +157,32 @@ def mail_on_server(account: ImapAccount) -> Iterator[Incoming]:
     finally:
         with suppress(OSError, imaplib.IMAP4.error):
             server.logout()
+
+
+def _log_in(server: imaplib.IMAP4, account: ImapAccount) -> None:
+    """LOGIN takes ASCII alone."""
+    if (account.user + account.password).isascii():
+        _asked(server.login(_quoted(account.user), account.password))
+    elif "AUTH=PLAIN" in server.capabilities:
+        plain = f"\0{account.user}\0{account.password}".encode()  # RFC 4616
+        server.authenticate("PLAIN", lambda _: plain)
+    else:
+        raise SourceError("the server takes no login with letters other than ASCII (it does not offer AUTH=PLAIN)")
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _utf7(folder: str) -> str:
+    """The name as servers spell it (RFC 3501 section 5.1.3): what is not ASCII as base64 of UTF-16, "&" as "&-"."""
+
+    def spelled(found: re.Match[str]) -> str:
+        base64 = binascii.b2a_base64(found[0].encode("utf-16-be"), newline=False).decode("ascii")
+        return f"&{base64.rstrip('=').replace('/', ',')}-"
+
+    return re.sub(r"[^\x20-\x7e]+", spelled, folder.replace("&", "&-"))
 
 
 def _marker(server: imaplib.IMAP4, account: ImapAccount, number: str) -> Callable[[bool], None]:

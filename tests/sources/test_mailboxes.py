@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import mailbox
 import re
 import socket
@@ -9,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,9 @@ class Server:
     flags: dict[int, set[str]] = field(default_factory=dict)
     port: int = 0
     drops_at: str = ""
+    user: str = "bounces"
+    folder: str = "INBOX"
+    offers: str = ""
 
     def answer(self, connection: ssl.SSLSocket) -> None:
         lines = connection.makefile("rb")
@@ -156,6 +160,10 @@ class Server:
             tag, _, command = line.decode().strip().partition(" ")
             if self.drops_at and self.drops_at in command:
                 return
+            if command == "AUTHENTICATE PLAIN":
+                connection.sendall(b"+ \r\n")
+                login = base64.b64decode(next(lines)).decode()
+                command = f'LOGIN "{self.user}" "{login.rpartition(chr(0))[2]}"' if self.user in login else "LOGIN"
             connection.sendall(self._reply(tag, command))
             if command == "LOGOUT":
                 return
@@ -163,11 +171,13 @@ class Server:
     def _reply(self, tag: str, command: str) -> bytes:
         done = f"{tag} OK done\r\n".encode()
         if command == "CAPABILITY":
-            return b"* CAPABILITY IMAP4rev1\r\n" + done
+            return f"* CAPABILITY IMAP4rev1 {self.offers}\r\n".encode() + done
         if command.startswith("LOGIN"):
-            return done if f'"{self.password}"' in command else f"{tag} NO wrong\r\n".encode()
+            return done if command == f'LOGIN "{self.user}" "{self.password}"' else f"{tag} NO wrong\r\n".encode()
         if command.startswith("SELECT"):
-            return b"* 1 EXISTS\r\n" + done if '"INBOX"' in command else f"{tag} NO no such folder\r\n".encode()
+            return (
+                b"* 1 EXISTS\r\n" + done if f'"{self.folder}"' in command else f"{tag} NO no such folder\r\n".encode()
+            )
         if command.startswith("UID SEARCH"):
             unseen = [str(n) for n in self.messages if r"\Seen" not in self.flags.get(n, set())]
             return f"* SEARCH {' '.join(unseen)}\r\n".encode() + done
@@ -229,6 +239,34 @@ def test_a_message_that_is_not_settled_is_read_again() -> None:
         for _ in range(2):
             assert [mail.content for mail in mail_on_server(account)] == [server.messages[7]]
     assert server.flags == {}
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "offers"),
+    [("Bounce Reader", "secret", ""), ("bounces", "pässwörd", "AUTH=PLAIN"), ("zoë", "sé cret", "AUTH=PLAIN")],
+)
+def test_any_login_is_understood(user: str, password: str, offers: str) -> None:
+    server = Server({7: b"Subject: one\r\n\r\n"}, user=user, password=password, offers=offers)
+    with serving(server) as account:
+        theirs = replace(account, user=user, password=password)
+        assert settle(mail_on_server(theirs)) == [server.messages[7]]
+
+
+def test_a_login_that_the_server_cannot_take_is_told_without_showing_it() -> None:
+    with serving(Server({})) as account:
+        text = refused(replace(account, password="pässwörd"))
+    assert "no login with letters other than ASCII" in text
+    assert "pässwörd" not in text
+
+
+@pytest.mark.parametrize(
+    ("folder", "spelled"),
+    [("Zurück", "Zur&APw-ck"), ("Post & Co", "Post &- Co"), ("台北", "&U,BTFw-"), ('a"b', r"a\"b")],
+)
+def test_a_folder_is_found_whatever_letters_its_name_has(folder: str, spelled: str) -> None:
+    server = Server({7: b"Subject: one\r\n\r\n"}, folder=spelled)
+    with serving(server) as account:
+        assert settle(mail_on_server(replace(account, folder=folder))) == [server.messages[7]]
 
 
 def refused(account: ImapAccount) -> str:
