@@ -19,11 +19,12 @@ from publisher.flows.struck_off import consequences
 from publisher.mail.bounces import Bounce, Clues, read_bounce
 from publisher.mail.scoring import ABOUT_A_LETTER, FOR_PEOPLE, BounceKind
 from publisher.mail.verp import LetterName, ReturnPath
-from publisher.model import SubscriberState
+from publisher.model import DeliveryState, SubscriberState
 from publisher.sources.mailboxes import Incoming
 from publisher.store import BounceEvent, Store, Transaction
 from publisher.tokens import MESSAGE_ID, UNSUBSCRIBE, Signer
 
+_HANDED_OVER = {DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN}
 _DIGEST = 26  # characters of a Message-ID's first half, see Signer.digest
 
 
@@ -44,49 +45,63 @@ def read_bounces(
     """Read `mails` one by one; each is settled when what it says is written down."""
     kinds: Counter[BounceKind] = Counter()
     changes: Counter[SubscriberState] = Counter()
-    known = 0
+    seen = 0
     for mail in mails:
+        seen += 1
         sha256 = hashlib.sha256(mail.content.replace(b"\r\n", b"\n")).hexdigest()
-        with store.write() as tx:
+        with store.read() as tx:
             event = tx.bounces.find(sha256)
-            if event is None:
-                bounce = read_bounce(mail.content)
-                leaving = _leaves(bounce, return_path)
-                if leaving is None:
-                    letter = _letter(tx, bounce.clues, signer, return_path)
-                    event = _event(bounce, letter, sha256=sha256, now=now)
-                else:
-                    event = BounceEvent(sha256=sha256, at=now, kind=BounceKind.UNSUBSCRIBE, subscriber_id=leaving)
-                tx.bounces.add(event)
-                kinds[event.kind] += 1
-                changes.update(consequences(tx, event, now))
-            else:
-                known += 1
+        if event is None:
+            bounce = read_bounce(mail.content)  # before the transaction: nobody shall wait for a parser
+            with store.write() as tx:
+                event = tx.bounces.find(sha256)  # another process may have been faster
+                if event is None:
+                    event = _event(tx, bounce, signer, return_path, sha256=sha256, now=now)
+                    tx.bounces.add(event)
+                    kinds[event.kind] += 1
+                    changes.update(consequences(tx, event, now))
         mail.settle(event.kind in FOR_PEOPLE)
     return BounceReport(
         kinds=dict(kinds),
-        known=known,
+        known=seen - kinds.total(),
         bounced=changes[SubscriberState.BOUNCED],
         unsubscribed=changes[SubscriberState.UNSUBSCRIBED],
     )
 
 
-def _event(bounce: Bounce, letter: LetterName | None, *, sha256: str, now: datetime) -> BounceEvent:
+def _event(
+    tx: Transaction, bounce: Bounce, signer: Signer, return_path: ReturnPath | None, *, sha256: str, now: datetime
+) -> BounceEvent:
+    leaving = _leaves(bounce, return_path)
+    if leaving is not None:
+        return BounceEvent(sha256=sha256, at=now, kind=BounceKind.UNSUBSCRIBE, subscriber_id=leaving)
     about = bounce.kind in ABOUT_A_LETTER
+    letter = _letter(tx, bounce.clues, signer, return_path) if about else None
     return BounceEvent(
         sha256=sha256,
-        at=now,
+        at=_time_of(tx, bounce, letter, now),
         kind=BounceKind.UNMATCHED if about and letter is None else bounce.kind,
-        subscriber_id=letter.subscriber_id if about and letter else None,
-        issue_id=letter.issue_id if about and letter else None,
+        subscriber_id=letter.subscriber_id if letter else None,
+        issue_id=letter.issue_id if letter else None,
         status=bounce.status,
         detail=bounce.detail,
     )
 
 
+def _time_of(tx: Transaction, bounce: Bounce, letter: LetterName | None, now: datetime) -> datetime:
+    """What the bounce speaks of: when its letter was handed over, else the day it bears if that is not ahead. Mail may
+    lie in its mailbox for months before it is read: what was so then says nothing of today."""
+    if letter is not None and letter.issue_id is not None:
+        for delivery in tx.deliveries.of_subscriber(letter.subscriber_id):
+            if delivery.issue_id == letter.issue_id and delivery.state in _HANDED_OVER:
+                return min(delivery.changed or now, now)
+    return min(bounce.dated or now, now)
+
+
 def _leaves(bounce: Bounce, return_path: ReturnPath | None) -> int | None:
-    """The reader who wrote to their address to leave. What is about a letter of ours only quotes it."""
-    if return_path is None or bounce.kind in ABOUT_A_LETTER or bounce.kind is BounceKind.DELAYED:
+    """The reader who wrote to their address to leave. A report of a mail server only quotes it; a person who quotes a
+    bounce means what they wrote there for."""
+    if return_path is None or bounce.is_report:
         return None
     return return_path.find_leaving(bounce.clues.return_paths)
 

@@ -17,6 +17,8 @@ from publisher.model import SubscriberState
 from publisher.store import REFUSED, BounceEvent, Transaction
 
 _REACHED = {SubscriberState.ACTIVE, SubscriberState.PAUSED}
+_AFRESH = {"added", "state", "address"}
+"""Events of a reader after which what came of earlier letters says nothing of them any more."""
 
 
 def refused(letter: str, kind: BounceKind, reply: str, now: datetime, *, reader: int, issue: int | None) -> BounceEvent:
@@ -56,9 +58,11 @@ def consequences(tx: Transaction, event: BounceEvent, now: datetime) -> list[Sub
         return [SubscriberState.UNSUBSCRIBED]
     if reader.state not in _REACHED:
         return []
+    fresh_start = max(one.at for one in tx.subscribers.events(reader.id) if one.event in _AFRESH)
+    if event.at < fresh_start:
+        return []
     points = WEIGHT.get(event.kind, 0)
     if points < LIMIT:
-        fresh_start = max(one.at for one in tx.subscribers.events(reader.id) if one.event in {"added", "state"})
         since = max(fresh_start, now - COUNTS_FOR[reader.frequency])
         returned = [(one.at, one.issue_id, one.kind) for one in tx.bounces.of_subscriber(reader.id, since=since)]
         points = score(returned, reader.frequency, now)

@@ -120,6 +120,19 @@ _REPUTATION = (
 _TOO_FAST = r"\brates?\b|too (many|much|fast)|throttl|\blimit|exceed|slow down"
 
 _OUR_LIMIT = r"\b(sending|sender|relay(ing)?|outgoing|outbound|daily|hourly)\b.{0,20} (limit|quota|rate)\b"
+_NO_SUCH = (
+    r"(?=.*("
+    r"\b(user|recipient|mailbox|account|addressee|address|alias)\b.{0,60}"
+    r"\b(unknown|not found|(does not|doesn't) exist|no longer (exists|valid|in use))"
+    r"|\b(unknown|no such|invalid|non-?existent) (local |e-?mail )?"
+    r"(user|recipient|mailbox|account|addressee|address|alias|person)\b"
+    r"|\bmailbox (is )?(unavailable|not available)|\bno (mailbox|user|account) (here )?(by|with|of) (this|that) name"
+    r"|\bnot a (valid|known) (user|recipient|mailbox|account)))"
+)
+_OF_US = rf"{_OUR_SET_UP}|{_REPUTATION}|\bpolic(y|ies)\b|\bsender\b|\b(spf|dkim|dmarc|ptr|r?dns|reverse|ip)\b"
+NO_SUCH_ADDRESS = rf"(?s:^(?!.*({_OF_US})){_NO_SUCH})"
+"""Words that say that the address does not exist, and nothing of us: many servers give them a status of another
+subject, as 5.5.0 or 5.7.1, whose own words are about the letter or its sender."""
 _SAYS_NO = "the relay refuses this address without saying it is dead"
 _DISLIKED = "refused by the domain's policy: our reputation"
 _DISLIKED_LETTER = "refused by policy: our reputation or content"
@@ -173,6 +186,8 @@ _TABLE = (
     _Row(_RCPT, "4..", r"4\.[12]\.\d+", "", _DEFERRED, Scope.READER, "the address cannot take letters now"),
     _Row(_RCPT, "4..", "", "", _DEFERRED, Scope.DOMAIN, "the relay cannot take letters for this reader now"),
     _Row(_DATA, "4..", "", "", _DEFERRED, Scope.LETTER, "the relay cannot take this letter now"),
+    # --- no: an address that does not exist by the words, though not by the status --------------------------------
+    _Row(_RCPT, "5..", "", NO_SUCH_ADDRESS, _REJECTED, Scope.READER, "the relay knows no such address", _DOUBTFUL),
     # --- no: RFC 3463 §3.6 (protocol), §3.7 (content), §3.8 (policy: our reputation, never the reader's fault) ----
     _Row(_READER, "5..", r"5\.[56]\.\d+", "", _REJECTED, Scope.LETTER, "the relay cannot handle this letter"),
     _Row(_RCPT, "5..", r"5\.7\.\d+", "", _REJECTED, Scope.DOMAIN, _DISLIKED),

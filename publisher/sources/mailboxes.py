@@ -1,4 +1,4 @@
-"""Where mail that came back lies: Maildir, mbox, a file with one message, IMAP. Floor: `sources`.
+"""Where mail that came back lies: Maildir, mbox, files with one message each, IMAP. Floor: `sources`.
 
 Each message comes with `settle`, to be called when what it says is written down. Nothing is ever deleted: out of a
 Maildir a message is moved to a folder of ours, on a server it is marked, a file stays as it is.
@@ -6,13 +6,15 @@ Maildir a message is moved to a folder of ours, on a server it is marked, a file
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import imaplib
 import mailbox
 import os
+import re
 import shutil
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,19 +38,23 @@ class Incoming:
 
 
 def mail_in(path: Path, folder: Path) -> Iterator[Incoming]:
-    """The messages of the Maildir, mbox or message file `path`. Raises SourceError. Read ones of a Maildir are moved
-    below `folder`."""
+    """The messages of the Maildir, mbox, message file or folder of message files `path`. Raises SourceError; for single
+    files that cannot be read only after all others. Read ones of a Maildir are moved below `folder`."""
     if path.is_dir():
-        if not (path / "new").is_dir() or not (path / "cur").is_dir():
-            problem = "not a Maildir (it has no folders new and cur); name the one that has them"
-            raise SourceError(f"{shown_path(path)}: {problem}")
-        return _maildir(path, folder)
+        if (path / "new").is_dir() and (path / "cur").is_dir():
+            files = [file for below in ("new", "cur") for file in sorted((path / below).iterdir())]
+            return _files(files, folder)
+        files = sorted(path.glob("*.eml"))
+        if not files:
+            problem = "not a Maildir (it has no folders new and cur), and no messages *.eml lie in it"
+            raise SourceError(f"{shown_path(path)}: {problem}; name the folder that has them")
+        return _files(files)
     try:
         with path.open("rb") as file:
             start = file.read(5)
     except OSError as error:
         raise SourceError(f"{shown_path(path)}: {error.strerror or error}") from error
-    return _mbox(path) if start == b"From " else iter([Incoming(path.read_bytes(), _stays)])
+    return _mbox(path) if start == b"From " else _files([path])
 
 
 def piped_mail(content: bytes, folder: Path) -> Iterator[Incoming]:
@@ -71,13 +77,23 @@ def _stays(for_people: bool) -> None:
     """A file of the operator is theirs; a second reading of it finds everything known."""
 
 
-def _maildir(path: Path, folder: Path) -> Iterator[Incoming]:
-    for below in ("new", "cur"):
-        for file in sorted((path / below).iterdir()):
-            if file.name.startswith(".") or not file.is_file():
-                continue
-            with suppress(FileNotFoundError):  # another process was faster
-                yield Incoming(file.read_bytes(), _mover(file, folder))
+def _files(files: Iterable[Path], folder: Path | None = None) -> Iterator[Incoming]:
+    """One message each; read ones are moved below `folder`, if that is given."""
+    unreadable = []
+    for file in files:
+        if file.name.startswith(".") or not file.is_file():
+            continue
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:  # another process was faster
+            continue
+        except OSError as error:
+            unreadable.append(f"{shown_path(file)}: {error.strerror or error}")
+            continue
+        if content.strip():
+            yield Incoming(content, _mover(file, folder) if folder else _stays)
+    if unreadable:
+        raise SourceError("; ".join(unreadable))
 
 
 def _mover(file: Path, folder: Path) -> Callable[[bool], None]:
@@ -130,9 +146,8 @@ def mail_on_server(account: ImapAccount) -> Iterator[Incoming]:
         )
     try:
         with _complaints_of(account):
-            _asked(server.login(account.user, account.password))
-            folder = account.folder.replace("\\", "\\\\").replace('"', '\\"')
-            _asked(server.select(f'"{folder}"'))
+            _log_in(server, account)
+            _asked(server.select(_quoted(_utf7(account.folder))))
             numbers = _asked(server.uid("SEARCH", "UNSEEN"))[0]
         for number in (numbers or b"").split():
             with _complaints_of(account):
@@ -142,6 +157,32 @@ def mail_on_server(account: ImapAccount) -> Iterator[Incoming]:
     finally:
         with suppress(OSError, imaplib.IMAP4.error):
             server.logout()
+
+
+def _log_in(server: imaplib.IMAP4, account: ImapAccount) -> None:
+    """LOGIN takes ASCII alone."""
+    if (account.user + account.password).isascii():
+        _asked(server.login(_quoted(account.user), account.password))
+    elif "AUTH=PLAIN" in server.capabilities:
+        plain = f"\0{account.user}\0{account.password}".encode()  # RFC 4616
+        server.authenticate("PLAIN", lambda _: plain)
+    else:
+        raise SourceError("the server takes no login with letters other than ASCII (it does not offer AUTH=PLAIN)")
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _utf7(folder: str) -> str:
+    """The name as servers spell it (RFC 3501 section 5.1.3): what is not ASCII as base64 of UTF-16, "&" as "&-"."""
+
+    def spelled(found: re.Match[str]) -> str:
+        base64 = binascii.b2a_base64(found[0].encode("utf-16-be"), newline=False).decode("ascii")
+        return f"&{base64.rstrip('=').replace('/', ',')}-"
+
+    return re.sub(r"[^\x20-\x7e]+", spelled, folder.replace("&", "&-"))
 
 
 def _marker(server: imaplib.IMAP4, account: ImapAccount, number: str) -> Callable[[bool], None]:

@@ -12,6 +12,7 @@ from wire.servers import Relay, Taken
 
 from publisher.flows.bounces import BounceReport, read_bounces
 from publisher.flows.subscribe import unsubscribe
+from publisher.mail.bounces import Bounce, read_bounce
 from publisher.mail.scoring import BounceKind
 from publisher.model import SubscriberState
 from publisher.sources.mailboxes import Incoming
@@ -121,6 +122,18 @@ def test_a_message_read_twice_counts_once(returning: House, relay: Relay) -> Non
     assert len(events(returning)) == 1
 
 
+def test_nobody_waits_for_a_parser_to_write(returning: House, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(content: bytes) -> Bounce:
+        with returning.app.store.write() as tx:  # as another process would meanwhile
+            tx.subscribers.set_language(reader.id, "fr", returning.clock())
+        return read_bounce(content)
+
+    reader, _ = reader_of(returning, "bob")
+    monkeypatch.setattr("publisher.flows.bounces.read_bounce", parse)
+    report, _ = read(returning, notice(letter_to(relay, "alice"), "5.1.1"))
+    assert report.bounced == 1
+
+
 def test_a_full_mailbox_is_given_up_after_five_issues_in_a_row(returning: House, relay: Relay) -> None:
     for number in range(2, 7):
         assert state_of(returning, "alice") is SubscriberState.ACTIVE
@@ -131,6 +144,72 @@ def test_a_full_mailbox_is_given_up_after_five_issues_in_a_row(returning: House,
         returning.publish()
     assert state_of(returning, "alice") is SubscriberState.BOUNCED
     assert state_of(returning, "bob") is SubscriberState.ACTIVE
+
+
+@pytest.mark.parametrize("status", ["5.1.1", "5.2.1"])
+def test_a_letter_to_the_address_before_says_nothing_of_the_reader_s_new_one(
+    returning: House, relay: Relay, status: str
+) -> None:
+    old = [letter_to(relay, "alice")]
+    returning.clock.forward(days=7)
+    returning.article("Second")
+    returning.publish()
+    old.append(letter_to(relay, "alice"))
+    reader, _ = reader_of(returning, "alice")
+    returning.clock.forward(hours=1)
+    with returning.app.store.write() as tx:
+        tx.subscribers.set_email(reader.id, "amelia@readers.example", returning.clock())
+    returning.clock.forward(hours=1)
+    report, _ = read(returning, *[notice(taken, status) for taken in old])
+    assert (report.bounced, sum(report.kinds.values())) == (0, 2)
+    assert [(one[1], one[2]) for one in reversed(events(returning))] == [(reader.id, 1), (reader.id, 2)], "remembered"
+    assert state_of(returning, "amelia") is SubscriberState.ACTIVE
+    returning.clock.forward(days=7)
+    returning.article("Third")
+    returning.publish()
+    read(returning, notice(letter_to(relay, "amelia"), "5.2.1"))
+    assert state_of(returning, "amelia") is SubscriberState.ACTIVE, "doubt about the old address is none about this"
+    read(returning, notice(letter_to(relay, "amelia"), "5.1.1"))
+    assert state_of(returning, "amelia") is SubscriberState.BOUNCED
+
+
+def test_bounces_that_lay_in_their_mailbox_for_months_strike_nobody_off(returning: House, relay: Relay) -> None:
+    full = []
+    for number in range(2, 7):
+        full.append(notice(letter_to(relay, "alice"), "5.2.2"))
+        returning.clock.forward(days=7)
+        returning.article(f"News {number}")
+        returning.publish()
+    returning.clock.forward(days=90)
+    report, _ = read(returning, *full)
+    assert report.kinds == {BounceKind.SOFT: 5}
+    assert state_of(returning, "alice") is SubscriberState.ACTIVE
+
+
+def _of_no_issue(taken: Taken, date: str) -> bytes:
+    """A bounce that only the link to leave proves."""
+    content = taken.content.replace(b"Message-ID:", b"X-Gone:")
+    bare = Taken("x@relay.example", taken.recipient, content, 1, ())
+    dated = notice(bare, "5.2.1", to="bounces@publisher.example")
+    return f"Date: {date}\r\n".encode() + dated if date else dated
+
+
+@pytest.mark.parametrize(
+    ("date", "counts"),
+    [
+        ("Mon, 01 Dec 2025 09:00:00 +0000", False),
+        ("Mon, 02 Mar 2026 09:00:00 -0000", True),
+        ("Tue, 02 Mar 2027 09:00:00 +0000", True),  # ahead: a clock that is wrong
+        ("Mon, 99 Mar 2026 09:00:00 +0000", True),
+        ("", True),
+    ],
+)
+def test_a_bounce_of_a_letter_that_nobody_can_date_counts_from_the_date_it_bears(
+    returning: House, relay: Relay, date: str, counts: bool
+) -> None:
+    taken = letter_to(relay, "alice")
+    read(returning, _of_no_issue(taken, date), notice(taken, "5.2.1"))
+    assert state_of(returning, "alice") is (SubscriberState.BOUNCED if counts else SubscriberState.ACTIVE)
 
 
 def test_a_reader_who_was_taken_back_starts_afresh(returning: House, relay: Relay) -> None:
@@ -151,6 +230,26 @@ def test_who_complains_is_unsubscribed_even_when_all_addresses_are_struck_out(re
     assert state_of(returning, "alice") is SubscriberState.ACTIVE
     (((_, _, issue),)) = events(returning)
     assert issue is not None  # known by the Message-ID
+
+
+def outlook_complaint(returned: bytes) -> bytes:
+    """What Outlook.com sends (JMRP): the letter, and no part that says what about it."""
+    head = (
+        "From: staff@outlook.example\r\nTo: abuse@publisher.example\r\nMIME-Version: 1.0\r\n"
+        "Subject: complaint about message from 192.0.2.10\r\n"
+        'Content-Type: multipart/mixed; boundary="jmrp"\r\n\r\n--jmrp\r\nContent-Type: message/rfc822\r\n\r\n'
+    )
+    return head.encode() + returned + b"\r\n--jmrp--\r\n"
+
+
+def test_a_complaint_at_outlook_is_proved_by_the_letter_it_returns(returning: House, relay: Relay) -> None:
+    forged = (
+        b"From: digest@publisher.example\r\nTo: bob@readers.example\r\nMessage-ID: <x@publisher.example>\r\n\r\nx\r\n"
+    )
+    report, _ = read(returning, outlook_complaint(letter_to(relay, "alice").content), outlook_complaint(forged))
+    assert report.kinds == {BounceKind.COMPLAINT: 1, BounceKind.UNMATCHED: 1}
+    assert state_of(returning, "alice") is SubscriberState.UNSUBSCRIBED
+    assert state_of(returning, "bob") is SubscriberState.ACTIVE
 
 
 @pytest.mark.parametrize(("status", "action"), [("5.7.1", "failed"), ("4.4.1", "delayed"), ("2.0.0", "delivered")])
@@ -255,6 +354,22 @@ def test_a_letter_to_the_address_for_leaving_ends_the_digest(returning: House, r
     with returning.app.store.read() as tx:
         (event,) = tx.bounces.latest(10)
         assert (event.kind, event.issue_id) == (BounceKind.UNSUBSCRIBE, None)
+
+
+@pytest.mark.parametrize("quoted", ["550 5.1.1 user unknown", "452 4.2.2 mailbox full"])
+def test_a_letter_for_leaving_counts_though_it_quotes_a_bounce(returning: House, relay: Relay, quoted: str) -> None:
+    text = (
+        "I wrote to you, and it came back:\r\n\r\n"
+        "This message was created automatically by mail delivery software.\r\n\r\n"
+        "A message that you sent could not be delivered to one or more of its\r\nrecipients. "
+        "This is a permanent error. "
+        f"The following address(es) failed:\r\n\r\n  alice@readers.example\r\n    {quoted}\r\n"
+    )
+    content = wish(mailto(relay, "alice")) + text.encode()
+    assert read_bounce(content).kind is not BounceKind.UNPARSED
+    report, _ = read(returning, content)
+    assert report.kinds == {BounceKind.UNSUBSCRIBE: 1}
+    assert state_of(returning, "alice") is SubscriberState.UNSUBSCRIBED
 
 
 def test_a_forged_address_and_a_bounce_that_quotes_one_end_nothing(returning: House, relay: Relay) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,8 +35,20 @@ SAYS = {
     "gateway-base64": (BounceKind.DEAD, "5.1.1"),
     "qmail-words": (BounceKind.DEAD, "5.1.1"),
     "complaint-abuse": (BounceKind.COMPLAINT, ""),
+    "complaint-outlook": (BounceKind.COMPLAINT, ""),
     "complaint-not-spam": (BounceKind.AUTO_REPLY, ""),
+    "global-status": (BounceKind.DEAD, "5.1.1"),
+    "global-base64": (BounceKind.DEAD, "5.1.1"),
+    "exim-version": (BounceKind.DOUBTFUL, "5.0.0"),
+    "outlook-no-mailbox": (BounceKind.DOUBTFUL, "5.5.0"),
+    "words-no-mailbox": (BounceKind.DOUBTFUL, "5.5.0"),
+    "no-action": (BounceKind.DEAD, "5.1.1"),
+    "no-action-delayed": (BounceKind.UNPARSED, ""),
+    "no-boundary": (BounceKind.UNPARSED, ""),
+    "daemon-in-no-known-words": (BounceKind.UNPARSED, ""),
+    "nobody-in-no-known-words": (BounceKind.UNPARSED, ""),
     "out-of-office": (BounceKind.AUTO_REPLY, ""),
+    "out-of-office-from-nowhere": (BounceKind.AUTO_REPLY, ""),
     "question": (BounceKind.UNPARSED, ""),
 }
 
@@ -66,12 +80,20 @@ def test_every_bounce_leads_to_its_letter_by_the_return_path(name: str) -> None:
     assert PATHS.find(clues.return_paths) == LetterName(12, 3456)
 
 
-@pytest.mark.parametrize("name", ["postfix-5.1.1", "exim-dsn", "exchange-full", "complaint-abuse", "qmail-words"])
+@pytest.mark.parametrize(
+    "name",
+    ["postfix-5.1.1", "exim-dsn", "exchange-full", "global-status", "global-base64", "complaint-abuse", "qmail-words"],
+)
 def test_what_is_returned_of_the_letter_gives_further_clues(name: str) -> None:
     clues = read_bounce(sample(name, message_id="abc", token="tok")).clues
     assert "abc@customs.example" in clues.message_ids
     assert name == "qmail-words" or clues.unsubscribe == ("https://news.example/unsubscribe/tok",)
     assert name == "complaint-abuse" or "ann@reader.example" in clues.recipients
+
+
+def test_a_bounce_of_an_international_address_names_it() -> None:
+    content = sample("global-status").decode().replace("utf-8; ann@", "utf-8; josé@").encode()
+    assert "josé@reader.example" in read_bounce(content).clues.recipients
 
 
 # --- return paths ---------------------------------------------------------------------------------------------------
@@ -133,9 +155,58 @@ def test_a_message_that_a_part_of_ours_fails_on_is_left_to_people_and_logs_nothi
     assert not caplog.records
 
 
-def test_parts_nested_without_end_are_left_to_people() -> None:
-    deep = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(3000))
-    assert read_bounce(deep).kind is BounceKind.UNPARSED
+STATUS = b"Content-Type: message/delivery-status\n\n\nFinal-Recipient: rfc822; a\nAction: failed\nStatus: 5.1.1\n\n"
+OTHER = b"Content-Type: text/plain\n\nText.\n"
+
+
+def in_parts(*parts: bytes) -> bytes:
+    return b"Content-Type: multipart/mixed; boundary=cut\n\n" + b"".join(b"--cut\n" + part for part in parts)
+
+
+@pytest.mark.parametrize(("before", "kind"), [(190, BounceKind.DEAD), (250, BounceKind.UNPARSED)])
+def test_so_many_parts_are_looked_at_and_no_more(before: int, kind: BounceKind) -> None:
+    assert read_bounce(in_parts(*[OTHER] * before, STATUS)).kind is kind
+
+
+@pytest.mark.parametrize(("depth", "kind"), [(12, BounceKind.DEAD), (20, BounceKind.UNPARSED)])
+def test_so_many_parts_within_parts_are_looked_at_and_no_more(depth: int, kind: BounceKind) -> None:
+    around = (b"Content-Type: multipart/mixed; boundary=cut%d\n\n--cut%d\n" % (n, n) for n in range(depth))
+    assert read_bounce(b"".join(around) + STATUS).kind is kind
+
+
+def test_what_stands_before_too_many_parts_is_read() -> None:
+    content = sample("postfix-5.1.1", return_path=PATHS.of(12, 3456))
+    border = re.findall(rb'boundary="?([^";\n]+)"?', content)[0]
+    found = read_bounce(content.replace(b"--" + border + b"--", (b"--" + border + b"\n" + OTHER) * 9000))
+    assert (found.kind, found.status) == (BounceKind.DEAD, "5.1.1")
+    assert PATHS.find(found.clues.return_paths) == LetterName(12, 3456)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(150))
+        + b"x\n" * 400_000,
+        b"".join(b"Content-Type: multipart/mixed; boundary=%d\n\n--%d\n" % (n, n) for n in range(9000)),
+        in_parts(*[b"\nx\n"] * 90_000),
+        b"From: a@b.example\n" + in_parts(b"\n" + b"x\n" * 400_000),
+        b"Content-Type: message/global-delivery-status\n\n" + b"a\n\n" * 300_000,
+    ],
+)
+def test_a_message_made_to_be_slow_costs_as_much_work_as_any(content: bytes) -> None:
+    calls = 0
+
+    def count(frame: object, event: str, what: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        read_bounce(content)
+    finally:
+        sys.setprofile(before)
+    assert calls < 9_000_000
 
 
 def test_a_huge_message_is_read_in_no_time() -> None:
@@ -156,12 +227,34 @@ def test_a_huge_message_is_read_in_no_time() -> None:
         *((f"5.1.{n}", BounceKind.DEAD) for n in (1, 2, 3, 6, 10)),
         *((f"5.1.{n}", BounceKind.OURS) for n in (7, 8)),
         *((status, BounceKind.DOUBTFUL) for status in ("", "5.0.0", "5.1.0", "5.2.0", "5.2.1", "5.4.1", "5.4.4")),
-        *((status, BounceKind.SOFT) for status in ("5.2.2", "5.2.3", "5.3.4", "4.2.2", "4.4.7", "4.0.0")),
-        *((status, BounceKind.OURS) for status in ("5.7.1", "5.7.515", "4.7.0", "5.6.1", "5.5.4")),
+        *((status, BounceKind.SOFT) for status in ("5.2.2", "5.2.3", "5.3.0", "5.4.7", "4.2.2", "4.4.7", "4.0.0")),
+        *((status, BounceKind.OURS) for status in ("5.7.1", "5.7.515", "4.7.0", "5.6.1", "5.5.4", "5.3.4")),
     ],
 )
 def test_a_status_is_judged_by_what_the_reader_can_do_for_it(status: str, kind: BounceKind) -> None:
     assert judge(status) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        ("5.5.0", "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302)", BounceKind.DOUBTFUL),
+        ("5.7.1", "550 5.7.1 <x@a.example>: Recipient address rejected:\n User unknown", BounceKind.DOUBTFUL),
+        ("5.3.0", "no such user", BounceKind.DOUBTFUL),
+        ("5.1.1", "no such user", BounceKind.DEAD),
+        ("5.1.8", "user unknown", BounceKind.OURS),
+        ("5.2.2", "mailbox unavailable, it is full", BounceKind.SOFT),
+        ("4.4.7", "mailbox unavailable", BounceKind.SOFT),
+        ("5.7.1", "mailbox unavailable: blocked using a blacklist", BounceKind.OURS),
+        ("5.7.1", "user unknown, by the policy of this server", BounceKind.OURS),
+        ("5.7.1", "unknown user: relaying denied", BounceKind.OURS),
+        ("5.7.1", "x" * 2000 + "user unknown", BounceKind.OURS),
+    ],
+)
+def test_words_that_name_the_address_unknown_raise_doubt_whatever_the_status(
+    status: str, said: str, kind: BounceKind
+) -> None:
+    assert judge(status, said) is kind
 
 
 def points(*returned: tuple[float, int | None, BounceKind], frequency: Frequency = Frequency.DAILY) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import mailbox
 import re
 import socket
@@ -9,7 +10,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,42 @@ def test_a_file_with_one_message_is_read_and_left_alone(tmp_path: Path) -> None:
     assert files(tmp_path) == {"bounce.eml"}
 
 
+def test_a_folder_of_messages_is_read_and_left_alone(tmp_path: Path) -> None:
+    for name in ("2.eml", "1.eml", "notes.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert settle(mail_in(tmp_path, tmp_path / "bounces")) == [b"1.eml", b"2.eml"]
+    assert files(tmp_path) == {"1.eml", "2.eml", "notes.txt"}
+
+
+def test_where_nothing_stands_there_is_no_message(tmp_path: Path) -> None:
+    box = maildir(tmp_path / "box")
+    for path in (box / "new" / "1.host", tmp_path / "mbox"):
+        path.write_bytes(b"")
+        assert settle(mail_in(tmp_path / "mbox" if path.name == "mbox" else box, tmp_path / "bounces")) == []
+
+
+def test_a_message_that_cannot_be_read_is_told_of_when_all_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, read = maildir(tmp_path / "box"), []
+    for name in ("1.host", "2.host", "3.host"):
+        (box / "new" / name).write_bytes(name.encode())
+    whole = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        if path.name == "2.host":
+            raise PermissionError(13, "Permission denied")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with pytest.raises(SourceError, match=r"2\.host: Permission denied"):
+        for mail in mail_in(box, tmp_path / "bounces"):
+            read.append(mail.content)
+            mail.settle(False)
+    assert read == [b"1.host", b"3.host"]
+    assert files(box) == {"new/2.host"}
+
+
 def test_a_piped_message_is_kept_only_for_people(tmp_path: Path) -> None:
     assert settle(piped_mail(b"Subject: fine\n\n", tmp_path)) == [b"Subject: fine\n\n"]
     assert files(tmp_path) == set()
@@ -112,6 +149,9 @@ class Server:
     flags: dict[int, set[str]] = field(default_factory=dict)
     port: int = 0
     drops_at: str = ""
+    user: str = "bounces"
+    folder: str = "INBOX"
+    offers: str = ""
 
     def answer(self, connection: ssl.SSLSocket) -> None:
         lines = connection.makefile("rb")
@@ -120,6 +160,10 @@ class Server:
             tag, _, command = line.decode().strip().partition(" ")
             if self.drops_at and self.drops_at in command:
                 return
+            if command == "AUTHENTICATE PLAIN":
+                connection.sendall(b"+ \r\n")
+                login = base64.b64decode(next(lines)).decode()
+                command = f'LOGIN "{self.user}" "{login.rpartition(chr(0))[2]}"' if self.user in login else "LOGIN"
             connection.sendall(self._reply(tag, command))
             if command == "LOGOUT":
                 return
@@ -127,11 +171,13 @@ class Server:
     def _reply(self, tag: str, command: str) -> bytes:
         done = f"{tag} OK done\r\n".encode()
         if command == "CAPABILITY":
-            return b"* CAPABILITY IMAP4rev1\r\n" + done
+            return f"* CAPABILITY IMAP4rev1 {self.offers}\r\n".encode() + done
         if command.startswith("LOGIN"):
-            return done if f'"{self.password}"' in command else f"{tag} NO wrong\r\n".encode()
+            return done if command == f'LOGIN "{self.user}" "{self.password}"' else f"{tag} NO wrong\r\n".encode()
         if command.startswith("SELECT"):
-            return b"* 1 EXISTS\r\n" + done if '"INBOX"' in command else f"{tag} NO no such folder\r\n".encode()
+            return (
+                b"* 1 EXISTS\r\n" + done if f'"{self.folder}"' in command else f"{tag} NO no such folder\r\n".encode()
+            )
         if command.startswith("UID SEARCH"):
             unseen = [str(n) for n in self.messages if r"\Seen" not in self.flags.get(n, set())]
             return f"* SEARCH {' '.join(unseen)}\r\n".encode() + done
@@ -193,6 +239,34 @@ def test_a_message_that_is_not_settled_is_read_again() -> None:
         for _ in range(2):
             assert [mail.content for mail in mail_on_server(account)] == [server.messages[7]]
     assert server.flags == {}
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "offers"),
+    [("Bounce Reader", "secret", ""), ("bounces", "pässwörd", "AUTH=PLAIN"), ("zoë", "sé cret", "AUTH=PLAIN")],
+)
+def test_any_login_is_understood(user: str, password: str, offers: str) -> None:
+    server = Server({7: b"Subject: one\r\n\r\n"}, user=user, password=password, offers=offers)
+    with serving(server) as account:
+        theirs = replace(account, user=user, password=password)
+        assert settle(mail_on_server(theirs)) == [server.messages[7]]
+
+
+def test_a_login_that_the_server_cannot_take_is_told_without_showing_it() -> None:
+    with serving(Server({})) as account:
+        text = refused(replace(account, password="pässwörd"))
+    assert "no login with letters other than ASCII" in text
+    assert "pässwörd" not in text
+
+
+@pytest.mark.parametrize(
+    ("folder", "spelled"),
+    [("Zurück", "Zur&APw-ck"), ("Post & Co", "Post &- Co"), ("台北", "&U,BTFw-"), ('a"b', r"a\"b")],
+)
+def test_a_folder_is_found_whatever_letters_its_name_has(folder: str, spelled: str) -> None:
+    server = Server({7: b"Subject: one\r\n\r\n"}, folder=spelled)
+    with serving(server) as account:
+        assert settle(mail_on_server(replace(account, folder=folder))) == [server.messages[7]]
 
 
 def refused(account: ImapAccount) -> str:
