@@ -38,6 +38,8 @@ _PG_UNDEFINED_TABLE = "42P01"
 _PG_READ_ONLY = "25006"
 _PG_NO_PRIVILEGE = "42501"
 _PG_NOT_SUPPORTED = "0A000"
+_PG_ENCODINGS = {"UTF8", "SQL_ASCII"}
+"""Those in which every character can be kept; SQL_ASCII is none at all, the bytes stay as they come."""
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -90,6 +92,13 @@ def _open_postgresql(url: sa.URL) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding not in _PG_ENCODINGS:
+            connection.close()
+            raise StoreError(
+                f"the database keeps texts in {encoding}, which lacks most characters; make the database with "
+                "ENCODING 'UTF8' (pg_dump and psql move what is in this one)"
+            )
         connection.execute(f"SET lock_timeout = '{int(LOCK_WAIT_S * 1000)}ms'")
         connection.commit()
 

@@ -244,6 +244,42 @@ def test_a_postgresql_user_without_rights_is_told_which_are_missing(postgresql_u
         as_admin(postgresql_url, "DROP DATABASE empty")
 
 
+@contextmanager
+def database(url: str, encoding: str) -> Iterator[str]:
+    """The address of an empty database that is there as long as the block lasts."""
+    name = f"in_{encoding.lower()}"
+    as_admin(url, f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    try:
+        yield sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        as_admin(url, f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "EUC_JP"])
+def test_a_postgresql_database_that_lacks_characters_is_refused_before_anything_is_made(
+    postgresql_url: str, encoding: str
+) -> None:
+    with database(postgresql_url, encoding) as url:
+        store = Store(url)
+        with pytest.raises(StoreError, match=f"in {encoding}.*ENCODING 'UTF8'"):
+            store.is_new()
+        with pytest.raises(StoreError, match=f"in {encoding}.*ENCODING 'UTF8'"):
+            store.upgrade(NOW)
+        store.close()
+
+
+@pytest.mark.parametrize("encoding", ["UTF8", "SQL_ASCII"])
+def test_a_postgresql_database_that_keeps_every_character_is_taken(postgresql_url: str, encoding: str) -> None:
+    with database(postgresql_url, encoding) as url:
+        store = Store(url)
+        store.upgrade(NOW)
+        with store.write() as tx:
+            tx.meta.set("name", "通関 Zoll é ∑ \N{ENVELOPE}\N{VARIATION SELECTOR-16} \N{OPEN BOOK}")
+        with store.read() as tx:
+            assert tx.meta.get("name") == "通関 Zoll é ∑ \N{ENVELOPE}\N{VARIATION SELECTOR-16} \N{OPEN BOOK}"
+        store.close()
+
+
 def test_an_address_that_cannot_be_read_is_explained() -> None:
     with pytest.raises(StoreError, match=r"store\.url"):
         Store("not an address")
