@@ -6,6 +6,7 @@ This is the one place where a database error becomes ours. A broken rule of the 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,12 @@ _PG_UNDEFINED_TABLE = "42P01"
 _PG_READ_ONLY = "25006"
 _PG_NO_PRIVILEGE = "42501"
 _PG_NOT_SUPPORTED = "0A000"
+_PG_NOTHING_LEFT = "53"
+_PG_REFUSES = re.compile(
+    r"FATAL: .*(authentication failed|does not exist|pg_hba\.conf|not permitted to log in|permission denied)"
+    r"|no password supplied"
+)
+_PG_FULL = re.compile(r"FATAL: .*(too many (clients|connections)|connection slots are reserved)")
 _PG_ENCODINGS = {"UTF8", "SQL_ASCII"}
 """Those in which every character can be kept; SQL_ASCII is none at all, the bytes stay as they come."""
 
@@ -166,12 +173,21 @@ def _of_postgresql(error: exc.DBAPIError) -> StoreError | None:
             "of the database, or grant it the rights"
         )
     if isinstance(error, exc.OperationalError | exc.InterfaceError):
-        if state and state[:2] in {"28", "3D"}:
-            return StoreError("the database server refuses this user, password or database name; check store.url")
-        if state and state[:2] == "53":
-            return StoreError("the database server has no disk, memory or connection left; see its log")
-        return StoreError("the database server cannot be reached; check that it runs and store.url names it")
+        return _of_no_server(state, str(error.orig))
     return None
+
+
+def _of_no_server(state: str | None, said: str) -> StoreError:
+    """`said`: what libpq tells of a connection that was refused, for which there is no SQLSTATE. It is in the server's
+    language: where that is not English, it is the last of these."""
+    if _PG_REFUSES.search(said):
+        return StoreError("the database server refuses this user, password or database name; check store.url")
+    if (state or "").startswith(_PG_NOTHING_LEFT) or _PG_FULL.search(said):
+        return StoreError("the database server has no disk, memory or connection left; see its log")
+    return StoreError(
+        "the database server cannot be reached, or lets us not in; check that it runs and store.url names it, and see "
+        "its log"
+    )
 
 
 def _of_a_setting(cause: Any) -> bool:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -242,6 +244,74 @@ def test_a_postgresql_user_without_rights_is_told_which_are_missing(postgresql_u
         assert "CREATE TABLE" not in str(caught.value)
         empty.close()
         as_admin(postgresql_url, "DROP DATABASE empty")
+
+
+@pytest.fixture(scope="module")
+def asks_for_passwords(migrated_postgresql: str) -> str:
+    """The server, which lets `locked_out` in with a password only."""
+    engine = sa.create_engine(sa.make_url(migrated_postgresql).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        rules = Path(connection.execute(sa.text("SHOW hba_file")).scalar_one())
+    engine.dispose()
+    rules.write_text("local all locked_out scram-sha-256\n" + rules.read_text())
+    as_admin(migrated_postgresql, "SELECT pg_reload_conf()")
+    return migrated_postgresql
+
+
+@pytest.mark.parametrize("password", ["hunter2", ""])
+def test_a_wrong_password_or_none_is_told_as_such(asks_for_passwords: str, password: str) -> None:
+    with role(asks_for_passwords, "locked_out", "PASSWORD 'right'") as url:
+        store = Store(sa.make_url(url).set(password=password).render_as_string(hide_password=False))
+        with pytest.raises(StoreError, match="refuses this user, password or database name") as caught:
+            store.check()
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", [{"database": "nowhere"}, {"username": "nobody"}])
+def test_a_postgresql_database_or_user_that_is_not_there_is_told_as_such(
+    postgresql_url: str, missing: dict[str, str]
+) -> None:
+    store = Store(sa.make_url(postgresql_url).set(**missing).render_as_string(hide_password=False))
+    with pytest.raises(StoreError, match="refuses this user, password or database name"):
+        store.check()
+
+
+def test_a_postgresql_without_a_connection_left_is_told_as_such(postgresql_url: str) -> None:
+    none_left = pytest.raises(StoreError, match="no disk, memory or connection left")
+    with role(postgresql_url, "crowded", "CONNECTION LIMIT 0") as url, none_left:
+        Store(url).check()
+
+
+@contextmanager
+def server_that_says(answer: bytes) -> Iterator[str]:
+    """The address of a server that gives this answer to who comes first."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            caller, _ = listening.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        port = listening.getsockname()[1]
+        yield f"postgresql://alice:hunter2@127.0.0.1:{port}/publisher?sslmode=disable&gssencmode=disable"
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("sorry, too many clients already", "no disk, memory or connection left"),
+        ("remaining connection slots are reserved for roles with the SUPERUSER attribute", "connection left"),
+        ('no pg_hba.conf entry for host "127.0.0.1", user "alice"', "refuses this user"),
+        ("Passwort-Authentifizierung für Benutzer »alice« fehlgeschlagen", "or lets us not in"),
+    ],
+)
+def test_what_a_server_says_to_who_is_not_let_in_is_understood_if_it_is_english(text: str, ours: str) -> None:
+    fields = b"".join(name + value.encode() + b"\0" for name, value in ((b"S", "FATAL"), (b"C", "XX000"), (b"M", text)))
+    answer = b"E" + (len(fields) + 5).to_bytes(4, "big") + fields + b"\0"
+    with server_that_says(answer) as url, pytest.raises(StoreError, match=ours):
+        Store(url).check()
 
 
 @contextmanager
