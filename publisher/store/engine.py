@@ -33,8 +33,9 @@ _SQLITE_ADVICE = {
     sqlite3.SQLITE_CORRUPT: "the database file is damaged; stop the program and restore the last backup",
     sqlite3.SQLITE_IOERR: "the disk reported an error or is full; check it and try again",
 }
-# SQLSTATE codes (PostgreSQL, appendix A): waited too long, deadlock, serialisation, cancelled while waiting
-_PG_BUSY = {"55P03", "40P01", "40001", "57014"}
+# SQLSTATE codes (PostgreSQL, appendix A): waited too long, deadlock, serialisation
+_PG_BUSY = {"55P03", "40P01", "40001"}
+_PG_CANCELLED = "57014"
 _PG_UNDEFINED_TABLE = "42P01"
 _PG_READ_ONLY = "25006"
 _PG_NO_PRIVILEGE = "42501"
@@ -163,6 +164,11 @@ def _of_postgresql(error: exc.DBAPIError) -> StoreError | None:
     state = getattr(error.orig, "sqlstate", None)
     if state in _PG_BUSY:
         return StoreBusy(f"the database is locked by another transaction for more than {LOCK_WAIT_S:g} s; try again")
+    if state == _PG_CANCELLED:
+        return StoreBusy(
+            "the database server stopped a statement that took too long (statement_timeout) or that its operator "
+            "cancelled; try again, or give this user more time"
+        )
     if state == _PG_UNDEFINED_TABLE:
         return _no_table()
     if state == _PG_READ_ONLY or (state == _PG_NOT_SUPPORTED and _of_a_setting(error.orig)):

@@ -156,6 +156,16 @@ def test_a_postgresql_row_locked_too_long_is_busy(postgresql_url: str, monkeypat
     store.close()
 
 
+def test_a_statement_that_postgresql_stopped_is_not_told_as_a_lock(postgresql_url: str) -> None:
+    store = Store(postgresql_url)
+    stopped = pytest.raises(StoreBusy, match="statement_timeout")
+    with stopped as caught, engine.translated(), store._engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL statement_timeout = '20ms'"))
+        connection.execute(sa.text("SELECT pg_sleep(60)"))
+    assert "locked" not in str(caught.value)
+    store.close()
+
+
 def test_a_file_that_is_no_database_is_named_as_such(tmp_path: Path) -> None:
     path = tmp_path / "publisher.db"
     path.write_text("Dear reader, this is a letter and not a database. " * 50)
