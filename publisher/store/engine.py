@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from psycopg import conninfo
 from sqlalchemy import event, exc
 
 from publisher.errors import StoreBusy, StoreError, StoreOutdated
@@ -61,6 +63,11 @@ def open_engine(url: str) -> sa.Engine:
         raise StoreError(
             "store.url cannot be read; use sqlite:///path or postgresql://user@host/name"
         ) from error.with_traceback(None)
+    except ValueError:
+        raise StoreError(
+            "store.url cannot be read: its port is no number; in a user or password write %40 for @, %3A for : and "
+            "%2F for /"
+        ) from None  # it quotes what it took for the port, which may be a part of the password
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
     # psycopg 3, whatever default driver the library has for the bare name
@@ -96,7 +103,14 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _open_postgresql(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "UTF8"})
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "UTF8"})
+        _, given = engine.dialect.create_connect_args(url)
+        given.pop("context", None)  # SQLAlchemy's own; all others are for libpq
+        conninfo.make_conninfo(**given)  # else the first connection would tell, as wrong SQL does
+        conninfo.timeout_from_conninfo(dict(given))
+    except (exc.ArgumentError, psycopg.ProgrammingError) as error:
+        raise StoreError(f"store.url cannot be read: {str(error).strip()}") from error
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

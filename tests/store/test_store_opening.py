@@ -365,6 +365,26 @@ def test_an_address_that_cannot_be_read_is_explained() -> None:
         Store("not an address")
 
 
+@pytest.mark.parametrize(
+    ("after_the_user", "ours"),
+    [
+        ("db:abc/publisher", "its port is no number"),
+        ("ter2@[::1/publisher", "its port is no number"),
+        ("ter2:hunter2@db/publisher", "its port is no number"),
+        ("db/publisher?foo=bar", 'invalid connection option "foo"'),
+        ("db/publisher?autocommit=1", 'invalid connection option "autocommit"'),
+        ("db/publisher?connect_timeout=soon", "bad value for connect_timeout"),
+        ("/publisher?host=one:x&host=two", "port"),
+    ],
+)
+def test_an_address_of_postgresql_that_cannot_be_read_is_explained_without_the_password(
+    after_the_user: str, ours: str
+) -> None:
+    with pytest.raises(StoreError, match=r"store\.url cannot be read: ") as caught:
+        Store(f"postgresql://alice:hunter2@{after_the_user}")
+    assert ours in str(caught.value) and "ter2" not in str(caught.value)
+
+
 def test_a_broken_rule_of_the_schema_stays_a_bug(store: Store) -> None:
     with pytest.raises(IntegrityError), store.write() as tx:
         tx.articles.add([new(1)])
