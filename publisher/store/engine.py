@@ -48,6 +48,15 @@ _PG_REFUSES = re.compile(
     r"|no password supplied"
 )
 _PG_FULL = re.compile(r"FATAL: .*(too many (clients|connections)|connection slots are reserved)")
+_PG_PATIENCE = {
+    "connect_timeout": 10,  # seconds, as the next two
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+"""How long a machine that does not answer is waited for, in libpq's words: else it is minutes for a new connection, and
+two hours for one that there is. Those that store.url has itself come first."""
 _PG_ENCODINGS = {"UTF8", "SQL_ASCII"}
 """Those in which every character can be kept; SQL_ASCII is none at all, the bytes stay as they come."""
 
@@ -103,8 +112,9 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _open_postgresql(url: sa.URL) -> sa.Engine:
+    patience = {name: value for name, value in _PG_PATIENCE.items() if name not in url.query}
     try:
-        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "UTF8"})
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "UTF8", **patience})
         _, given = engine.dialect.create_connect_args(url)
         given.pop("context", None)  # SQLAlchemy's own; all others are for libpq
         conninfo.make_conninfo(**given)  # else the first connection would tell, as wrong SQL does

@@ -360,6 +360,25 @@ def test_a_postgresql_database_that_keeps_every_character_is_taken(postgresql_ur
         store.close()
 
 
+def test_a_server_that_takes_the_call_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(engine._PG_PATIENCE, "connect_timeout", 2)  # seconds, the least that libpq knows
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = Store(f"postgresql://alice@127.0.0.1:{silent.getsockname()[1]}/publisher")
+        with pytest.raises(StoreError, match="cannot be reached"):
+            store.check()
+
+
+def test_how_long_a_server_is_waited_for_is_said_by_us_unless_its_address_says_it(postgresql_url: str) -> None:
+    store = Store(f"{postgresql_url}&connect_timeout=7&keepalives_idle=60")
+    with store._engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        told = driver.info.get_parameters()
+    store.close()
+    wanted = {**engine._PG_PATIENCE, "connect_timeout": 7, "keepalives_idle": 60}
+    assert {name: int(told[name]) for name in wanted} == wanted
+
+
 def test_an_address_that_cannot_be_read_is_explained() -> None:
     with pytest.raises(StoreError, match=r"store\.url"):
         Store("not an address")
