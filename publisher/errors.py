@@ -11,7 +11,7 @@
     ├── FeedError                   a feed that must not be published; `topic` says which
     ├── LetterError                 a letter that must not be sent: a value would break out of its `header`
     ├── StoreError                  the database refused; the cause is chained
-    │   ├── StoreBusy               somebody else holds the lock; the same call may succeed later
+    │   ├── StoreBusy               somebody else holds the lock, or it took too long; the same call may succeed later
     │   └── StoreOutdated           the schema is older or newer than this program
     ├── RunInProgress               another run holds the lock; `holder` says who
     ├── NoWorker                    a run was asked of other machines, and none of them took it
@@ -98,7 +98,7 @@ class StoreError(PublisherError):
 
 
 class StoreBusy(StoreError, TimeoutError):
-    """Locked by another process longer than we wait."""
+    """Locked by another process longer than we wait, or stopped by the server because it took too long."""
 
 
 class StoreOutdated(StoreError):

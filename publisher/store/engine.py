@@ -1,18 +1,21 @@
 """Opens SQLite and PostgreSQL the same way and translates their errors. Floor: store.
 
 This is the one place where a database error becomes ours. A broken rule of the schema (IntegrityError) or wrong SQL
-(ProgrammingError) is a bug and stays what it is.
+(ProgrammingError) is a bug and stays what it is; rights that are missing come as the latter, and are none.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from psycopg import conninfo
 from sqlalchemy import event, exc
 
 from publisher.errors import StoreBusy, StoreError, StoreOutdated
@@ -32,9 +35,30 @@ _SQLITE_ADVICE = {
     sqlite3.SQLITE_CORRUPT: "the database file is damaged; stop the program and restore the last backup",
     sqlite3.SQLITE_IOERR: "the disk reported an error or is full; check it and try again",
 }
-# SQLSTATE codes (PostgreSQL, appendix A): waited too long, deadlock, serialisation, cancelled while waiting
-_PG_BUSY = {"55P03", "40P01", "40001", "57014"}
+# SQLSTATE codes (PostgreSQL, appendix A): waited too long, deadlock, serialisation
+_PG_BUSY = {"55P03", "40P01", "40001"}
+_PG_CANCELLED = "57014"
 _PG_UNDEFINED_TABLE = "42P01"
+_PG_READ_ONLY = "25006"
+_PG_NO_PRIVILEGE = "42501"
+_PG_NOT_SUPPORTED = "0A000"
+_PG_NOTHING_LEFT = "53"
+_PG_REFUSES = re.compile(
+    r"FATAL: .*(authentication failed|does not exist|pg_hba\.conf|not permitted to log in|permission denied)"
+    r"|no password supplied"
+)
+_PG_FULL = re.compile(r"FATAL: .*(too many (clients|connections)|connection slots are reserved)")
+_PG_PATIENCE = {
+    "connect_timeout": 10,  # seconds, as the next two
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+"""How long a machine that does not answer is waited for, in libpq's words: else it is minutes for a new connection, and
+two hours for one that there is. Those that store.url has itself come first."""
+_PG_ENCODINGS = {"UTF8", "SQL_ASCII"}
+"""Those in which every character can be kept; SQL_ASCII is none at all, the bytes stay as they come."""
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -48,6 +72,11 @@ def open_engine(url: str) -> sa.Engine:
         raise StoreError(
             "store.url cannot be read; use sqlite:///path or postgresql://user@host/name"
         ) from error.with_traceback(None)
+    except ValueError:
+        raise StoreError(
+            "store.url cannot be read: its port is no number; in a user or password write %40 for @, %3A for : and "
+            "%2F for /"
+        ) from None  # it quotes what it took for the port, which may be a part of the password
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
     # psycopg 3, whatever default driver the library has for the bare name
@@ -83,10 +112,25 @@ def _open_sqlite(url: sa.URL) -> sa.Engine:
 
 
 def _open_postgresql(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "UTF8"})
+    patience = {name: value for name, value in _PG_PATIENCE.items() if name not in url.query}
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"client_encoding": "UTF8", **patience})
+        _, given = engine.dialect.create_connect_args(url)
+        given.pop("context", None)  # SQLAlchemy's own; all others are for libpq
+        conninfo.make_conninfo(**given)  # else the first connection would tell, as wrong SQL does
+        conninfo.timeout_from_conninfo(dict(given))
+    except (exc.ArgumentError, psycopg.ProgrammingError) as error:
+        raise StoreError(f"store.url cannot be read: {str(error).strip()}") from error
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding not in _PG_ENCODINGS:
+            connection.close()
+            raise StoreError(
+                f"the database keeps texts in {encoding}, which lacks most characters; make the database with "
+                "ENCODING 'UTF8' (pg_dump and psql move what is in this one)"
+            )
         connection.execute(f"SET lock_timeout = '{int(LOCK_WAIT_S * 1000)}ms'")
         connection.commit()
 
@@ -144,15 +188,42 @@ def _of_postgresql(error: exc.DBAPIError) -> StoreError | None:
     state = getattr(error.orig, "sqlstate", None)
     if state in _PG_BUSY:
         return StoreBusy(f"the database is locked by another transaction for more than {LOCK_WAIT_S:g} s; try again")
+    if state == _PG_CANCELLED:
+        return StoreBusy(
+            "the database server stopped a statement that took too long (statement_timeout) or that its operator "
+            "cancelled; try again, or give this user more time"
+        )
     if state == _PG_UNDEFINED_TABLE:
         return _no_table()
+    if state == _PG_READ_ONLY or (state == _PG_NOT_SUPPORTED and _of_a_setting(error.orig)):
+        return StoreError("the database is read-only; is store.url a standby? name the server that takes writes")
+    if state == _PG_NO_PRIVILEGE:
+        return StoreError(
+            "the database server does not let this user make or use tables there; make the user of store.url the owner "
+            "of the database, or grant it the rights"
+        )
     if isinstance(error, exc.OperationalError | exc.InterfaceError):
-        if state and state[:2] in {"28", "3D"}:
-            return StoreError("the database server refuses this user, password or database name; check store.url")
-        if state and state[:2] == "53":
-            return StoreError("the database server has no disk, memory or connection left; see its log")
-        return StoreError("the database server cannot be reached; check that it runs and store.url names it")
+        return _of_no_server(state, str(error.orig))
     return None
+
+
+def _of_no_server(state: str | None, said: str) -> StoreError:
+    """`said`: what libpq tells of a connection that was refused, for which there is no SQLSTATE. It is in the server's
+    language: where that is not English, it is the last of these."""
+    if _PG_REFUSES.search(said):
+        return StoreError("the database server refuses this user, password or database name; check store.url")
+    if (state or "").startswith(_PG_NOTHING_LEFT) or _PG_FULL.search(said):
+        return StoreError("the database server has no disk, memory or connection left; see its log")
+    return StoreError(
+        "the database server cannot be reached, or lets us not in; check that it runs and store.url names it, and see "
+        "its log"
+    )
+
+
+def _of_a_setting(cause: Any) -> bool:
+    """Whether it is a setting that the server does not support now. A standby says so of a transaction that may write,
+    in the server's language: where its source says it is the same everywhere."""
+    return bool(cause.diag.source_file == "guc.c")
 
 
 def _no_table() -> StoreOutdated:

@@ -5,6 +5,7 @@ Health is for everybody and says no more than whether; metrics are for this mach
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
@@ -26,6 +27,8 @@ from publisher.flows.vital_signs import Signs, signs
 from publisher.web.tally import Requests
 
 _NEVER_KEPT = {"cache-control": "no-store"}
+HEALTH_S: float = 5
+"""How long the database may take to say how it is, in seconds: what watches over the server waits no longer either."""
 
 
 def routes(app: App, requests: Requests) -> list[Route]:
@@ -34,10 +37,12 @@ def routes(app: App, requests: Requests) -> list[Route]:
     registry.register(requests)
     token = app.settings.web.metrics_token.get_secret_value()
 
+    look = _Look(app)
+
     async def health(_: Request) -> Response:
         try:
-            found = await run_in_threadpool(signs, app.store, app.settings, app.clock())
-        except PublisherError:
+            found = await look()
+        except (PublisherError, TimeoutError):
             said = {"status": "failing", "problems": ["the database cannot be used"]}
             return JSONResponse(said, 503, _NEVER_KEPT)
         troubles = found.troubles
@@ -56,6 +61,24 @@ def routes(app: App, requests: Requests) -> list[Route]:
         return Response(text, media_type=CONTENT_TYPE_LATEST, headers=_NEVER_KEPT)
 
     return [Route("/healthz", health), Route("/metrics", metrics)]
+
+
+class _Look:
+    """One look at the store for all who ask meanwhile: a database that does not answer holds one thread, not one for
+    each time that somebody asks for health."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._looking: asyncio.Task[Signs] | None = None
+
+    async def __call__(self) -> Signs:
+        """Raises as the store does, and TimeoutError when it takes too long; the look goes on then."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._see())
+        return await asyncio.wait_for(asyncio.shield(self._looking), HEALTH_S)
+
+    async def _see(self) -> Signs:
+        return await run_in_threadpool(signs, self._app.store, self._app.settings, self._app.clock())
 
 
 def _facts(found: Signs) -> dict[str, object]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from publisher import cli
 from publisher.cli.articles import list_
@@ -155,6 +156,26 @@ def test_a_file_that_is_no_database_is_named_as_the_trouble(command: str, new_si
     shown = publisher(*command.split())
     assert (shown.code, shown.out) == (1, "")
     assert "not a SQLite database" in one_line(shown.err)
+
+
+def test_a_postgresql_that_lacks_characters_is_refused_and_told_by_the_doctor(
+    new_site: Path, publisher: Any, postgresql_server: str
+) -> None:
+    admin = sa.create_engine(
+        sa.make_url(postgresql_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    latin = sa.make_url(postgresql_server).set(database="latin").render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(
+            sa.text("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        )
+        shown = publisher("db", "upgrade", environ={"PUBLISHER_STORE_URL": latin})
+        assert shown.code == 1 and "ENCODING 'UTF8'" in shown.err
+        found = publisher("doctor", "--offline", "--json", environ={"PUBLISHER_STORE_URL": latin}).json
+        (finding,) = [one for one in found if one["check"] == "database"]
+        assert finding["level"] == "problem" and "ENCODING 'UTF8'" in finding["says"]
+        connection.execute(sa.text("DROP DATABASE latin"))
+    admin.dispose()
 
 
 def test_a_damaged_database_is_told_in_one_line(site: Path, publisher: Any) -> None:

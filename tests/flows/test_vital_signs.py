@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flows.house import House
@@ -11,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from publisher.flows.job_state import JobState
+from publisher.flows.vital_signs import Signs, signs
+from publisher.web import operations
 from publisher.web.server import make_asgi
 
 HERE, AWAY = ("127.0.0.1", 5000), ("198.51.100.7", 5000)
@@ -58,6 +62,29 @@ def test_a_database_that_is_gone_is_no_health_and_says_nothing_of_itself(house: 
     answer = client.get("/healthz")
     assert answer.status_code == 503
     assert answer.json() == {"status": "failing", "problems": ["the database cannot be used"]}
+
+
+def test_a_database_that_does_not_answer_is_no_health_and_is_looked_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, looks = threading.Event(), []
+
+    def silent(*of: Any) -> Signs:
+        looks.append(of)
+        answers.wait(60)
+        return signs(*of)
+
+    monkeypatch.setattr(operations, "signs", silent)
+    monkeypatch.setattr(operations, "HEALTH_S", 0.05)
+    with at(house) as client:
+        for _ in range(3):
+            answer = client.get("/healthz")
+            assert answer.status_code == 503
+            assert answer.json() == {"status": "failing", "problems": ["the database cannot be used"]}
+        assert len(looks) == 1
+        answers.set()
+        monkeypatch.setattr(operations, "HEALTH_S", 60)
+        assert client.get("/healthz").status_code == 200
 
 
 def test_metrics_say_runs_letters_readers_feeds_and_requests(house: House) -> None:
