@@ -13,10 +13,9 @@ from datetime import datetime
 from publisher.errors import NotFound
 from publisher.mail.replies import enhanced_status
 from publisher.mail.scoring import COUNTS_FOR, LIMIT, WEIGHT, BounceKind, score
-from publisher.model import SubscriberState
+from publisher.model import STAYING, SubscriberState
 from publisher.store import REFUSED, BounceEvent, Transaction
 
-_REACHED = {SubscriberState.ACTIVE, SubscriberState.PAUSED}
 _AFRESH = {"added", "state", "address"}
 """Events of a reader after which what came of earlier letters says nothing of them any more."""
 
@@ -56,7 +55,7 @@ def consequences(tx: Transaction, event: BounceEvent, now: datetime) -> list[Sub
         reason = complained if event.kind is BounceKind.COMPLAINT else "by a letter to the address for leaving"
         tx.subscribers.set_state(reader.id, SubscriberState.UNSUBSCRIBED, now, reason=reason)
         return [SubscriberState.UNSUBSCRIBED]
-    if reader.state not in _REACHED:
+    if reader.state not in STAYING:
         return []
     fresh_start = max(one.at for one in tx.subscribers.events(reader.id) if one.event in _AFRESH)
     if event.at < fresh_start:
