@@ -11,7 +11,7 @@ lines that archives are cut from (see `archives`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from publisher.errors import NotFound
 from publisher.model import ALL, DepartureState
 from publisher.store import feeds
+from publisher.store.columns import batches
 from publisher.store.counters import SEQ, STAMP, lock, next_number
 from publisher.store.schema import articles, departures, filings
 from publisher.store.schema import feeds as feeds_table
@@ -183,6 +184,28 @@ def leave(
     connection.execute(sa.delete(filings).where(*mine))
     feeds.count(connection, dict.fromkeys(gone, -1))
     return len(gone)
+
+
+def come_again(connection: sa.Connection, filed: Mapping[tuple[str, str], datetime]) -> None:
+    """Articles that are filed in topics they left, (article, topic) -> when they were filed: an article gets an
+    `updated` after its tombstone there, or readers would take it for deleted (RFC 6721); so it changes in all its
+    feeds. No article is filed and departed in one topic."""
+    left: dict[str, datetime] = {}
+    seqs: list[int] = []
+    for batch in batches({key for key, _ in filed}):
+        query = sa.select(_ROW.seq, _ROW.article_key, _ROW.topic, _ROW.left).where(_ROW.article_key.in_(batch))
+        for seq, key, topic, moment in connection.execute(query):
+            if (key, topic) in filed:
+                seqs.append(seq)
+                left[key] = max(left.get(key, filed[key, topic]), moment + _A_SECOND)
+    for key, moment in left.items():
+        stamp = next_number(connection, STAMP)
+        updated: datetime = connection.execute(sa.select(articles.c.updated).where(articles.c.key == key)).scalar_one()
+        free = free_second(connection, max(moment, updated + _A_SECOND))
+        connection.execute(sa.update(articles).where(articles.c.key == key).values(updated=free, stamp=stamp))
+        connection.execute(sa.update(filings).where(filings.c.article_key == key).values(stamp=stamp))
+    for some_seqs in batches(seqs):
+        connection.execute(sa.delete(departures).where(_ROW.seq.in_(some_seqs)))
 
 
 def free_second(connection: sa.Connection, moment: datetime) -> datetime:

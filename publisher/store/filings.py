@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -17,10 +17,9 @@ from publisher.model import Filing
 from publisher.store import feeds
 from publisher.store.columns import batches
 from publisher.store.counters import SEQ, STAMP, lock, next_number
-from publisher.store.departures import free_second, leave
-from publisher.store.schema import articles, counters, departures, filings
+from publisher.store.departures import come_again, leave
+from publisher.store.schema import articles, counters, filings
 
-_A_SECOND = timedelta(seconds=1)
 _FIELDS = (filings.c.article_key, filings.c.topic, filings.c.seq, filings.c.rule, filings.c.filed_at)
 
 
@@ -86,33 +85,10 @@ class Filings:
         for some in batches(rows):
             self._connection.execute(sa.insert(filings), some)
         self._connection.execute(sa.update(counters).where(counters.c.name == SEQ).values(value=last))
-        self._welcome_back(added)
+        come_again(self._connection, {(filing.article_key, filing.topic): filing.filed_at for filing in added})
         feeds.count(self._connection, Counter(filing.topic for filing in added))
         feeds.touch(self._connection, {filing.article_key: None for filing in added})
         return added
-
-    def _welcome_back(self, added: Sequence[Filing]) -> None:
-        """An article that comes again into a topic it left gets an `updated` after its tombstone there, or readers
-        would take it for deleted (RFC 6721); so it changes in all its feeds."""
-        filed = {(filing.article_key, filing.topic): filing.filed_at for filing in added}
-        left: dict[str, datetime] = {}
-        seqs: list[int] = []
-        for batch in batches({key for key, _ in filed}):
-            query = sa.select(departures.c.seq, departures.c.article_key, departures.c.topic, departures.c.left)
-            for seq, key, topic, moment in self._connection.execute(query.where(departures.c.article_key.in_(batch))):
-                if (key, topic) in filed:
-                    seqs.append(seq)
-                    left[key] = max(left.get(key, filed[key, topic]), moment + _A_SECOND)
-        for key, moment in left.items():
-            stamp = next_number(self._connection, STAMP)
-            updated: datetime = self._connection.execute(
-                sa.select(articles.c.updated).where(articles.c.key == key)
-            ).scalar_one()
-            free = free_second(self._connection, max(moment, updated + _A_SECOND))
-            self._connection.execute(sa.update(articles).where(articles.c.key == key).values(updated=free, stamp=stamp))
-            self._connection.execute(sa.update(filings).where(filings.c.article_key == key).values(stamp=stamp))
-        for some_seqs in batches(seqs):
-            self._connection.execute(sa.delete(departures).where(departures.c.seq.in_(some_seqs)))
 
     def of(self, article_key: str) -> list[Filing]:
         """By rising seq."""
