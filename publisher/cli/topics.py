@@ -107,9 +107,12 @@ def refile(
 
     Example: publisher topics refile --remove
     """
+    from publisher.flows.filing import rename_topics
     from publisher.flows.refile import refile as flow
 
     with opened(config) as app:
+        with app.store.write() as tx:
+            rename_topics(tx, app.settings)
         report = flow(app.store, classifier=app.classifier, now=app.clock(), remove_leaving=remove)
     filed = dict(sorted(report.filed.items()))
     if as_json:

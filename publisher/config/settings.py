@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -317,6 +317,10 @@ class Settings(Section):
     def renamed_topics(self) -> dict[str, str]:
         """The present slug of each former one."""
         return {former: slug for slug, topic in self.topics.items() for former in topic.formerly}
+
+    def present_topics(self, slugs: Sequence[str] | None) -> tuple[str, ...] | None:
+        """What an article names, by the present names of the topics, each once; None if it names none."""
+        return None if slugs is None else tuple(dict.fromkeys(self.renamed_topics.get(slug, slug) for slug in slugs))
 
     @cached_property
     def first_names(self) -> dict[str, str]:

@@ -21,7 +21,8 @@ class TopicSettings(Section):
 
     label: str = Field(min_length=1, max_length=60, description="what people read")
     formerly: tuple[str, ...] = Field(
-        (), description="slugs it had before, the first one first; their addresses lead to it for good"
+        (),
+        description="slugs it had before, oldest first; articles may name them, their addresses lead to it for good",
     )
     description: str = Field("", max_length=300, description="one sentence about what it covers")
     group: TopicGroup = Field(TopicGroup.THEME, description="theme or region")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from publisher.errors import Conflict, UsageError
-from publisher.flows.filing import put_in_topics
+from publisher.flows.filing import put_in_topics, rename_topics
 from publisher.flows.ingest import Ingest, identities_of, identity_of_title
 from publisher.flows.reports import Leaving
 from publisher.flows.revision import free_seconds, revised
@@ -83,6 +83,7 @@ def correct_article(parts: Parts, name: str, writing: Writing, *, note: str = ""
     Raises NotFound, and UsageError with what is wrong: a withdrawn article, a name that fits several, a bad text.
     """
     with parts.store.write() as tx:
+        rename_topics(tx, parts.settings)
         old = tx.articles.resolve(name)
         if old.withdrawn is not None:
             raise Conflict(f"article {old.key} was withdrawn; `publisher articles restore {old.key}` brings it back")
@@ -118,7 +119,7 @@ def _changed(parts: Parts, old: Article, writing: Writing, note: str) -> tuple[A
         language=raw.language if writing.language and raw.language else old.language,
         source_url=raw.source_url,
         published=raw.published or old.published,
-        explicit_topics=old.explicit_topics if writing.topics is None else raw.topics,
+        explicit_topics=old.explicit_topics if writing.topics is None else parts.settings.present_topics(raw.topics),
     )
     return new, raw.correction
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from publisher.config import Settings
 from publisher.flows.reports import Leaving
 from publisher.model import ALL, Article, Filing
 from publisher.store import NewFiling, Transaction
 from publisher.topics import NAMED_BY_ARTICLE, Classifier, plan_refiling
 
 EVERY_ARTICLE = "every article"
+
+
+def rename_topics(tx: Transaction, settings: Settings) -> None:
+    """Move what is under the former names of topics (`formerly` in config.toml): filings, subscriptions, archives. To
+    be done before articles are filed anew, or they leave a topic for itself."""
+    if settings.renamed_topics:
+        tx.renames.rename(settings.renamed_topics)
 
 
 def put_in_topics(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from publisher.errors import UsageError
+from publisher.flows.filing import rename_topics
 from publisher.flows.ingest import Ingest
 from publisher.flows.reports import IngestReport
 from publisher.flows.run import Parts
@@ -29,6 +30,8 @@ def import_places(parts: Parts, places: Sequence[str], form: str = AUTO) -> Inge
     admission = admission_of(parts.settings, now)
     readers = [read(place, admission=admission, form=wanted) for place in places]
     ingest = Ingest(parts.store, classifier=parts.classifier, settings=parts.settings, now=now, mint_key=parts.mint_key)
+    with parts.store.write() as tx:
+        rename_topics(tx, parts.settings)
     for items in readers:
         ingest.take(items)
     return ingest.report()

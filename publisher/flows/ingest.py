@@ -211,7 +211,7 @@ class Ingest:
             updated=moment,
             revision=1,
             stamp=stamp,
-            explicit_topics=raw.topics,
+            explicit_topics=self._settings.present_topics(raw.topics),
         )
 
     def _revised(self, old: Article, raw: RawArticle, stamp: int, moment: datetime) -> Article:
@@ -225,7 +225,7 @@ class Ingest:
             language=raw.language or self._settings.site.language,
             source_url=raw.source_url,
             published=raw.published or old.published,
-            explicit_topics=raw.topics,
+            explicit_topics=self._settings.present_topics(raw.topics),
         )
         return revised(old, new, note=raw.correction, minor=raw.minor, stamp=stamp, moment=moment)
 

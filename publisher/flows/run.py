@@ -22,6 +22,7 @@ from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, Tell, deliver, unheard
 from publisher.flows.due import due, remember_look
+from publisher.flows.filing import rename_topics
 from publisher.flows.ingest import Ingest, MintKey
 from publisher.flows.mail_room import MailRoom
 from publisher.flows.pings import tell_hubs
@@ -153,7 +154,8 @@ def plan(parts: Parts, order: Order) -> RunReport:
 
 def read_sources(parts: Parts, store: Transactions, now: datetime) -> IngestReport:
     """Take in what is new or changed in the configured sources, and refile everything if the rules changed."""
-    rename_topics(store, parts.settings)
+    with store.write() as tx:
+        rename_topics(tx, parts.settings)
     files = SourceFiles(store, parts.settings, now)
     ingest = Ingest(
         store,
@@ -173,14 +175,6 @@ def read_sources(parts: Parts, store: Transactions, now: datetime) -> IngestRepo
     for topic, count in refiled.filed.items():
         filed[topic] = filed.get(topic, 0) + count
     return replace(report, filed=filed, leaving=refiled.leaving)
-
-
-def rename_topics(store: Transactions, settings: Settings) -> None:
-    """Move what is under the former names of topics (`formerly` in config.toml): filings, subscriptions, archives."""
-    if settings.renamed_topics:
-        with store.write() as tx:
-            for old, new in settings.renamed_topics.items():
-                tx.renames.rename(old, new)
 
 
 def compose_due(parts: Parts, store: Transactions, order: Order, now: datetime) -> list[IssueReport]:

@@ -23,7 +23,13 @@ from publisher.store import Transactions
 
 def admission_of(settings: Settings, now: datetime) -> Admission:
     """What items of today must keep to."""
-    return Admission(now=now, topics=frozenset(settings.topics), language=settings.site.language, zone=settings.zone)
+    return Admission(
+        now=now,
+        topics=frozenset(settings.topics),
+        former=frozenset(settings.renamed_topics),
+        language=settings.site.language,
+        zone=settings.zone,
+    )
 
 
 class SourceFiles:
@@ -91,7 +97,7 @@ class SourceFiles:
 
 def _fingerprint(admission: Admission) -> str:
     """Files are read again when the topics, the language or the zone of the settings change."""
-    terms = "\0".join([*sorted(admission.topics), "", admission.language, str(admission.zone)])
+    terms = "\0".join([*sorted(admission.topics | admission.former), "", admission.language, str(admission.zone)])
     return hashlib.sha256(terms.encode()).hexdigest()[:16]
 
 

@@ -27,9 +27,9 @@ class RawArticle:
     """One good item as a source gave it; nothing in it has been compared with the store yet.
 
     `body` is sanitised HTML, `text` the same as plain text (paragraphs parted by a blank line), both non-empty.
-    `topics` is None where the source names none (rules then decide), else the slugs it names, which win. When it
-    changes an article, `correction` says what for, and `minor` that readers need not hear of it. `unread` are the keys
-    that mean nothing here, each with its place.
+    `topics` is None where the source names none (rules then decide), else the slugs it names, which win; of a topic
+    that was renamed it may be a former one. When it changes an article, `correction` says what for, and `minor` that
+    readers need not hear of it. `unread` are the keys that mean nothing here, each with its place.
     """
 
     title: str

@@ -17,12 +17,13 @@ from publisher.sources.fields import Inadmissible
 class Admission:
     """What an item is judged by.
 
-    `now` (UTC) bounds dates, `topics` are the slugs of config.toml, `language` is that of items which name none,
-    `zone` that of dates without one, `max_item_bytes` the size of one item in its file.
+    `now` (UTC) bounds dates, `topics` are the slugs of config.toml, `former` those they had before, `language` is that
+    of items which name none, `zone` that of dates without one, `max_item_bytes` the size of one item in its file.
     """
 
     now: datetime
     topics: frozenset[str]
+    former: frozenset[str] = frozenset()
     language: str = "en"
     zone: tzinfo = UTC
     max_item_bytes: int = 250_000
@@ -62,7 +63,7 @@ def _admitted(item: Item, admission: Admission) -> RawArticle:
     title = check.title_of(clean_line(item.title))
     source_url = check.address_of(*check.either(fields, "source", "url"))
     published = check.moment_of(*check.either(fields, "date", "published"), now=admission.now, zone=admission.zone)
-    topics = check.topics_of(fields.get("topics"), admission.topics)
+    topics = check.topics_of(fields.get("topics"), admission.topics, admission.former)
     language = check.language_of(check.text_of(fields, "language"), admission.language)
     body = sanitise(item.html, source_url)
     text = to_plain(body)

@@ -150,8 +150,9 @@ def _future(key: str, text: str) -> Inadmissible:
     return Inadmissible(f"{shown(text)!r} is in the future; correct it, or import the article on that day", key=key)
 
 
-def topics_of(value: object, known: frozenset[str]) -> tuple[str, ...] | None:
-    """The slugs of a list or of a text with commas, each once; None if there are none."""
+def topics_of(value: object, known: frozenset[str], former: frozenset[str] = frozenset()) -> tuple[str, ...] | None:
+    """The slugs of a list or of a text with commas, each once; None if there are none. They may be `former` ones, which
+    are not proposed to anybody."""
     names = value.split(",") if isinstance(value, str) else value
     if names is None:
         return None
@@ -161,7 +162,7 @@ def topics_of(value: object, known: frozenset[str]) -> tuple[str, ...] | None:
     for slug in slugs:
         if slug == ALL:
             raise Inadmissible(f"every article is in {ALL!r}; leave it out", key="topics")
-        if slug not in known:
+        if slug not in known and slug not in former:
             raise Inadmissible(f"no topic {shown(slug)!r}{_suggestion(slug, known)}", key="topics")
     return slugs or None
 

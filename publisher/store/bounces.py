@@ -20,8 +20,8 @@ REFUSED = "smtp/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceEvent:
-    """A message that was read at `at` and what it said. `sha256` is of its bytes, in hexadecimal digits; of what the
-    relay refused it is the name, see REFUSED."""
+    """What a message said of what was so at `at`. `sha256` is of its bytes, in hexadecimal digits; of what the relay
+    refused it is the name, see REFUSED."""
 
     sha256: str
     at: datetime
@@ -60,7 +60,7 @@ class Bounces:
         self.add(event)
 
     def of_subscriber(self, subscriber_id: int, *, since: datetime) -> list[BounceEvent]:
-        """Those read from `since` on, the oldest first."""
+        """Those that speak of `since` and later, as they were read."""
         query = sa.select(*_FIELDS).where(bounce_events.c.subscriber_id == subscriber_id, bounce_events.c.at >= since)
         return [BounceEvent(**row._mapping) for row in self._connection.execute(query.order_by(bounce_events.c.id))]
 

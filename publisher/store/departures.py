@@ -11,7 +11,7 @@ lines that archives are cut from (see `archives`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from publisher.errors import NotFound
 from publisher.model import ALL, DepartureState
 from publisher.store import feeds
+from publisher.store.columns import batches
 from publisher.store.counters import SEQ, STAMP, lock, next_number
 from publisher.store.schema import articles, departures, filings
 from publisher.store.schema import feeds as feeds_table
@@ -184,6 +185,43 @@ def leave(
     connection.execute(sa.delete(filings).where(*mine))
     feeds.count(connection, dict.fromkeys(gone, -1))
     return len(gone)
+
+
+def come_again(connection: sa.Connection, filed: Mapping[tuple[str, str], datetime]) -> None:
+    """Articles that are filed in topics they left, (article, topic) -> when they were filed: an article gets an
+    `updated` after its tombstone there, or readers would take it for deleted (RFC 6721); so it changes in all its
+    feeds. No article is filed and departed in one topic."""
+    floors: dict[str, datetime] = {}
+    seqs: list[int] = []
+    query = sa.select(_ROW.seq, _ROW.article_key, _ROW.topic, _ROW.left, articles.c.updated)
+    query = query.join_from(departures, articles)
+    for batch in batches({key: None for key, _ in filed}):
+        for seq, key, topic, left, updated in connection.execute(query.where(_ROW.article_key.in_(batch))):
+            if (key, topic) in filed:
+                seqs.append(seq)
+                floor = max(filed[key, topic], left + _A_SECOND, updated + _A_SECOND)
+                floors[key] = max(floors.get(key, floor), floor)
+    _renew(connection, [(key, floors[key]) for key in dict.fromkeys(key for key, _ in filed) if key in floors])
+    for some_seqs in batches(seqs):
+        connection.execute(sa.delete(departures).where(_ROW.seq.in_(some_seqs)))
+
+
+def _renew(connection: sa.Connection, floors: Sequence[tuple[str, datetime]]) -> None:
+    """Give each of these articles a new stamp and a new `updated`, from the second named with it on."""
+    if not floors:
+        return
+    moments = free_seconds(connection, [floor for _, floor in floors])
+    first = next_number(connection, STAMP, len(floors))
+    rows = [
+        {"of_key": name, "to_stamp": number, "to_moment": moment}
+        for number, ((name, _), moment) in enumerate(zip(floors, moments, strict=True), first)
+    ]
+    key: sa.BindParameter[str] = sa.bindparam("of_key")
+    stamp: sa.BindParameter[int] = sa.bindparam("to_stamp")
+    dated = sa.update(articles).values(updated=sa.bindparam("to_moment"), stamp=stamp)
+    for some in batches(rows):
+        connection.execute(dated.where(articles.c.key == key), some)
+        connection.execute(sa.update(filings).values(stamp=stamp).where(filings.c.article_key == key), some)
 
 
 def free_seconds(connection: sa.Connection, floors: Sequence[datetime]) -> list[datetime]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -17,10 +17,9 @@ from publisher.model import Filing
 from publisher.store import feeds
 from publisher.store.columns import batches
 from publisher.store.counters import SEQ, STAMP, lock, next_number
-from publisher.store.departures import free_seconds, leave
-from publisher.store.schema import articles, counters, departures, filings
+from publisher.store.departures import come_again, leave
+from publisher.store.schema import articles, counters, filings
 
-_A_SECOND = timedelta(seconds=1)
 _FIELDS = (filings.c.article_key, filings.c.topic, filings.c.seq, filings.c.rule, filings.c.filed_at)
 
 
@@ -86,46 +85,10 @@ class Filings:
         for some in batches(rows):
             self._connection.execute(sa.insert(filings), some)
         self._connection.execute(sa.update(counters).where(counters.c.name == SEQ).values(value=last))
-        self._welcome_back(added)
+        come_again(self._connection, {(filing.article_key, filing.topic): filing.filed_at for filing in added})
         feeds.count(self._connection, Counter(filing.topic for filing in added))
         feeds.touch(self._connection, {filing.article_key: None for filing in added})
         return added
-
-    def _welcome_back(self, added: Sequence[Filing]) -> None:
-        """An article that comes again into a topic it left gets an `updated` after its tombstone there, or readers
-        would take it for deleted (RFC 6721); so it changes in all its feeds."""
-        filed = {(filing.article_key, filing.topic): filing.filed_at for filing in added}
-        floors: dict[str, datetime] = {}
-        seqs: list[int] = []
-        columns = (departures.c.seq, departures.c.article_key, departures.c.topic, departures.c.left)
-        query = sa.select(*columns, articles.c.updated).join_from(departures, articles)
-        for batch in batches({key: None for key, _ in filed}):
-            rows = self._connection.execute(query.where(departures.c.article_key.in_(batch)))
-            for seq, key, topic, left, updated in rows:
-                if (key, topic) in filed:
-                    seqs.append(seq)
-                    floor = max(filed[key, topic], left + _A_SECOND, updated + _A_SECOND)
-                    floors[key] = max(floors.get(key, floor), floor)
-        self._renew([(key, floors[key]) for key in dict.fromkeys(key for key, _ in filed) if key in floors])
-        for some_seqs in batches(seqs):
-            self._connection.execute(sa.delete(departures).where(departures.c.seq.in_(some_seqs)))
-
-    def _renew(self, floors: Sequence[tuple[str, datetime]]) -> None:
-        """Give each of these articles a new stamp and a new `updated`, from the second named with it on."""
-        if not floors:
-            return
-        moments = free_seconds(self._connection, [floor for _, floor in floors])
-        first = next_number(self._connection, STAMP, len(floors))
-        rows = [
-            {"of_key": name, "to_stamp": number, "to_moment": moment}
-            for number, ((name, _), moment) in enumerate(zip(floors, moments, strict=True), first)
-        ]
-        key: sa.BindParameter[str] = sa.bindparam("of_key")
-        stamp: sa.BindParameter[int] = sa.bindparam("to_stamp")
-        dated = sa.update(articles).values(updated=sa.bindparam("to_moment"), stamp=stamp)
-        for some in batches(rows):
-            self._connection.execute(dated.where(articles.c.key == key), some)
-            self._connection.execute(sa.update(filings).values(stamp=stamp).where(filings.c.article_key == key), some)
 
     def of(self, article_key: str) -> list[Filing]:
         """By rising seq."""

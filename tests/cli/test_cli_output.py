@@ -263,3 +263,11 @@ def test_explain_does_not_call_an_article_filed_where_the_topics_it_names_keep_i
     ruled = publisher("topics", "explain", ARTICLE)
     assert "governance-performance: filed" in ruled.out
     assert "not in this topic" not in ruled.out
+
+
+def test_refiling_after_a_topic_got_another_name_takes_nothing_out_of_it(site: Path, publisher: Any) -> None:
+    config = site / "config.toml"
+    config.write_text(
+        config.read_text().replace("[topics.environment]\n", '[topics.green]\nformerly = ["environment"]\n')
+    )
+    assert publisher("topics", "refile", "--remove", "--json").json == {"filed": {}, "leaving": [], "removed": True}

@@ -131,6 +131,15 @@ def test_an_item_is_refused_by_its_line(content: bytes, line: int | None, words:
     assert refusal.origin.line == line
 
 
+def test_a_former_name_of_a_topic_is_taken_but_not_proposed() -> None:
+    admission = Admission(now=ADMISSION.now, topics=frozenset({"green"}), former=frozenset({"environment"}))
+    lines = b'{"title": "T", "text": "x", "topics": "environment"}\n{"title": "U", "text": "x", "topics": "enviroment"}'
+    good, refused = read("-", admission=admission, stream=io.BytesIO(lines))
+    assert isinstance(good, RawArticle)
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "topics: no topic 'enviroment'; the topics are green"
+
+
 def test_json_that_is_too_deep_or_holds_too_long_a_number_is_refused() -> None:
     admission = Admission(now=ADMISSION.now, topics=frozenset())
     for value, words in (("[" * 100_000 + "]" * 100_000, "nested too deeply"), ("9" * 5000, "number")):
