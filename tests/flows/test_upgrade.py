@@ -33,6 +33,12 @@ ACCEPTED, REFUSED = {"alice"}, {"charlie"}
 TO_COME = {"bob", "dora", "erin", "frank", "grace", "heidi"}  # deferred, in doubt, in a dead one's hands, planned
 
 
+@pytest.fixture(autouse=True)
+def _short_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old run is of a process that nobody can look for, so its heart is watched."""
+    monkeypatch.setattr(run_record, "WATCH_S", 0.1)
+
+
 @pytest.fixture
 def relay() -> Iterator[Relay]:
     with relay_thread() as relay:
@@ -103,10 +109,7 @@ def test_the_command_says_what_it_did_and_does_it_once(root: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out) == []
 
 
-def test_the_half_sent_issue_goes_to_the_rest_and_nothing_comes_twice(
-    root: Path, old_url: str, relay: Relay, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run_record, "WATCH_S", 0.1)  # the run of a process nobody can look for is watched so long
+def test_the_half_sent_issue_goes_to_the_rest_and_nothing_comes_twice(root: Path, old_url: str, relay: Relay) -> None:
     store = Store(old_url)
     assert len(store.upgrade(STOPPED)) == int(SCHEMA) - 1
     store.close()
