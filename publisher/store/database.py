@@ -221,10 +221,13 @@ class Store:
         _refuse_newer(revision)
 
     def damage(self) -> str:
-        """What SQLite's own check of the file finds first, "" if nothing; a server looks after its own."""
+        """What SQLite's own check of the file finds first, "" if nothing. A server looks after its own; raises as
+        `write` does where it would take nothing."""
+        if not self.is_one_file:
+            with self.write() as tx:
+                tx.meta.get(INSTALLED_AT)
+            return ""
         with engines.translated(), self._reader.begin() as connection:
-            if connection.dialect.name != "sqlite":
-                return ""
             found = str(connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one())
         return "" if found == "ok" else found.splitlines()[0]
 

@@ -89,6 +89,8 @@ def test_a_standby_is_said_to_be_read_only_also_after_it_was_read(standby_url: s
         tx.meta.set("name", "value")
     with pytest.raises(StoreError, match="is read-only"):
         store.upgrade(NOW)
+    with pytest.raises(StoreError, match="is read-only"):
+        store.damage()  # so `doctor` tells it, too
     store.close()
 
 
