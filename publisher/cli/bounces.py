@@ -111,7 +111,7 @@ def list_(
 
 
 def _mails(settings: Settings, paths: Sequence[str]) -> Iterator[Incoming]:
-    from publisher.errors import UsageError
+    from publisher.errors import SourceError, UsageError
     from publisher.flows.bounce_mail import configured_mail, has_mailbox
     from publisher.sources.mailboxes import mail_in, piped_mail
 
@@ -123,8 +123,14 @@ def _mails(settings: Settings, paths: Sequence[str]) -> Iterator[Incoming]:
                 "bounces.inbox"
             )
         yield from configured_mail(settings)
+    problems = []
     for path in paths:
         if path == STANDARD_INPUT:
             yield from piped_mail(sys.stdin.buffer.read(), folder)
-        else:
+            continue
+        try:
             yield from mail_in(Path(path), folder)
+        except SourceError as error:  # the others are read nevertheless
+            problems.append(str(error))
+    if problems:
+        raise SourceError("\n".join(problems))

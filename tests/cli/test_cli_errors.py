@@ -354,3 +354,10 @@ def test_an_impossible_rule_is_reported_with_the_file_it_stands_in(site: Path, p
     shown = publisher("topics", "refile", "--config", "other.toml")
     assert shown.code == 1
     assert one_line(shown.err).startswith("publisher: other.toml: topics.trade-facilitation.patterns[0]: ")
+
+
+def test_a_mailbox_that_is_not_there_keeps_no_other_from_being_read(site: Path, publisher: Any) -> None:
+    (site / "one.eml").write_text("From: a@b.example\nSubject: hello\n\nhello\n", encoding="utf-8")
+    shown = publisher("bounces", "read", "nowhere", "one.eml")
+    assert shown.code == 1 and "nowhere: No such file" in one_line(shown.err)
+    assert [event["kind"] for event in publisher("bounces", "list", "--json").json] == ["unparsed"]
