@@ -162,7 +162,7 @@ def pause(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOptio
     from publisher.flows import issue_desk
 
     with opened(config) as app:
-        name, waiting = issue_desk.pause(app.store, issue)
+        name, waiting = issue_desk.pause(app.store, issue, resend=app.parts.post.resend)
     if as_json:
         echo_json({"issue": name, "waiting": waiting})
     else:
@@ -179,7 +179,7 @@ def resume(issue: IssueArgument, as_json: JsonOption = False, config: ConfigOpti
     from publisher.flows import issue_desk
 
     with opened(config) as app:
-        name, waiting = issue_desk.resume(app.store, issue)
+        name, waiting = issue_desk.resume(app.store, issue, resend=app.parts.post.resend)
     if as_json:
         echo_json({"issue": name, "waiting": waiting})
     else:
@@ -244,7 +244,8 @@ def _editions(editions: Sequence[Edition]) -> str:
     sizes = sorted(len(edition.article_keys) for edition in editions)
     if not sizes:
         return "none"
-    return f"{len(sizes):,}, of {sizes[0]}" + (f" to {sizes[-1]}" if sizes[0] != sizes[-1] else "") + " articles"
+    smallest = f"{sizes[0]} to " if sizes[0] != sizes[-1] else ""
+    return f"{len(sizes):,}, of {smallest}{number(sizes[-1], 'article')}"
 
 
 def _letters(total: IssueSum) -> str:

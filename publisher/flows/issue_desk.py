@@ -52,22 +52,23 @@ def _why_nothing(tx: Transaction, issue_id: int) -> str:
     return "the readers of those that failed are no longer active, or a later letter brings them the articles"
 
 
-def pause(store: Transactions, name: str) -> tuple[str, int]:
-    """Hand nothing more over; gives what waits. Raises NotFound, and Conflict if it is not being sent."""
+def pause(store: Transactions, name: str, *, resend: bool) -> tuple[str, int]:
+    """Hand nothing more over; gives what waits, with what is in doubt where the settings `resend` that. Raises
+    NotFound, and Conflict if it is not being sent."""
     with store.write() as tx:
         found = tx.issues.by_name(name)
         if not tx.deliveries.pause(found.id):
             raise Conflict(f"{found.name} is not being sent, it is {found.state}")
-        return found.name, tx.deliveries.pending(found.id)
+        return found.name, tx.deliveries.pending(found.id, include_uncertain=resend)
 
 
-def resume(store: Transactions, name: str) -> tuple[str, int]:
-    """Let it be sent again; gives what waits. Raises NotFound, and Conflict if it is not paused."""
+def resume(store: Transactions, name: str, *, resend: bool) -> tuple[str, int]:
+    """Let it be sent again; gives what waits, as `pause` does. Raises NotFound, and Conflict if it is not paused."""
     with store.write() as tx:
         found = tx.issues.by_name(name)
         if not tx.deliveries.resume(found.id):
             raise Conflict(f"{found.name} is not paused, it is {found.state}")
-        return found.name, tx.deliveries.pending(found.id)
+        return found.name, tx.deliveries.pending(found.id, include_uncertain=resend)
 
 
 def cancel(store: Transactions, name: str, *, now: datetime) -> tuple[str, int]:

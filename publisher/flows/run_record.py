@@ -131,7 +131,8 @@ def _begin(parts: Parts, trigger: RunTrigger, dead: Run | None) -> Run:
             now=parts.clock(),
             is_alive=is_alive,
         )
-    _unended.discard((_url(parts), dead.id if dead else 0))
+    if dead is not None:
+        _unended.discard((_url(parts), dead.id))
     return run
 
 

@@ -49,6 +49,15 @@ def turned(site: Any, state: str, due: str | None = None) -> None:
     engine.dispose()
 
 
+def test_a_letter_in_doubt_waits_while_its_issue_is_paused_and_after(site: Any, stuck: str, publisher: Any) -> None:
+    turned(site, "uncertain")
+    assert publisher("issues", "pause", stuck, "--json").json["waiting"] == 1
+    assert publisher("issues", "resume", stuck, "--json").json["waiting"] == 1
+    hold = {"PUBLISHER_SMTP_ON_UNCERTAIN": "hold"}
+    assert publisher("issues", "pause", stuck, "--json", environ=hold).json["waiting"] == 0
+    assert "of 1 article\n" in publisher("issues", "show", stuck).out
+
+
 def test_a_letter_held_in_doubt_shows_no_next_attempt_when_its_issue_is_finished(
     site: Any, stuck: str, publisher: Any
 ) -> None:

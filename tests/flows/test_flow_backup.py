@@ -100,7 +100,7 @@ def test_a_half_sent_issue_goes_on_after_a_restore_and_nobody_gets_it_twice(
 
     with again.app.store.read() as tx:
         assert tx.runs.list(9)[-1].state is RunState.INTERRUPTED
-    issue_desk.resume(again.app.store, "weekly-1")
+    issue_desk.resume(again.app.store, "weekly-1", resend=True)
     again.deliver()
     doubtful = {row.subscriber_id for row in again.deliveries(again.issues()[0]).values() if row.state == "uncertain"}
     assert len(doubtful) == done.in_doubt

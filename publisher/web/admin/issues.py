@@ -125,8 +125,8 @@ def _acts(app: App, name: str) -> dict[str, Callable[[], str]]:
 
     return {
         "retry": retry,
-        "pause": counted(lambda: issue_desk.pause(app.store, name), "waiting"),
-        "resume": counted(lambda: issue_desk.resume(app.store, name), "waiting"),
+        "pause": counted(lambda: issue_desk.pause(app.store, name, resend=app.parts.post.resend), "waiting"),
+        "resume": counted(lambda: issue_desk.resume(app.store, name, resend=app.parts.post.resend), "waiting"),
         "cancel": counted(lambda: issue_desk.cancel(app.store, name, now=app.clock()), "not sent"),
         "approve": approve,
         "refuse": refuse,

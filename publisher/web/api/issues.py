@@ -137,7 +137,7 @@ def retry(api: TheApi, caller: Writer, issue: Name) -> Planned:
     responses={409: {"description": "it is not being sent", "x-problem": True}},
 )
 def pause(api: TheApi, caller: Writer, issue: Name) -> Waiting:
-    name, waiting = issue_desk.pause(api.app.store, issue)
+    name, waiting = issue_desk.pause(api.app.store, issue, resend=api.app.parts.post.resend)
     api.note(caller, "issue paused", name, f"{waiting} letters waiting")
     return Waiting(issue=name, waiting=waiting)
 
@@ -149,7 +149,7 @@ def pause(api: TheApi, caller: Writer, issue: Name) -> Waiting:
     responses={409: {"description": "it is not paused", "x-problem": True}},
 )
 def resume(api: TheApi, caller: Writer, issue: Name) -> Waiting:
-    name, waiting = issue_desk.resume(api.app.store, issue)
+    name, waiting = issue_desk.resume(api.app.store, issue, resend=api.app.parts.post.resend)
     api.note(caller, "issue resumed", name, f"{waiting} letters waiting")
     return Waiting(issue=name, waiting=waiting)
 
