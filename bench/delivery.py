@@ -44,8 +44,9 @@ from publisher.app import App, build
 from publisher.clock import system_clock
 from publisher.config import load
 from publisher.config.relays import RelaySettings
-from publisher.flows import deliver as deliver_flow
+from publisher.flows import sending
 from publisher.flows.compose import compose
+from publisher.flows.deliver import Post, deliver
 from publisher.flows.new_site import make_site
 from publisher.flows.run import read_sources, silent
 from publisher.mail.dkim import new_key
@@ -194,14 +195,14 @@ class House:
             name="sink", host="127.0.0.1", port=port, security="none", connections=CONNECTIONS,
             letters_per_connection=1000,
         )  # fmt: skip
-        post = deliver_flow.Post(self.app.letters, settings.smtp, Path(), (relay,))
-        usual = deliver_flow.deliver_all
-        deliver_flow.deliver_all = partial(deliver_all, pipelining=pipelining)  # type: ignore[assignment]
+        post = Post(lambda: self.app.letters, settings.smtp, Path(), (relay,))
+        usual = sending.deliver_all
+        sending.deliver_all = partial(deliver_all, pipelining=pipelining)  # type: ignore[assignment]
         begin, cpu = time.perf_counter(), time.process_time()
         try:
-            report = uvloop.run(deliver_flow.deliver(self.app.store, post, clock=system_clock, progress=silent))
+            report = uvloop.run(deliver(self.app.store, post, clock=system_clock, progress=silent))
         finally:
-            deliver_flow.deliver_all = usual
+            sending.deliver_all = usual
         sent = Sent(letters or self.readers, time.perf_counter() - begin, time.process_time() - cpu)
         if dict(report.states) != {DeliveryState.ACCEPTED: sent.letters}:
             sys.exit(f"not every letter was accepted: {dict(report.states)} {report.problem}")

@@ -50,7 +50,7 @@ def send(house: House, port: int, letters: int) -> None:
         if done >= letters:
             stop.set()
 
-    post = Post(house.app.letters, house.app.settings.smtp, Path(), (relay,))
+    post = Post(lambda: house.app.letters, house.app.settings.smtp, Path(), (relay,))
     report = uvloop.run(deliver(house.app.store, post, clock=system_clock, progress=progress, stop=stop))
     out = report.states.get(DeliveryState.ACCEPTED, 0)
     wall, cpu = time.perf_counter() - begin, time.process_time() - cpu

@@ -14,7 +14,10 @@ def main() -> int:
     gc.set_threshold(NEW_OBJECTS)
     from publisher.cli import run
 
-    return run()
+    try:
+        return run()
+    finally:
+        gc.freeze()  # else Python looks for garbage among all that is loaded before it ends: a fifth of a small command
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The composition root: settings -> `App`. Floor: above `flows`; the only place that makes doors."""
 
+# ruff: noqa: PLC0415 - a part is loaded when it is made: a run that writes to nobody loads nothing of mail
 from __future__ import annotations
 
 import hashlib
@@ -13,33 +14,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from publisher import __version__, templating
 from publisher.clock import Clock, system_clock
 from publisher.config import Settings
-from publisher.digest.render import DigestSite
 from publisher.errors import ConfigError, UsageError
 from publisher.feeds.value import FeedSite, everything
-from publisher.flows.compose import Terms
-from publisher.flows.deliver import Post
-from publisher.flows.dkim import letter_signer
-from publisher.flows.hub_topics import HubTopics
 from publisher.flows.ingest import MintKey
-from publisher.flows.letters import Letters
-from publisher.flows.mail_room import MailRoom
 from publisher.flows.pictures import own_pictures, paths_of, site_pictures
 from publisher.flows.press import Press
-from publisher.flows.run import Parts
-from publisher.flows.service_press import ServicePress
-from publisher.flows.sign_up import SignUpParts, SignUpTerms
-from publisher.hubs import HubClient
 from publisher.links import Links
-from publisher.mail.verp import ReturnPath
 from publisher.model import ALL, Frequency, Topic
-from publisher.pages import Pages, PageSite, SignUpPages, WebPages
+from publisher.pages import Pages, PageSite
 from publisher.pages.languages import named
-from publisher.readers.policy import AddressPolicy
 from publisher.site import SiteFolder
 from publisher.store import Step, Store
 from publisher.tokens import Signer, load_or_make_key
@@ -49,7 +35,20 @@ _KEY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no le
 _KEY_LENGTH = 16  # 80 bits: never met twice
 
 if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    from publisher.flows.compose import Terms
+    from publisher.flows.deliver import Post
+    from publisher.flows.hub_topics import HubTopics
+    from publisher.flows.letters import Letters
+    from publisher.flows.mail_room import MailRoom
     from publisher.flows.push import Hub
+    from publisher.flows.run import Parts
+    from publisher.flows.sign_up import SignUpParts
+    from publisher.hubs import HubClient
+    from publisher.mail.verp import ReturnPath
+    from publisher.pages.sign_up import SignUpPages
+    from publisher.pages.web import WebPages
 
 # the settings that show in documents
 _SHOWN: Any = {
@@ -158,14 +157,22 @@ class App:
 
     @cached_property
     def web_pages(self) -> WebPages:
+        from publisher.pages.web import WebPages
+
         return WebPages(self.templates, self.page_site)
 
     @cached_property
     def sign_up_pages(self) -> SignUpPages:
+        from publisher.pages.sign_up import SignUpPages
+
         return SignUpPages(self.templates, self.page_site)
 
     @cached_property
     def letters(self) -> Letters:
+        from publisher.digest.render import DigestSite
+        from publisher.flows.dkim import letter_signer
+        from publisher.flows.letters import Letters
+
         return Letters(
             self.templates,
             DigestSite.of(self.settings),
@@ -177,17 +184,24 @@ class App:
     @cached_property
     def return_path(self) -> ReturnPath | None:
         """None while `bounces.address` is empty: letters then come back to their sender."""
+        from publisher.mail.verp import ReturnPath
+
         address = self.settings.bounces.address
         return ReturnPath(address, self.signer) if address else None
 
     @cached_property
     def post(self) -> Post:
+        from publisher.flows.deliver import Post
+
         settings = self.settings
         outbox = settings.path(settings.outbox.path)
-        return Post(self.letters, settings.smtp, outbox, settings.relays, settings.domain)
+        return Post(lambda: self.letters, settings.smtp, outbox, settings.relays, settings.domain)
 
     @cached_property
     def sign_up(self) -> SignUpParts:
+        from publisher.flows.sign_up import SignUpParts, SignUpTerms
+        from publisher.readers.policy import AddressPolicy
+
         signup = self.settings.signup
         own = (self.settings.digest.sender, signup.sender or "", self.settings.bounces.address)
         terms = SignUpTerms(
@@ -210,6 +224,11 @@ class App:
 
     @cached_property
     def mail_room(self) -> MailRoom:
+        from publisher.digest.render import DigestSite
+        from publisher.flows.dkim import letter_signer
+        from publisher.flows.mail_room import MailRoom
+        from publisher.flows.service_press import ServicePress
+
         press = ServicePress(
             self.templates,
             DigestSite.of(self.settings),
@@ -235,27 +254,33 @@ class App:
         )
 
     @cached_property
-    def hub_client(self) -> HubClient:
+    def hubs(self) -> HubClient:
+        from publisher.hubs import HubClient
+
         allow_private = self.settings.websub.allow_private
         return HubClient(agent=f"publisher ({self.links.home()})", allow_private=allow_private)
 
     @cached_property
     def alarm_client(self) -> HubClient:
+        from publisher.hubs import HubClient
+
         allow_private = self.settings.alarm.allow_private
         return HubClient(agent=f"publisher ({self.links.home()})", allow_private=allow_private)
 
     @cached_property
     def hub_topics(self) -> HubTopics:
+        from publisher.flows.hub_topics import HubTopics
+
         return HubTopics(self.store, self.folder, self.press)
 
     @cached_property
     def hub(self) -> Hub:
-        from publisher.flows.push import Hub  # noqa: PLC0415  (late: only the server needs it, and what it loads)
+        from publisher.flows.push import Hub
 
         return Hub(
             store=self.store,
             topics=self.hub_topics,
-            client=self.hub_client,
+            client=self.hubs,
             settings=self.settings.websub,
             clock=self.clock,
             mint_challenge=mint_challenge,
@@ -263,25 +288,22 @@ class App:
 
     @cached_property
     def terms(self) -> Terms:
+        from publisher.flows.compose import Terms
+
         days = self.settings.digest.hold_back_days
         hold_back = timedelta(days=days) if days else None
         return Terms(topic_order=self.topic_order, hold_back=hold_back, approval=self.settings.digest.approval)
 
-    @cached_property
+    @property
     def parts(self) -> Parts:
-        return Parts(
-            settings=self.settings,
-            store=self.store,
-            classifier=self.classifier,
-            press=self.press,
-            folder=self.folder,
-            terms=self.terms,
-            post=self.post,
-            clock=self.clock,
-            mint_key=self.mint_key,
-            hubs=self.hub_client,
-            mail_room=self.mail_room,
-        )
+        """The house as a run sees it."""
+        return self
+
+    def furnish(self) -> None:
+        """Make at once what runs would ask for later. Raises ConfigError or TemplateError for what is wrong with it."""
+        self.classifier.compile()
+        for part in ("press", "letters", "mail_room"):
+            getattr(self, part)
 
     def require_topic(self, slug: str) -> None:
         """Raises UsageError unless `slug` is a topic of the config, or `all`."""

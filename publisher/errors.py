@@ -30,6 +30,8 @@ An address is held as an attribute where it is needed and never printed in a tex
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class PublisherError(Exception):
     """Base of all. `str(error)` is the line that people read."""
@@ -103,6 +105,11 @@ class StoreBusy(StoreError, TimeoutError):
 
 class StoreOutdated(StoreError):
     """The schema is not the one this program was written for: `publisher db upgrade`."""
+
+    @classmethod
+    def not_set_up(cls) -> Self:
+        """There is none at all."""
+        return cls("the database has not been set up for this program; run `publisher db upgrade`")
 
 
 class RunInProgress(PublisherError):

@@ -70,7 +70,7 @@ def _examined(config: Path, *, offline: bool, links: bool) -> Sequence[Finding]:
     app = None
     try:
         app = build(settings)
-        app.classifier.compile()
+        app.furnish()
         of = Examination(
             settings=settings, clock=app.clock, parts=app.parts, signer=app.signer, offline=offline, links=links
         )

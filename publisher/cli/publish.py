@@ -96,7 +96,6 @@ def publish(
     Example: publisher publish --dry-run --digest weekly
     """
     from publisher.errors import UsageError
-    from publisher.flows import plan as plans
     from publisher.flows.records import as_json as record
     from publisher.flows.run import Order
     from publisher.flows.run import publish as run
@@ -112,10 +111,14 @@ def publish(
     if keep_to is not None:
         if dry_run or digest or no_digest or rebuild:
             raise UsageError("--plan says itself what to do; leave the other options out")
+        from publisher.flows import plan as plans
+
         order, expected = plans.read_plan(_read(keep_to))
     with opened(config) as app:
         came = 0
         if dry_run:
+            from publisher.flows import plan as plans
+
             made = plans.make_plan(app.parts, order)
             report = made.report
             shown = {"dry_run": True, **record(report), **plans.as_values(made)}

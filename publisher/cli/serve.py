@@ -40,7 +40,7 @@ def serve(
     from publisher.web.server import run_server
 
     with opened(config) as app:
-        app.classifier.compile()  # an impossible rule is told now, not by the first run that has an article
+        app.furnish()  # what is wrong is told now, not by the first run that asks for it
         run_server(
             app,
             nullcontext if web_only else lambda: running(app),
@@ -74,6 +74,7 @@ def schedule(
             else:
                 table(["job", "trigger", "next"], [(name, said, shown(at)) for name, (said, at) in jobs.items()])
             return
+        app.furnish()
         _until_asked(lambda stop: run_timetable(app, stop))
 
 
@@ -89,6 +90,7 @@ def worker(config: ConfigOption = DEFAULT_CONFIG) -> None:
     from publisher.worker import run_worker
 
     with opened(config) as app:
+        app.furnish()
         _until_asked(lambda stop: run_worker(app, lambda: running(app), stop))
 
 

@@ -75,6 +75,11 @@ class RelaySettings(Limited):
     warm_up_from: date | None = Field(None, description="day (UTC) on which it begins to send, by `warm_up`")
     warm_up: tuple[int, ...] = Field((), description="most letters on that day, the day after, ...; then no more limit")
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether letters have to be counted: by time, or by the plan of a warm-up."""
+        return self.has_rate or bool(self.warm_up)
+
     @field_validator("warm_up")
     @classmethod
     def _grows(cls, plan: tuple[int, ...]) -> tuple[int, ...]:

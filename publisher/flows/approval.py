@@ -21,7 +21,6 @@ from publisher.errors import Conflict, PublisherError
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post
 from publisher.flows.one_letter import hand_over
-from publisher.links import issue_path
 from publisher.model import DeliveryState, Edition, Issue, IssueState
 from publisher.store import Rendering, Store, Transaction
 
@@ -93,13 +92,6 @@ async def ask_editor(store: Store, post: Post, settings: Settings, *, clock: Clo
             return f"the editor could not be asked about {issue.name}: {error}"
         await across(_mark_asked, store, issue.issue.id, clock())
     return ""
-
-
-def without_page(store: Store) -> bool:
-    """Whether an issue that may be read has no page yet: one that was approved since the last run."""
-    with store.read() as tx:
-        paths = [issue_path(issue.name) for issue in tx.issues.numbered()]
-        return len(tx.documents.some(paths)) < len(paths)
 
 
 def _mark_asked(store: Store, issue_id: int, now: datetime) -> None:

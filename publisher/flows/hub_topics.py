@@ -16,7 +16,6 @@ from publisher.flows.crossing import across
 from publisher.flows.press import Press
 from publisher.flows.publish_site import PUBLISHED
 from publisher.links import feed_path
-from publisher.model import Topic
 from publisher.site import SiteFolder
 from publisher.store import Store
 from publisher.websub.exchange import link_header
@@ -135,8 +134,3 @@ def _parts(name: str) -> tuple[list[str], Match]:
     if UNION in name:
         return name.split(UNION), Match.ANY
     return name.split(NARROWING), Match.ALL
-
-
-def feed_paths(topics: Collection[Topic]) -> list[str]:
-    """The published feeds of `topics` in all formats."""
-    return [feed_path(topic.slug, extension) for topic in topics for extension in MEDIA_TYPES]

@@ -23,8 +23,9 @@ from publisher.clock import Clock
 from publisher.config import RelaySettings, SmtpSettings
 from publisher.errors import LetterError, PublisherError, RelayUnavailable
 from publisher.flows.crossing import across
-from publisher.flows.deliver import Post, meter_of
+from publisher.flows.deliver import Post
 from publisher.flows.late_log import log
+from publisher.flows.sending import endpoint_of, meter_of
 from publisher.flows.service_press import ServicePress
 from publisher.flows.sign_up import SignUpParts, settle_asked
 from publisher.flows.struck_off import refused, take_note
@@ -98,7 +99,7 @@ class MailRoom:
         if not await across(self._any_due):
             return states
         if self._post.is_local:
-            async with self._post.endpoint() as endpoint:
+            async with endpoint_of(self._post) as endpoint:
                 await self._hand_over(endpoint, self._sending(states), self._post.smtp, stop)
             return states
         problems: list[str] = []

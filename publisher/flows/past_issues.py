@@ -18,7 +18,7 @@ from publisher.flows.press import Press
 from publisher.links import issue_feed_path, issue_path, issues_path
 from publisher.model import ALL, Document, Frequency, Issue
 from publisher.pages.frame import issue_title
-from publisher.store import Transaction
+from publisher.store import Store, Transaction
 
 PER_PAGE = 50
 IN_FEED = 20
@@ -44,6 +44,13 @@ def paths(issues: Sequence[Issue], formats: Formats) -> list[str]:
         *(issue_path(issue.name) for issue in issues),
         *(issue_feed_path(frequency, extension) for frequency in frequencies for extension, _ in formats),
     ]
+
+
+def without_page(store: Store) -> bool:
+    """Whether an issue that may be read has no page yet: one that was approved since the last run."""
+    with store.read() as tx:
+        paths = [issue_path(issue.name) for issue in tx.issues.numbered()]
+        return len(tx.documents.some(paths)) < len(paths)
 
 
 @dataclass(frozen=True, slots=True)

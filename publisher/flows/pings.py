@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from publisher.clock import Clock
 from publisher.errors import PublisherError
-from publisher.flows.hub_topics import feed_paths
 from publisher.flows.press import Press
+from publisher.flows.publish_site import feed_paths
 from publisher.flows.reports import PingReport
 from publisher.hubs import HubClient
 from publisher.store import Ping, Store

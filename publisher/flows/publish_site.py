@@ -40,6 +40,11 @@ TOUCHED_AT_ONCE = 1000  # articles whose issues are looked for together: bounds 
 FORMATS = (("atom", atom.render), ("rss", rss.render), ("json", jsonfeed.render))
 
 
+def feed_paths(topics: Collection[Topic]) -> list[str]:
+    """The published feeds of `topics` in all formats."""
+    return [feed_path(topic.slug, extension) for topic in topics for extension, _ in FORMATS]
+
+
 @dataclass(slots=True)
 class _Progress:
     """How far the last publication came: which changes and issues are on the site, made by what, for which address. One

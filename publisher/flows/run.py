@@ -13,18 +13,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
 from publisher.clock import Clock
 from publisher.config import Settings
 from publisher.errors import RelayUnavailable
-from publisher.flows.approval import ask_editor, without_page
-from publisher.flows.compose import Terms, compose
 from publisher.flows.crossing import across
 from publisher.flows.deliver import Post, Tell, deliver, unheard
 from publisher.flows.due import due, remember_look
 from publisher.flows.filing import rename_topics
 from publisher.flows.ingest import Ingest, MintKey
-from publisher.flows.mail_room import MailRoom
+from publisher.flows.past_issues import without_page
 from publisher.flows.pings import tell_hubs
 from publisher.flows.press import Press
 from publisher.flows.publish_site import publish_site
@@ -32,11 +31,15 @@ from publisher.flows.refile import refile, rules_changed
 from publisher.flows.reports import DeliverReport, IngestReport, IssueReport, RunReport, SiteReport
 from publisher.flows.run_record import Progress, Record, recorded
 from publisher.flows.source_files import SourceFiles
-from publisher.hubs import HubClient
-from publisher.model import Frequency, Run, RunState, RunTrigger
+from publisher.model import Frequency, IssueState, Run, RunState, RunTrigger
 from publisher.site import SiteFolder
 from publisher.store import Store, Transactions
 from publisher.topics import Classifier
+
+if TYPE_CHECKING:
+    from publisher.flows.compose import Terms
+    from publisher.flows.mail_room import MailRoom
+    from publisher.hubs import HubClient
 
 Begun = Callable[[Run], None]
 """Told of the run as soon as it has the lock."""
@@ -50,21 +53,31 @@ def unasked(_run: Run) -> None:
     """For a run whose number nobody waits for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a run works with; `app.build` makes it from the settings."""
+class Parts(Protocol):
+    """What a run works with: the house that `app.build` makes. A part that no run asks for is never made."""
 
-    settings: Settings
-    store: Store
-    classifier: Classifier
-    press: Press
-    folder: SiteFolder
-    terms: Terms
-    post: Post
-    clock: Clock
-    mint_key: MintKey
-    hubs: HubClient
-    mail_room: MailRoom
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def classifier(self) -> Classifier: ...
+    @property
+    def press(self) -> Press: ...
+    @property
+    def folder(self) -> SiteFolder: ...
+    @property
+    def terms(self) -> Terms: ...
+    @property
+    def post(self) -> Post: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def mint_key(self) -> MintKey: ...
+    @property
+    def hubs(self) -> HubClient: ...
+    @property
+    def mail_room(self) -> MailRoom: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +117,7 @@ async def publish(
             record.progress("publishing the issues' pages", 0, 0)
             site = _joined(site, await across(_publish_site, parts, now, False))
         pings = await tell_hubs(parts.store, parts.hubs, parts.press, clock=parts.clock)
-        not_asked = await ask_editor(parts.store, parts.post, parts.settings, clock=parts.clock)
+        not_asked = await _ask_editor(parts)
         delivery = await _deliver(parts, record, tell)
         delivery = replace(delivery, problem="\n".join(filter(None, (delivery.problem, not_asked))))
         report = RunReport(ingest=ingested, site=site, pings=pings, issues=tuple(issues), delivery=delivery)
@@ -132,14 +145,35 @@ async def _deliver(parts: Parts, record: Record, tell: Tell) -> DeliverReport:
     """What the mail room has, for somebody waits for it, then digests: `publisher serve` does the first by itself,
     others have it done here."""
     problem, service = "", {}
-    try:
-        service = dict(await parts.mail_room.work_off(record.stop))
-    except RelayUnavailable as error:
-        problem = str(error)
+    if await across(_service_waits, parts):
+        try:
+            service = dict(await parts.mail_room.work_off(record.stop))
+        except RelayUnavailable as error:
+            problem = str(error)
     delivery = await deliver(
         parts.store, parts.post, clock=parts.clock, progress=record.progress, stop=record.stop, tell=tell
     )
     return replace(delivery, problem=delivery.problem or problem, service=service)
+
+
+def _service_waits(parts: Parts) -> bool:
+    """Whether the mail room has anything to do; in most runs nobody needs to make one."""
+    with parts.store.read() as tx:
+        return bool(tx.sign_ups.asked(1) or tx.service_letters.due(parts.clock(), 1))
+
+
+async def _ask_editor(parts: Parts) -> str:
+    """As `ask_editor`, where an issue waits."""
+    if not await across(_approval_waits, parts):
+        return ""
+    from publisher.flows.approval import ask_editor  # noqa: PLC0415  (late: on few sites any issue waits)
+
+    return await ask_editor(parts.store, parts.post, parts.settings, clock=parts.clock)
+
+
+def _approval_waits(parts: Parts) -> bool:
+    with parts.store.read() as tx:
+        return bool(tx.issues.list(1, state=IssueState.WAITING))
 
 
 def plan(parts: Parts, order: Order) -> RunReport:
@@ -188,6 +222,10 @@ def compose_due(parts: Parts, store: Transactions, order: Order, now: datetime) 
         with store.write() as tx:
             slots = due(tx, parts.settings, now)
             remember_look(tx, parts.settings, now)
+    if not slots:
+        return []
+    from publisher.flows.compose import compose  # noqa: PLC0415  (late: in most runs no digest is due)
+
     return [
         compose(store, frequency, slot=slot, now=now, terms=parts.terms, letters=parts.post.letters)
         for frequency, slot in slots

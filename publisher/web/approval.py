@@ -13,7 +13,7 @@ from starlette.routing import Route
 from publisher.app import App
 from publisher.errors import TokenError, UsageError
 from publisher.flows.approval import Waiting, approve, find_waiting, refuse
-from publisher.pages import WebPages
+from publisher.pages.web import WebPages
 from publisher.tokens import APPROVAL
 from publisher.web.responses import MAX_FIELDS, page
 

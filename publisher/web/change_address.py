@@ -10,7 +10,7 @@ from starlette.routing import Route
 from publisher.app import App
 from publisher.errors import NotFound, TokenError, UsageError
 from publisher.flows.change_address import change_address, find_change
-from publisher.pages import WebPages
+from publisher.pages.web import WebPages
 from publisher.tokens import PREFERENCES
 from publisher.web.responses import page, path_of
 

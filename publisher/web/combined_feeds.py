@@ -25,7 +25,7 @@ from publisher.feeds.selection import NARROWING, UNION, Match, Selection, select
 from publisher.flows.combine import combined_feed, newest_in
 from publisher.links import BUILDER, feed_path
 from publisher.model import FiledArticle
-from publisher.pages import WebPages
+from publisher.pages.web import WebPages
 from publisher.web.hub import link_headers
 from publisher.web.on_demand import OnDemand, PathText
 from publisher.web.responses import page

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from publisher.errors import PublisherError
-from publisher.pages import WebPages
+from publisher.pages.web import WebPages
 from publisher.web.responses import page
 
 log = structlog.get_logger("publisher.serve")

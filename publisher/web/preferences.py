@@ -28,8 +28,8 @@ from publisher.flows.personal_data import forget, personal_data
 from publisher.flows.preferences import LONGEST_PAUSE, Wishes, change_preferences
 from publisher.flows.private_feed import feed_token, renew_feed
 from publisher.model import STAYING, Frequency, Subscriber, SubscriberState
-from publisher.pages import ReaderSettings, WebPages
 from publisher.pages.languages import named
+from publisher.pages.web import ReaderSettings, WebPages
 from publisher.store import Transaction
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
 from publisher.web.responses import HEADERS, MAX_FIELDS, page, path_of

@@ -17,7 +17,7 @@ from publisher.flows.combine import private_feed
 from publisher.flows.private_feed import feed_identity, feed_token, reader_of_feed
 from publisher.links import private_feed_name
 from publisher.model import Subscriber
-from publisher.pages import WebPages
+from publisher.pages.web import WebPages
 from publisher.store import Transaction
 from publisher.web.on_demand import OnDemand
 from publisher.web.responses import page

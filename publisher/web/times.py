@@ -17,7 +17,7 @@ from publisher.app import App
 from publisher.feeds.notes import day
 from publisher.links import TIMES
 from publisher.model import RunState
-from publisher.pages import WebPages
+from publisher.pages.web import WebPages
 from publisher.web.responses import page
 
 _LOOKED_AT = 50  # runs: the last that ended well is among them, or something is wrong

@@ -28,7 +28,7 @@ from publisher.flows.private_feed import feed_token
 from publisher.flows.settings_link import ask_for_settings
 from publisher.flows.subscribe import unsubscribe
 from publisher.model import STAYING, Frequency, Subscriber, SubscriberState
-from publisher.pages import WebPages
+from publisher.pages.web import WebPages
 from publisher.store import Transaction
 from publisher.tokens import UNSUBSCRIBE
 from publisher.web.responses import MAX_FIELDS, page, path_of

@@ -14,7 +14,7 @@ from flows.house import FEEDS_ONLY, WEEKLY, House, headers, name_of, relay_setti
 from wire.servers import DROP, TAKEN_THEN_DROP, Relay
 
 from publisher.errors import StoreError
-from publisher.flows import deliver as deliver_flow
+from publisher.flows import sending
 from publisher.flows.deliver import DOUBT
 from publisher.flows.ledger_desk import LedgerDesk
 from publisher.flows.ledger_tray import Batch, LedgerTray
@@ -30,7 +30,7 @@ from publisher.store.deliveries import Deliveries
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Knock again at once at a relay that does not answer."""
-    monkeypatch.setattr(deliver_flow, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
+    monkeypatch.setattr(sending, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
 
 
 def letters_of(relay: Relay, name: str) -> list[tuple[str, ...]]:

@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 from wire.hostile import Fault, HostileRelay
 
 from publisher.errors import StoreBusy
-from publisher.flows import deliver as deliver_flow
+from publisher.flows import sending
 from publisher.flows.deliver import DOUBT
 from publisher.model import DeliveryState, IssueState, SubscriberState
 from publisher.smtp.endpoint import Endpoint
@@ -204,7 +204,7 @@ def lose_replies(sending: Going, readers: int, how: str) -> None:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pause after a lost connection, and one second for a relay's final answer, not ten minutes."""
-    monkeypatch.setattr(deliver_flow, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
+    monkeypatch.setattr(sending, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
     made = Endpoint.from_settings
     impatient = classmethod(lambda _, relay, **options: replace(made(relay, **options), final_timeout_s=1))
     monkeypatch.setattr(Endpoint, "from_settings", impatient)

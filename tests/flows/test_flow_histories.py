@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 from wire.servers import DROP, TAKEN_THEN_DROP, Relay
 
-from publisher.flows import deliver as deliver_flow
+from publisher.flows import sending
 from publisher.flows.compose import compose
 from publisher.flows.deliver import deliver
 from publisher.flows.ingest import Ingest
@@ -295,7 +295,7 @@ class Histories(RuleBasedStateMachine):
 
 @pytest.fixture
 def machine(relay: Relay, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Histories]]:
-    monkeypatch.setattr(deliver_flow, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
+    monkeypatch.setattr(sending, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
     Histories.relay, Histories.migrated = relay, migrated_sqlite
     yield Histories
 

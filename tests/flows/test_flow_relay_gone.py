@@ -15,6 +15,7 @@ from flows.house import START, House
 from wire.hostile import Fault, HostileRelay
 
 from publisher.flows import deliver as deliver_flow
+from publisher.flows import sending
 from publisher.flows.deliver import letters_due
 from publisher.flows.reports import DeliverReport
 from publisher.mail.circuit import RELAY
@@ -31,7 +32,7 @@ D = DeliveryState
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Knock again at once at a relay that does not answer."""
-    monkeypatch.setattr(deliver_flow, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
+    monkeypatch.setattr(sending, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
 
 
 def dies_in_the_middle(house: House, relay: HostileRelay) -> None:

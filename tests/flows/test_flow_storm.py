@@ -20,7 +20,7 @@ from crash.sendings import compose_for, recording_relay
 from flows.house import START, House, slugs_in
 from wire.hostile import HostileRelay
 
-from publisher.flows import deliver as deliver_flow
+from publisher.flows import sending
 from publisher.mail.backoff import GREYLIST_WAIT
 from publisher.mail.circuit import DOMAIN_REFUSES
 from publisher.model import DeliveryState, IssueState, SubscriberState
@@ -116,7 +116,7 @@ EVERYWHERE = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Go on at once after a connection that failed."""
-    monkeypatch.setattr(deliver_flow, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
+    monkeypatch.setattr(sending, "deliver_all", partial(deliver_all, pauses_s=(0.0,)))
 
 
 def weather(storm: Storm, readers: int) -> None:

@@ -17,9 +17,12 @@ from publisher.flows.late_log import log
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    uvicorn = logging.getLogger("uvicorn")  # a server that another test ran may have given it a handler of its own
-    monkeypatch.setattr(uvicorn, "handlers", [])
-    monkeypatch.setattr(uvicorn, "propagate", True)
+    for name in ("uvicorn", "uvicorn.error"):  # as another test's server may have left them
+        logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "handlers", [])
+        monkeypatch.setattr(logger, "propagate", True)
+        monkeypatch.setattr(logger, "disabled", False)
+        logger.setLevel(logging.NOTSET)
     yield
     structlog.reset_defaults()
     root = logging.getLogger()

@@ -26,8 +26,10 @@ from publisher.model import (
     Topic,
     TopicGroup,
 )
-from publisher.pages import Pages, PageSite, SignUpPages, WebPages
+from publisher.pages import Pages, PageSite
 from publisher.pages.feed_readers import reader_links
+from publisher.pages.sign_up import SignUpPages
+from publisher.pages.web import WebPages
 from publisher.templating import environment
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)

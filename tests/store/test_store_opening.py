@@ -53,6 +53,23 @@ def test_the_migrations_add_up_to_the_schema(store: Store) -> None:
     assert existing == {*metadata.tables, "alembic_version"}
 
 
+def test_postgresql_has_the_partial_indexes_too_and_room_beside_rows_that_change_often(postgresql_url: str) -> None:
+    store = Store(postgresql_url)
+    partial = {
+        index.name
+        for table in metadata.tables.values()
+        for index in table.indexes
+        if index.dialect_options["sqlite"]["where"] is not None
+    }
+    with store._engine.connect() as connection:
+        indexes = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND indexdef LIKE '% WHERE %'"
+        assert partial == set(connection.scalars(sa.text(indexes)))
+        room = "SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL AND relkind = 'r'"
+        room += " AND relnamespace = current_schema()::regnamespace"
+        found = {row.relname: row.reloptions for row in connection.execute(sa.text(room))}
+    assert found == {"deliveries": ["fillfactor=70"], "subscribers": ["fillfactor=80"]}
+
+
 def test_sqlite_tables_are_the_same_whether_migrated_or_created(sqlite_store: Store) -> None:
     def indexes(engine: sa.Engine) -> list[tuple[str, str]]:
         with engine.connect() as connection:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from store_samples import NOW, filing, new
 
 from publisher.errors import StoreBusy, StoreError
-from publisher.store import Store, engine
+from publisher.store import Store, engine, engine_postgresql
 
 
 def test_a_postgresql_row_locked_too_long_is_busy(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_a_postgresql_database_that_keeps_every_character_is_taken(postgresql_ur
 
 
 def test_a_server_that_takes_the_call_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(engine._PG_PATIENCE, "connect_timeout", 2)  # seconds, the least that libpq knows
+    monkeypatch.setitem(engine_postgresql._PATIENCE, "connect_timeout", 2)  # seconds, the least that libpq knows
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = Store(f"postgresql://alice@127.0.0.1:{silent.getsockname()[1]}/publisher")
         with pytest.raises(StoreError, match="cannot be reached"):
@@ -230,7 +230,7 @@ def test_how_long_a_server_is_waited_for_is_said_by_us_unless_its_address_says_i
         assert driver is not None
         told = driver.info.get_parameters()
     store.close()
-    wanted = {**engine._PG_PATIENCE, "connect_timeout": 7, "keepalives_idle": 60}
+    wanted = {**engine_postgresql._PATIENCE, "connect_timeout": 7, "keepalives_idle": 60}
     assert {name: int(told[name]) for name in wanted} == wanted
 
 

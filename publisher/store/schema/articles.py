@@ -49,7 +49,6 @@ articles = Table(
         "ix_articles_withdrawn",
         "withdrawn",
         sqlite_where=text("withdrawn IS NOT NULL"),
-        postgresql_where=text("withdrawn IS NOT NULL"),
     ),
 )
 
@@ -137,7 +136,6 @@ archives = Table(
         "topic",
         "number",
         sqlite_where=text("written = 0"),  # word for word as queries say it
-        postgresql_where=text("NOT written"),
     ),
 )
 

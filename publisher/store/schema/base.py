@@ -15,6 +15,8 @@ metadata = sa.MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+"""What PostgreSQL alone has, the WHERE of its indexes and the fill factors of its tables, stands in the migrations:
+said here, it would have every start of the program load that dialect."""
 
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 

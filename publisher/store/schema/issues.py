@@ -76,10 +76,8 @@ deliveries = Table(
         "issue_id",
         "subscriber_id",
         sqlite_where=text("next_attempt IS NOT NULL"),
-        postgresql_where=text("next_attempt IS NOT NULL"),
     ),
     Index("ix_deliveries_subscriber", "subscriber_id", "edition_id"),
-    postgresql_with={"fillfactor": 70},  # room beside each row for what it is next, so that no index need be told
 )
 
 bounce_events = Table(

@@ -26,10 +26,8 @@ subscribers = Table(
         "ix_subscribers_waking",
         "paused_until",
         sqlite_where=text("paused_until IS NOT NULL"),
-        postgresql_where=text("paused_until IS NOT NULL"),
     ),
     sqlite_autoincrement=True,  # links in old letters name the number: it must never be somebody else's
-    postgresql_with={"fillfactor": 80},  # room for the watermark, which rises with each letter
 )
 
 subscriptions = Table(

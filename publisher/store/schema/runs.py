@@ -32,7 +32,6 @@ runs = Table(
         "state",
         unique=True,
         sqlite_where=text("state = 'running'"),
-        postgresql_where=text("state = 'running'"),
     ),
     sqlite_autoincrement=True,
 )
