@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from publisher import __version__, templating
+from publisher import __version__
 from publisher.clock import Clock, system_clock
 from publisher.config import Settings
 from publisher.errors import ConfigError, UsageError
@@ -24,7 +24,7 @@ from publisher.flows.pictures import own_pictures, paths_of, site_pictures
 from publisher.flows.press import Press
 from publisher.links import Links
 from publisher.model import ALL, Frequency, Topic
-from publisher.pages import Pages, PageSite
+from publisher.package import shipped
 from publisher.pages.languages import named
 from publisher.site import SiteFolder
 from publisher.store import Step, Store
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from publisher.flows.sign_up import SignUpParts
     from publisher.hubs import HubClient
     from publisher.mail.verp import ReturnPath
+    from publisher.pages.documents import Pages
+    from publisher.pages.frame import PageSite
     from publisher.pages.sign_up import SignUpPages
     from publisher.pages.web import WebPages
 
@@ -117,6 +119,8 @@ class App:
 
     @cached_property
     def templates(self) -> ImmutableSandboxedEnvironment:
+        from publisher import templating
+
         return templating.environment(self.settings.path(self.settings.site.templates), self.settings.zone)
 
     @cached_property
@@ -125,6 +129,8 @@ class App:
 
     @cached_property
     def page_site(self) -> PageSite:
+        from publisher.pages.frame import PageSite
+
         site, pictures = self.settings.site, paths_of(self.settings)
         return PageSite(
             title=site.title,
@@ -240,10 +246,16 @@ class App:
         return MailRoom(self.sign_up, self.post, press)
 
     @cached_property
+    def pages(self) -> Pages:
+        from publisher.pages.documents import Pages
+
+        return Pages(self.templates, self.page_site)
+
+    @cached_property
     def press(self) -> Press:
         return Press(
             site=self.feed_site,
-            pages=Pages(self.templates, self.page_site),
+            pages_of=lambda: self.pages,
             topics=self.settings.topic_list,
             everything=self.everything,
             entries=self.settings.feeds.entries,
@@ -302,7 +314,7 @@ class App:
     def furnish(self) -> None:
         """Make at once what runs would ask for later. Raises ConfigError or TemplateError for what is wrong with it."""
         self.classifier.compile()
-        for part in ("press", "letters", "mail_room"):
+        for part in ("press", "pages", "letters", "mail_room"):
             getattr(self, part)
 
     def require_topic(self, slug: str) -> None:
@@ -358,7 +370,7 @@ def _press_fingerprint(settings: Settings) -> str:
     """Changes when anything changes that every document depends on: templates, settings that show, the program."""
     shown = hashlib.sha256(__version__.encode())
     shown.update(settings.model_dump_json(include=_SHOWN).encode())
-    for folder in (templating.shipped("templates"), settings.path(settings.site.templates)):
+    for folder in (shipped("templates"), settings.path(settings.site.templates)):
         for path in _templates(folder / "site"):
             shown.update(os.fsencode(path.name) + b"\0" + path.read_bytes())
     for content in own_pictures(settings).values():

@@ -13,6 +13,9 @@ from publisher.model import ALL
 
 INDEX = "index.html"
 STYLE = "assets/style.css"
+ICON = "assets/icon.svg"
+NOT_FOUND = "404.html"
+"""Where many web servers look for the page of an address that does not exist."""
 OPML = "feeds.opml"
 HOME = INDEX
 BUILDER = "feeds/build"

@@ -20,19 +20,7 @@ from jinja2 import TemplateError as JinjaError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.errors import TemplateError
-
-
-def shipped(name: str) -> Path:
-    """A folder or file that comes with the program: ``templates``, ``articles`` or ``config.toml``.
-
-    In an installed wheel they lie in the package, in a checkout at the top level.
-    """
-    package = Path(__file__).parent
-    inside = package / "shipped" / name
-    if inside.exists():
-        return inside
-    return package.parent / ("data/articles" if name == "articles" else name)
-
+from publisher.package import shipped
 
 _VERDICTS = 10_000
 """So many are remembered: more than all templates have attributes, and a bound on what a template could ask for."""

@@ -22,7 +22,7 @@ from publisher.config import (
     variables,
 )
 from publisher.errors import ConfigError
-from publisher.templating import shipped
+from publisher.package import shipped
 
 ROOT = Path("/srv/site")
 

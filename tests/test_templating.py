@@ -12,7 +12,8 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.errors import TemplateError
-from publisher.templating import broken, environment, language_of, render, shipped
+from publisher.package import shipped
+from publisher.templating import broken, environment, language_of, render
 
 MOMENT = datetime(2026, 3, 1, 23, 30, 5, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from publisher.errors import SiteError
-from publisher.templating import shipped
+from publisher.package import shipped
 
 
 def make_site(folder: Path, *, with_articles: bool, with_templates: bool = True) -> list[Path]:

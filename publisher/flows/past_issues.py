@@ -17,7 +17,6 @@ from publisher.feeds.value import Feed
 from publisher.flows.press import Press
 from publisher.links import issue_feed_path, issue_path, issues_path
 from publisher.model import ALL, Document, Frequency, Issue
-from publisher.pages.frame import issue_title
 from publisher.store import Store, Transaction
 
 PER_PAGE = 50
@@ -82,9 +81,7 @@ class PastIssues:
         for number in [None, *range(first, last + 1)]:
             shown = self._on(number, last)
             heads = self.tx.issues.heads([issue.id for issue in shown])
-            listed = [
-                (issue, heads[issue.id].subject or issue_title(issue), heads[issue.id].articles) for issue in shown
-            ]
+            listed = [(issue, heads[issue.id].subject or issue.title, heads[issue.id].articles) for issue in shown]
             yield self.press.pages.issues(listed, number=number, last=last, feeds=feeds, total=len(self.issues))
 
     def feeds(self, formats: Formats, made: Make, problems: list[str], *, everything: bool) -> Iterator[Document]:
@@ -128,7 +125,7 @@ class PastIssues:
             (topic, [one for one in articles if places[one.article.key] == topic.slug])
             for topic in (*self.press.topics, replace(self.press.everything, slug=ALL, label=OTHER_NEWS))
         ]
-        subject = self.tx.issues.heads([issue.id])[issue.id].subject or issue_title(issue)
+        subject = self.tx.issues.heads([issue.id])[issue.id].subject or issue.title
         moments = (one.article.withdrawn or one.article.updated for one in filed.values())
         changed = max([issue.composed, *moments])
         return PastIssue(issue, subject, changed, [(topic, items) for topic, items in sections if items])

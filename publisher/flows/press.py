@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from publisher.feeds.value import FeedSite
 from publisher.model import Document, Topic
-from publisher.pages import Pages
+
+if TYPE_CHECKING:
+    from publisher.pages.documents import Pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +19,12 @@ class Press:
     """What turns values into documents: settings made into values, and compiled templates.
 
     `fingerprint` changes when a template, a setting that shows, or the program changes. Of a withdrawn article the
-    feeds show a notice for the time `notice`, then a tombstone for the time `tombstone`. `pictures` are made when a
-    whole site is.
+    feeds show a notice for the time `notice`, then a tombstone for the time `tombstone`. Pages and pictures are made
+    with what `pages_of` and `pictures` give: a run that finds nothing new asks for neither.
     """
 
     site: FeedSite
-    pages: Pages
+    pages_of: Callable[[], Pages]
     topics: tuple[Topic, ...]
     everything: Topic
     entries: int
@@ -29,6 +32,10 @@ class Press:
     notice: timedelta
     tombstone: timedelta
     pictures: Callable[[], Sequence[Document]] = tuple
+
+    @property
+    def pages(self) -> Pages:
+        return self.pages_of()
 
     @property
     def feeds(self) -> tuple[Topic, ...]:

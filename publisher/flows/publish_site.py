@@ -26,10 +26,8 @@ from publisher.flows.past_issues import PastIssues
 from publisher.flows.press import Press
 from publisher.flows.reports import SiteReport
 from publisher.flows.writer import Writer
-from publisher.links import INDEX, OPML, STYLE, archive_of, feed_path, issue_path, topic_path
+from publisher.links import ICON, INDEX, NOT_FOUND, OPML, STYLE, archive_of, feed_path, issue_path, topic_path
 from publisher.model import ALL, Document, FiledArticle, Issue, Topic
-from publisher.pages import NOT_FOUND
-from publisher.pages.frame import ICON
 from publisher.site import SiteFolder
 from publisher.store import Transaction, Transactions
 

@@ -61,6 +61,11 @@ class Issue:
         """The name of its web page and of people: ``weekly-12``."""
         return f"{self.frequency}-{self.number}"
 
+    @property
+    def title(self) -> str:
+        """What it is called where no letter of it has a subject."""
+        return f"{self.frequency.capitalize()} digest no. {self.number}"
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

@@ -16,12 +16,9 @@ from publisher import links
 from publisher.links import RelativeLinks
 from publisher.model import ALL, Article, Document, FiledArticle, Frequency, Issue, Topic
 from publisher.pages.feed_readers import reader_links
-from publisher.pages.frame import ICON, Frame, PageSite, issue_title, stylesheet, web_address
+from publisher.pages.frame import Frame, PageSite, stylesheet, web_address
 from publisher.pages.web import WebPages
 from publisher.templating import render
-
-NOT_FOUND = "404.html"
-"""Where many web servers look for the page of an address that does not exist."""
 
 
 class Pages:
@@ -40,11 +37,11 @@ class Pages:
         return Document(links.STYLE, self._style.content)
 
     def icon(self) -> Document:
-        return self._document(ICON, "site/icon.svg", {"accent": self._site.accent})
+        return self._document(links.ICON, "site/icon.svg", {"accent": self._site.accent})
 
     def not_found(self) -> Document:
         """The page of an address that does not exist; its links hold at any depth."""
-        return Document(NOT_FOUND, WebPages(self._env, self._site).not_found())
+        return Document(links.NOT_FOUND, WebPages(self._env, self._site).not_found())
 
     def article(self, filed: FiledArticle) -> Document:
         """The page of an article; of a withdrawn one, which search engines shall forget, a notice with the reason."""
@@ -110,9 +107,9 @@ class Pages:
         path = links.issue_path(issue.name)
         frame = self._frame(path)
         values = {
-            "heading": issue_title(issue),
+            "heading": issue.title,
             "summary": subject,
-            "name": issue_title(issue),  # for templates that a site keeps as they were
+            "name": issue.title,  # for templates that a site keeps as they were
             "canonical": self._site.links.to(path),
             "feeds": frame.all_feeds,
             "composed": issue.composed,

@@ -21,7 +21,6 @@ from publisher.model import ALL, FiledArticle, Frequency, Issue, Topic, TopicGro
 from publisher.pages import colours
 from publisher.templating import render
 
-ICON = "assets/icon.svg"
 _NARROWER = 6  # links to a topic's narrower feeds: its page is about the topic
 _FEED_TYPES = (
     ("atom", "application/atom+xml", ""),
@@ -128,7 +127,7 @@ class Frame:
             "site": site,
             "home": to(links.INDEX),
             "style": f"{to(links.STYLE)}?v={style.version}",
-            "icon": to(site.icon or ICON),
+            "icon": to(site.icon or links.ICON),
             "logo": to(site.logo) if site.logo else "",
             "opml": to(links.OPML),
             "past_issues": to(links.issues_path()),
@@ -158,7 +157,7 @@ class Frame:
         )
 
     def issue(self, issue: Issue) -> IssueLink:
-        return IssueLink(self.to(links.issue_path(issue.name)), issue_title(issue), issue.composed)
+        return IssueLink(self.to(links.issue_path(issue.name)), issue.title, issue.composed)
 
     def feeds(self, slug: str, label: str = "") -> list[FeedLink]:
         """The three feeds of a topic, Atom first, for autodiscovery."""
@@ -214,10 +213,6 @@ def how_often(minutes: int) -> str:
     """``every 30 minutes``, ``every hour``, ``every 2 hours``."""
     count, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
     return f"every {unit}" if count == 1 else f"every {count} {unit}s"
-
-
-def issue_title(issue: Issue) -> str:
-    return f"{issue.frequency.capitalize()} digest no. {issue.number}"
 
 
 def web_address(url: str | None) -> tuple[str, str] | None:

@@ -20,8 +20,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from publisher.links import INDEX, archive_of, archive_path, feed_path
-from publisher.pages import NOT_FOUND
+from publisher.links import INDEX, NOT_FOUND, archive_of, archive_path, feed_path
 from publisher.pages.web import WebPages
 from publisher.web.documents import PAGE_HEADERS, document_path
 from publisher.web.errors import error_page, wants_page

@@ -14,7 +14,6 @@ from flows.house import FEEDS_ONLY, House, relay_settings
 from websub.hub_subscriber import Received, Reply, subscriber
 from wire.servers import Relay, Script, relay_server, scripted_server
 
-from publisher import templating
 from publisher.flows.backup import back_up
 from publisher.flows.dkim import key_places, load_key, make_key
 from publisher.flows.doctor import Examination, examine
@@ -24,6 +23,7 @@ from publisher.health import site as health_site
 from publisher.health.dns import Texts
 from publisher.health.relays import RelayFacts
 from publisher.hubs import HubClient
+from publisher.package import shipped
 
 OWN = {
     "sender": "News <news@mail.customs.example>",
@@ -204,9 +204,7 @@ def test_a_letter_that_gmail_would_cut_off_is_a_problem(house: House) -> None:
     """Articles beyond 90 kB stay out by themselves; a template of the operator's may still be too long."""
     template = "email/digest/body.html"
     (house.root / template).parent.mkdir(parents=True)
-    ours = (
-        (templating.shipped("templates") / template).read_text().replace("</body>", f"<p>{'word ' * 25_000}</p></body>")
-    )
+    ours = (shipped("templates") / template).read_text().replace("</body>", f"<p>{'word ' * 25_000}</p></body>")
     house.rebuild(site={"templates": "."})
     (house.root / template).write_text(ours)
     house.article("Waste")

@@ -26,8 +26,9 @@ from publisher.model import (
     Topic,
     TopicGroup,
 )
-from publisher.pages import Pages, PageSite
+from publisher.pages.documents import Pages
 from publisher.pages.feed_readers import reader_links
+from publisher.pages.frame import PageSite
 from publisher.pages.sign_up import SignUpPages
 from publisher.pages.web import WebPages
 from publisher.templating import environment

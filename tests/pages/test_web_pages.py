@@ -12,8 +12,8 @@ from lxml import html
 
 from publisher.links import Links
 from publisher.model import Frequency, NextLetter, Topic, TopicGroup
-from publisher.pages import PageSite
 from publisher.pages.colours import CONTRAST, contrast, dark, light
+from publisher.pages.frame import PageSite
 from publisher.pages.sign_up import SignUpPages
 from publisher.pages.web import ReaderSettings, WebPages
 from publisher.templating import environment

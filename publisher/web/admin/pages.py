@@ -19,8 +19,9 @@ from starlette.responses import Response
 from publisher import templating
 from publisher.config import Settings
 from publisher.flows.operators import SignedIn
+from publisher.package import shipped
 from publisher.pages import colours
-from publisher.templating import render, shipped
+from publisher.templating import render
 
 HEADERS = {
     "Cache-Control": "no-store",
