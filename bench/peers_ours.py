@@ -94,6 +94,7 @@ def main(what: str, config: Path, *argument: Path) -> None:
         case _:
             feeds(app, argument[0], whole=what == "all")
     app.close()
+    gc.freeze()  # as the program ends
 
 
 def _clocks() -> tuple[float, float]:
