@@ -57,9 +57,9 @@ _TAG_TO_REWRITE = re.compile(
 _TAG_OR_TEXT = re.compile(rf"({_TAG.format(_ANY_NAME)})|[^<]+")
 _AFTER_PRE = re.compile(r"(<pre>)\n+")
 _ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
-_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*>")
+_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*+>")  # of text that nobody cleaned: each character once
 _EMPTY_BLOCK = re.compile(r"<(p|div)>(?:\s|&nbsp;)*</\1>")
-_EMPTY_BLOCKS = re.compile(r"(?:\s*<(p|div)>(?:\s|&nbsp;)*</\1>)+\s*")
+_EMPTY_BLOCKS = re.compile(r"(?<!\s)(?:\s*+<(p|div)>(?:\s|&nbsp;)*</\1>)+\s*+")  # a row of blanks is begun once
 _CLOSE_THEMSELVES = _tags("p li dt dd tr td th thead tbody tfoot br hr img input meta link b i em strong a")
 
 MAX_DEPTH = 200

@@ -27,7 +27,7 @@ SUBSCRIBE = "subscribe"
 """The sign-up form; only `publisher serve` has it."""
 _FEED = re.compile(r"feeds/([^/]+)(?:\.(?:atom|rss|json)|/archive-[1-9][0-9]*\.atom)")
 _ISSUE_FEED = re.compile(r"(issues/[a-z]+)\.(?:atom|rss|json)")
-_ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]*)\.atom")
+_ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]{0,17})\.atom")  # Python refuses to read 5,000 digits
 
 
 @dataclass(frozen=True, slots=True)

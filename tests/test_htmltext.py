@@ -231,6 +231,29 @@ def test_deep_nesting_takes_no_more_than_a_moment(bomb: str) -> None:
     assert time.monotonic() - started < 5
 
 
+LONG = 1_000_000
+"""So long that to begin anew at each character would take hours."""
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<" + "a" * LONG,
+        "</" + "a1" * LONG,
+        "<p></p><p>a" + " " * LONG + "b</p>",
+        "<p></p><pre>a" + "\n" * LONG + "b</pre>",
+        "<div>" + "&nbsp; " * (LONG // 7) + "</div>",
+    ],
+    ids=["a name without end", "an end without end", "blanks", "lines", "an empty block"],
+)
+def test_what_has_no_end_is_read_in_one_pass(markup: str) -> None:
+    assert_harmless(sanitise(markup))
+
+
+def test_empty_blocks_go_with_the_blanks_around_them() -> None:
+    assert sanitise("<p>a</p> \n <p> </p>\n<div>&nbsp;</div>  <p>b</p> c <p></p>") == "<p>a</p>\n<p>b</p> c"
+
+
 # --- plain text and excerpts
 
 

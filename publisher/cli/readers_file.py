@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -165,6 +166,8 @@ def _writable(path: Path | None) -> Iterator[TextIO]:
         return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)  # one that was there before may have been for everybody
     except OSError as error:
         raise SiteError(f"{shown_path(path)}: {error.strerror or error}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:

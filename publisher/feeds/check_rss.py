@@ -39,7 +39,10 @@ _ITEM = frozenset(
     {"title", "link", "description", "author", "category", "comments", "enclosure", "guid", "pubDate", "source"}
 )
 _MANY = frozenset({"category", "item"})
-_MAILBOX = re.compile(r"[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+(?: \([^()]+\))?")
+_IN_MAILBOX = r"[^\s@()<>]"
+_MAILBOX = re.compile(  # with a dot inside the domain, looked for once: anybody's feed is checked
+    rf"{_IN_MAILBOX}++@{_IN_MAILBOX}(?={_IN_MAILBOX}*\.{_IN_MAILBOX}){_IN_MAILBOX}++(?: \([^()]+\))?"
+)
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _PICTURES = (".gif", ".jpg", ".jpeg", ".png")
 _GOOD: Memo[bytes, datetime] = Memo(1_000_000)  # by the hash of the item: its last date

@@ -100,13 +100,16 @@ def check_not_me(parts: SignUpParts, token: str) -> str:
 
 
 def never_write_again(parts: SignUpParts, address: str) -> None:
-    """No letter of any kind goes there any more, also none that is planned. Safe to repeat."""
+    """No letter of any kind goes there any more, also none that is planned. Who has moved to another address since
+    keeps getting theirs. Safe to repeat."""
     now = parts.clock()
     with parts.store.write() as tx:
         tx.gate.suppress(address, SuppressionReason.BLOCKED, now)
         for number in sorted(tx.sign_ups.readers_of([address])):
             with suppress(NotFound):
                 reader = tx.subscribers.get(number)
+                if address not in parts.addresses(reader.email):
+                    continue
                 if reader.state is SubscriberState.PENDING:
                     tx.subscribers.remove(number, now)
                 elif reader.state in STAYING:

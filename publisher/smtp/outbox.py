@@ -98,10 +98,11 @@ class _Keeper:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    """Write whole or not at all: what was accepted is on the disk, and a half letter never has a letter's name."""
+    """Write whole or not at all: what was accepted is on the disk, and a half letter never has a letter's name. It is
+    for its owner only: who has the links in it can change and erase its reader."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with draft.open("xb") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

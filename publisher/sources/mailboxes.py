@@ -58,7 +58,8 @@ def mail_in(path: Path, folder: Path) -> Iterator[Incoming]:
 
 
 def piped_mail(content: bytes, folder: Path) -> Iterator[Incoming]:
-    """The message that a mail server gives to a program; one for people is kept below `folder`."""
+    """The message that a mail server gives to a program; one for people is kept below `folder`, for its owner only:
+    what came back has the letter in it, with the links that change and erase its reader."""
 
     def settle(for_people: bool) -> None:
         if for_people:
@@ -66,7 +67,9 @@ def piped_mail(content: bytes, folder: Path) -> Iterator[Incoming]:
             place = folder / UNPARSED / f"{name}.eml"
             place.parent.mkdir(parents=True, exist_ok=True)
             draft = place.with_suffix(".tmp")
-            draft.write_bytes(content)
+            draft.unlink(missing_ok=True)
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(content)
             draft.replace(place)
 
     if content.strip():

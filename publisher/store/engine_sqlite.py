@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -36,6 +39,13 @@ def open_engine(url: sa.URL, wait_s: float) -> sa.Engine:
         except OSError as error:
             raise StoreError(f"the database's folder {folder} cannot be made: {error.strerror}") from error
     engine = sa.create_engine(url, connect_args={"timeout": wait_s})
+
+    @event.listens_for(engine, "do_connect")
+    def _make(_dialect: sa.Dialect, _record: object, arguments: list[Any], _options: object) -> None:
+        """A new file is for its owner only: it has the addresses of readers. SQLite gives its log the same rights."""
+        if url.database:
+            with suppress(OSError):  # it is there, or SQLite says why it cannot be
+                os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from publisher.web.negotiation import Fields
 
 _TAG = re.compile(rb'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_RANGE = re.compile(rb"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})", re.IGNORECASE)
+_RANGE = re.compile(rb"bytes\s*+=\s*+(\d{0,18})\s*+-\s*+(\d{0,18})", re.IGNORECASE)  # no blank is tried twice
 
 
 class Unsatisfiable(Exception):

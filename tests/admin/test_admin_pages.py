@@ -262,6 +262,7 @@ def test_a_page_of_nothing_is_not_found(operator: TestClient) -> None:
         "articles/nothing",
         "readers/99",
         "readers/99999999999999999999",
+        "readers/" + "9" * 5000,
         "issues/weekly-9",
         "issues/%00",
         "x",

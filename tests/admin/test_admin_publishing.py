@@ -95,7 +95,7 @@ def test_a_choice_that_makes_no_sense_is_explained(operator: TestClient) -> None
 
 
 def test_a_run_that_is_not_there_is_not_found(operator: TestClient) -> None:
-    for number in ("7", "99999999999999999999"):
+    for number in ("7", "99999999999999999999", "9" * 5000):
         assert operator.get(f"/admin/runs/{number}").status_code == 404
         assert operator.get(f"/admin/runs/{number}/progress").status_code == 404
     assert operator.get("/admin/nothing").status_code == 404

@@ -157,6 +157,12 @@ def test_a_problem_of_rss_tells_no_address() -> None:
     assert problems and "alice@" not in " ".join(map(str, problems))
 
 
+@pytest.mark.parametrize("address", ["a@" + "." * 1_000_000 + " ", "a@" + "a." * 500_000 + "("], ids=["dots", "names"])
+def test_an_address_of_any_length_is_read_in_one_pass(address: str) -> None:
+    problems = found(broken((CREATOR_A, f"<author>{address}</author>")))  # from each dot anew it would take hours
+    assert problems == [("RSS 2.0, author", A)]
+
+
 def test_an_item_known_as_good_is_judged_again_where_it_says_something_else_or_its_date_lies_ahead() -> None:
     assert found(GOOD.encode()) == found(GOOD.encode()) == []
     assert found(broken((PUBDATE_A, "<pubDate>yesterday</pubDate>"))) == [("RSS 2.0, pubDate", A)]

@@ -302,6 +302,18 @@ def test_never_write_to_me_again_also_ends_a_subscription_made_meanwhile(app: Ap
     assert state(app) is SubscriberState.UNSUBSCRIBED
 
 
+def test_never_write_to_me_again_ends_no_letters_to_another_address(app: App, clock: Clock) -> None:
+    ask(app)
+    post(app)
+    letter = letters(app)[0]
+    reader = confirm_by_link(app.sign_up, number(app, letter), host="").reader
+    with app.store.write() as tx:
+        tx.subscribers.set_email(reader.id, BOB, clock())
+    never_write_again(app.sign_up, check_not_me(app.sign_up, link(letter, "not-me")))  # who has Ann's mailbox now
+    assert state(app, BOB) is SubscriberState.ACTIVE
+    assert ask(app).ruling is Ruling.BLOCKED
+
+
 # --- abuse ---------------------------------------------------------------------------------------------------------
 
 

@@ -126,6 +126,7 @@ def test_a_piped_message_is_kept_only_for_people(tmp_path: Path) -> None:
     for _ in range(2):
         settle(piped_mail(b"Subject: odd\n\n", tmp_path))
     (kept,) = (tmp_path / "unparsed").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600  # it may hold a letter, with the links of its reader
     assert kept.read_bytes() == b"Subject: odd\n\n"
     assert settle(piped_mail(b"\n", tmp_path)) == []
 

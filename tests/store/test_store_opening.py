@@ -30,6 +30,16 @@ def test_a_new_sqlite_store_makes_its_folder_and_is_set_up_once(tmp_path: Path) 
         assert tx.meta.get(INSTALLED_AT) == NOW.isoformat()
 
 
+def test_a_new_sqlite_store_is_for_its_owner_only(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/publisher.db")
+    store.upgrade(NOW)
+    with store.write() as tx:
+        tx.meta.set("who", "reads it")
+        files = sorted(tmp_path.iterdir())
+        assert [path.name for path in files] == ["publisher.db", "publisher.db-shm", "publisher.db-wal"]
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
 def test_head_is_the_newest_migration() -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory

@@ -125,6 +125,12 @@ def test_one_range_is_understood_and_the_rest_ignored(value: bytes, expected: ra
     assert byte_range({b"range": value}, ETAG, LAST, 100) == expected
 
 
+@pytest.mark.parametrize("end", [b"x", b"1", b"-x"])
+def test_a_range_of_nothing_but_blanks_is_read_in_one_pass(end: bytes) -> None:
+    blanks = b" " * 10_000_000  # read once for each of them, it would take hours
+    assert byte_range({b"range": b"bytes=" + blanks + end}, ETAG, LAST, 100) is None
+
+
 @pytest.mark.parametrize("value", [b"bytes=100-", b"bytes=200-300", b"bytes=-0"])
 def test_a_range_behind_the_end_cannot_be_had(value: bytes) -> None:
     with pytest.raises(Unsatisfiable):

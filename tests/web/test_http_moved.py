@@ -109,6 +109,8 @@ def test_the_archive_that_is_not_cut_yet_leads_to_the_current_feed(app: App) -> 
         assert following.headers["cache-control"] == "no-store"
         for never in ("environment/archive-3", "partnerships/archive-1", "partnerships/archive-2", "never/archive-2"):
             assert client.get(f"/feeds/{never}.atom").status_code == 404
+        for never in (f"environment/archive-{'9' * digits}" for digits in (17, 18, 19, 5000)):
+            assert client.get(f"/feeds/{never}.atom").status_code == 404
 
 
 @pytest.mark.parametrize("former", ["partnerships", "all", "green-customs"])

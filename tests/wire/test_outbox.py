@@ -33,6 +33,7 @@ async def test_a_letter_is_kept_byte_by_byte_under_a_readable_name(tmp_path):
     assert path.read_bytes() == letter
     assert re.fullmatch(r"2026-03-02-alice-at-a\.example-[0-9a-f]{8}\.eml", path.name)
     assert "alice" not in reply.text
+    assert path.stat().st_mode & 0o777 == 0o600  # its links open the settings of its reader
 
 
 async def test_a_letter_sent_again_is_one_file_and_another_letter_is_another(tmp_path):

@@ -6,7 +6,6 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -75,8 +74,8 @@ def routes(desk: Desk) -> list[Route]:
         guarded(desk, "/publish", ask),
         guarded(desk, "/publish", publish, methods=["POST"]),
         guarded(desk, "/runs", runs),
-        guarded(desk, "/runs/{run:int}", show),
-        guarded(desk, "/runs/{run:int}/progress", progress),
+        guarded(desk, "/runs/{run:number}", show),
+        guarded(desk, "/runs/{run:number}/progress", progress),
     ]
 
 
@@ -104,8 +103,6 @@ def number_of(text: str) -> int | None:
 
 async def _run(desk: Desk, visit: Visit) -> Run:
     number: int = visit.request.path_params["run"]
-    if number >= 1 << 63:
-        raise HTTPException(404, "Runs are numbered from 1.")
 
     def read() -> Run:
         with desk.app.store.read() as tx:
