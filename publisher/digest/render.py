@@ -154,7 +154,7 @@ def render_edition(
     Shows `site.max_articles`, or fewer where the HTML would pass MAX_HTML_BYTES: a letter never grows too long and
     never fails for its length. Raises TemplateError for a template of the operator that cannot be rendered.
 
-    The words are those of the templates for the edition's language where there are some, else of the site's.
+    The words are those of the templates for the edition's language where there are some.
     """
     spoken = language_of(env, "email/digest/body.html", edition.language) or site.language
     sections = _present(edition.sections, articles)
