@@ -27,6 +27,7 @@ from publisher.errors import TemplateError
 from publisher.package import shipped
 
 _SAID_LANGUAGE = re.compile(r"\{#\s*language:\s*([A-Za-z0-9-]+)\s*#\}")
+_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 _VERDICTS = 10_000
 """So many are remembered: more than all templates have attributes, and a bound on what a template could ask for."""
 
@@ -126,6 +127,11 @@ def _in_language(env: ImmutableSandboxedEnvironment, name: str, language: str) -
         else:
             return localized, tag
     return name, ""
+
+
+def direction(language: str) -> str:
+    """``rtl`` or ``ltr``: the value of HTML's dir attribute for a BCP 47 tag."""
+    return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
 
 
 def broken(env: ImmutableSandboxedEnvironment, names: Iterable[str]) -> list[str]:

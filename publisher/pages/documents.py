@@ -62,6 +62,7 @@ class Pages:
             "reason": article.withdrawal,
             "author": "" if article.withdrawn else article.author or self._site.author,
             "language": frame.foreign(article.language),
+            "direction": frame.direction(article.language),
             "source": web_address(article.source_url),
             "topics": frame.topics(filed.topics),
         }

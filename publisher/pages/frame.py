@@ -19,7 +19,7 @@ from publisher import links
 from publisher.links import Links
 from publisher.model import ALL, FiledArticle, Frequency, Issue, Topic, TopicGroup
 from publisher.pages import colours
-from publisher.templating import render
+from publisher.templating import direction, render
 
 _NARROWER = 6  # links to a topic's narrower feeds: its page is about the topic
 _FEED_TYPES = (
@@ -69,13 +69,14 @@ class TopicLink:
 
 @dataclass(frozen=True, slots=True)
 class ArticleLink:
-    """An article in a list. `language` is empty where it is the site's own; `corrected`: when its last correction was
-    made, if any was."""
+    """An article in a list. `language` is empty where it is the site's own; `direction` is a value for HTML's dir;
+    `corrected`: when its last correction was made, if any was."""
 
     href: str
     title: str
     summary: str
     language: str
+    direction: str
     published: datetime
     corrected: datetime | None
     topics: Sequence[TopicLink]
@@ -151,6 +152,7 @@ class Frame:
             title=article.title,
             summary=article.summary,
             language=self.foreign(article.language),
+            direction=self.direction(article.language),
             published=article.published,
             corrected=None if as_sent else article.corrected,
             topics=self.topics(slug for slug in filed.topics if slug != but),
@@ -188,6 +190,13 @@ class Frame:
 
     def foreign(self, language: str) -> str:
         return "" if language == self._site.language else language
+
+    def direction(self, language: str) -> str:
+        """That of the language, for its first letters may be those of another, as in an Arabic title that begins with
+        "WCO". Only what counts as written in the site's language by default, and that is none from right to left, is
+        left to its letters."""
+        known = direction(language)
+        return known if known == "rtl" or self.foreign(language) else "auto"
 
     def _topic_link(self, topic: Topic) -> TopicLink:
         return TopicLink(

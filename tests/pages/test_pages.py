@@ -220,9 +220,26 @@ def test_only_web_addresses_are_linked_as_the_source(url: str | None) -> None:
     assert b"Source:" in Pages(ENV, SITE).article(filed()).content
 
 
+def test_an_article_runs_in_the_direction_of_its_language_even_if_it_begins_with_letters_of_another() -> None:
+    arabic = replace(SITE, language="ar")
+    wanted = [
+        (SITE, "ar", "rtl"),
+        (SITE, "fr", "ltr"),
+        (SITE, "en", "auto"),
+        (arabic, "ar", "rtl"),
+        (arabic, "en", "ltr"),
+    ]
+    for site, language, direction in wanted:
+        one = filed(title="WCO تطلق برنامجا", summary="WCO تطلق", body="<p>WCO تطلق</p>", language=language)
+        pages = Pages(ENV, site)
+        page = tree(pages.article(one))
+        assert page.xpath("//h1/@dir | //div[@class='prose']/@dir") == [direction] * 2, (site.language, language)
+        assert tree(pages.topic(site.topics[0], [one], 1)).xpath("//li//article/*/@dir") == [direction] * 2
+
+
 def test_the_body_is_the_articles_own_markup_in_its_own_language_and_direction() -> None:
     page = tree(Pages(ENV, SITE).article(filed(language="ar", body="<p>نص <em>مهم</em></p>")))
-    assert page.xpath("string(//div[@lang='ar'][@dir='auto']/p/em)") == "مهم"
+    assert page.xpath("string(//div[@lang='ar'][@dir='rtl']/p/em)") == "مهم"
     assert tree(Pages(ENV, SITE).article(filed())).xpath("//body//@lang") == []
 
 
