@@ -6,6 +6,7 @@ addresses of feeds are absolute. Nothing here asks for the time: the same input 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,8 @@ from publisher.pages.feed_readers import reader_links
 from publisher.pages.frame import Frame, PageSite, stylesheet, web_address
 from publisher.pages.web import WebPages
 from publisher.templating import render
+
+_SCROLLING = re.compile("<(pre|table)>")  # what may be wider than a page: keys scroll only what can have the focus
 
 
 class Pages:
@@ -54,7 +57,7 @@ class Pages:
             "canonical": "" if article.withdrawn else self._site.links.to(path),
             "feeds": frame.all_feeds,
             "article": article,
-            "body": article.body,
+            "body": _SCROLLING.sub(r'<\1 tabindex="0">', article.body),
             "published": article.published,
             "corrected": article.corrected,
             "correction": article.correction,

@@ -220,6 +220,13 @@ def test_only_web_addresses_are_linked_as_the_source(url: str | None) -> None:
     assert b"Source:" in Pages(ENV, SITE).article(filed()).content
 
 
+def test_tables_and_code_that_are_wider_than_a_phone_can_be_scrolled_by_keys() -> None:
+    body = "<p>Text.</p>\n<table><tr><td>1</td></tr></table>\n<pre>&lt;pre&gt;</pre>"
+    page = tree(Pages(ENV, SITE).article(filed(body=body)))
+    assert [part.tag for part in page.xpath("//div[@class='prose']//*[@tabindex='0']")] == ["table", "pre"]
+    assert page.xpath("string(//pre)") == "<pre>"
+
+
 def test_an_article_runs_in_the_direction_of_its_language_even_if_it_begins_with_letters_of_another() -> None:
     arabic = replace(SITE, language="ar")
     wanted = [
