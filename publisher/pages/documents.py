@@ -17,7 +17,7 @@ from publisher import links
 from publisher.links import RelativeLinks
 from publisher.model import ALL, Article, Document, FiledArticle, Frequency, Issue, Topic
 from publisher.pages.feed_readers import reader_links
-from publisher.pages.frame import Frame, PageSite, stylesheet, web_address
+from publisher.pages.frame import Frame, PageSite, stylesheet, web_address, words_of
 from publisher.pages.web import WebPages
 from publisher.templating import render
 
@@ -34,6 +34,7 @@ class Pages:
         self._env = env
         self._site = site
         self._style = stylesheet(env, site.accent)
+        self._words = words_of(env, site)
         self._frames: dict[int, Frame] = {}
 
     def style(self) -> Document:
@@ -163,7 +164,7 @@ class Pages:
             relative = RelativeLinks(path, self._site.offline_links)
             # a page read from disk has no server to ask, except the one at the base URL
             server = self._site.links.to if self._site.offline_links else relative.to
-            self._frames[depth] = Frame(self._site, self._style, relative.to, server)
+            self._frames[depth] = Frame(self._site, self._style, self._words, relative.to, server)
         return self._frames[depth]
 
     def _document(self, path: str, template: str, values: Mapping[str, Any]) -> Document:
