@@ -27,7 +27,8 @@ from publisher.errors import TemplateError
 from publisher.package import shipped
 
 _SAID_LANGUAGE = re.compile(r"\{#\s*language:\s*([A-Za-z0-9-]+)\s*#\}")
-_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
+_RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"})
+_SCRIPTS_RIGHT_TO_LEFT = frozenset({"adlm", "arab", "hebr", "nkoo", "rohg", "syrc", "thaa"})
 _VERDICTS = 10_000
 """So many are remembered: more than all templates have attributes, and a bound on what a template could ask for."""
 
@@ -131,7 +132,10 @@ def _in_language(env: ImmutableSandboxedEnvironment, name: str, language: str) -
 
 def direction(language: str) -> str:
     """``rtl`` or ``ltr``: the value of HTML's dir attribute for a BCP 47 tag."""
-    return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
+    primary, *rest = language.lower().split("-")
+    script = next((part for part in rest if len(part) == 4 and part.isalpha()), "")  # ISO 15924, where the tag has one
+    is_rtl = script in _SCRIPTS_RIGHT_TO_LEFT if script else primary in _RIGHT_TO_LEFT
+    return "rtl" if is_rtl else "ltr"
 
 
 def broken(env: ImmutableSandboxedEnvironment, names: Iterable[str]) -> list[str]:
