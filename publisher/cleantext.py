@@ -25,6 +25,11 @@ _NONCHARACTERS_BEYOND = re.compile(
     "[" + "".join(chr(0x10000 * plane + 0xFFFE + low) for plane in range(1, 17) for low in (0, 1)) + "]"
 )
 
+_LEFT_OPEN = " ,;:-–—،؛，、；："  # what promises more than an ellipsis would say
+_ZWJ = "\u200d"
+_TIED_TO_THE_ONE_BEFORE = re.compile("[\u200c\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")  # skin tones, tags
+_VIRAMA = 9  # its combining class: the letter behind it becomes one with the letter before
+
 
 def clean_text(text: str) -> str:
     """`text` in NFC with LF as line end and without forbidden characters. Not for markup: NFC joins ">" + U+0338."""
@@ -48,14 +53,31 @@ def clean_line(text: str, limit: int | None = None) -> str:
 
 
 def cut(line: str, limit: int) -> str:
-    """The start of a `line` that is longer than `limit` characters, to the end of a word, with an ellipsis."""
-    end = limit - 1
+    """The start of a `line` that is longer than `limit` characters, with an ellipsis: to the end of a word, or where
+    none ends in the second half, as in Chinese or in an address, to that of a character as people see it."""
     border = line.rfind(" ", 0, limit)
-    if border > 0:
-        end = border
-    while end > 0 and unicodedata.combining(line[end]):
+    if border <= limit // 2:
+        border = _character_end(line, limit - 1) or limit - 1
+    return line[:border].rstrip(_LEFT_OPEN) + "…"
+
+
+def _character_end(line: str, end: int) -> int:
+    """The last place up to `end` that parts no letter from its marks, no flag, no joined picture and no conjunct."""
+    while end > 0 and _is_inside(line, end):
         end -= 1
-    return line[:end].rstrip(" ,;:-–—") + "…"
+    return end
+
+
+def _is_inside(line: str, place: int) -> bool:
+    before, behind = line[place - 1], line[place]
+    if unicodedata.category(behind).startswith("M") or _TIED_TO_THE_ONE_BEFORE.match(behind):
+        return True
+    if before == _ZWJ or unicodedata.combining(before) == _VIRAMA:
+        return True
+    start = place  # two regional indicators are a flag: inside one there is an odd number of them before
+    while start > 0 and "\U0001f1e6" <= line[start - 1] <= "\U0001f1ff":
+        start -= 1
+    return "\U0001f1e6" <= behind <= "\U0001f1ff" and (place - start) % 2 == 1
 
 
 def shown_path(path: Path | str) -> str:

@@ -5,11 +5,15 @@ default, a name that is not there is an error, and nothing outside the two folde
 
 A template of a letter may have others beside it for readers of other languages, in a folder named by the tag:
 ``email/confirm/fr/body.txt`` wins over ``email/confirm/body.txt`` where the language is fr, or fr-CA (RFC 4647, 3.4).
+
+A template says which language its words are in by a line ``{# language: en #}``, as all that are built in do: what is
+written in one language and called another is read out with the wrong voice and, in Arabic, set from the wrong side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -22,6 +26,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher.errors import TemplateError
 from publisher.package import shipped
 
+_SAID_LANGUAGE = re.compile(r"\{#\s*language:\s*([A-Za-z0-9-]+)\s*#\}")
+_RIGHT_TO_LEFT = frozenset({"ar", "ckb", "dv", "fa", "he", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"})
+_SCRIPTS_RIGHT_TO_LEFT = frozenset({"adlm", "arab", "hebr", "nkoo", "rohg", "syrc", "thaa"})
 _VERDICTS = 10_000
 """So many are remembered: more than all templates have attributes, and a bound on what a template could ask for."""
 
@@ -44,7 +51,19 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 class _Loader(FileSystemLoader):
+    """Knows of each template that was loaded which language it says its words are in."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        super().__init__(folders)
+        self.languages: dict[str, str] = {}
+
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, file, is_fresh = self._read(environment, template)
+        said = _SAID_LANGUAGE.search(source)
+        self.languages[template] = said[1] if said else ""
+        return source, file, is_fresh
+
+    def _read(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         try:
             return super().get_source(environment, template)
         except UnicodeDecodeError as error:  # said here, where it is known which of several templates it is
@@ -83,9 +102,14 @@ def render(env: ImmutableSandboxedEnvironment, name: str, values: Mapping[str, A
 
 
 def language_of(env: ImmutableSandboxedEnvironment, name: str, language: str) -> str:
-    """The tag of the template that `render` takes for readers of `language`; "" for the one of no certain language.
-    Raises TemplateError."""
-    return _in_language(env, name, language)[1]
+    """What language (BCP 47) the template speaks that `render` takes for readers of `language`; "" for one that does
+    not say. Raises TemplateError."""
+    name, tag = _in_language(env, name, language)
+    if tag:
+        return tag
+    with _translated(name):
+        env.get_template(name)
+    return env.loader.languages.get(name, "") if isinstance(env.loader, _Loader) else ""
 
 
 def _in_language(env: ImmutableSandboxedEnvironment, name: str, language: str) -> tuple[str, str]:
@@ -104,6 +128,14 @@ def _in_language(env: ImmutableSandboxedEnvironment, name: str, language: str) -
         else:
             return localized, tag
     return name, ""
+
+
+def direction(language: str) -> str:
+    """``rtl`` or ``ltr``: the value of HTML's dir attribute for a BCP 47 tag."""
+    primary, *rest = language.lower().split("-")
+    script = next((part for part in rest if len(part) == 4 and part.isalpha()), "")  # ISO 15924, where the tag has one
+    is_rtl = script in _SCRIPTS_RIGHT_TO_LEFT if script else primary in _RIGHT_TO_LEFT
+    return "rtl" if is_rtl else "ltr"
 
 
 def broken(env: ImmutableSandboxedEnvironment, names: Iterable[str]) -> list[str]:

@@ -113,6 +113,29 @@ def test_a_long_line_is_cut_at_a_word() -> None:
     assert clean_line("x" * 50, 10) == "x" * 9 + "…"
 
 
+def test_a_line_without_a_word_s_end_in_its_second_half_is_not_cut_to_its_first_word() -> None:
+    assert clean_line("WCO 世界海关组织启动新的环境保护项目，打击非法废物运输", 16) == "WCO 世界海关组织启动新的环…"
+    assert clean_line("WCO 世界海关组织启动新的，环境保护项目", 14) == "WCO 世界海关组织启动新…"
+    assert clean_line("WCO 世界海关组织启动新的，环境保护项目", 15) == "WCO 世界海关组织启动新的…"
+    assert clean_line("See https://example.org/" + "a" * 30, 30) == "See https://example.org/aaaaa…"
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["🇧🇪", "👨‍👩‍👧‍👦", "👩🏽‍🚀", "❤️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "क्षि", "e\u0323\u0302\u0332"],
+)
+def test_no_cut_parts_what_people_see_as_one_character(character: str) -> None:
+    character = clean_text(character)
+    line = character * 20
+    for limit in range(len(character) + 1, len(line)):
+        kept = clean_line(line, limit).removesuffix("…")
+        assert kept == character * ((limit - 1) // len(character)), limit
+
+
+def test_a_line_that_is_all_one_character_is_cut_inside_it() -> None:
+    assert clean_line("a" + "\u0332" * 50, 10) == "a" + "\u0332" * 8 + "…"
+
+
 def test_titles_are_the_same_whatever_their_spaces_forms_and_invisible_characters() -> None:
     assert title_identity("  E\u0301cole\u00a0 \u200bofficier\u00ad ") == title_identity("École o\ufb03cier")
     assert title_identity("WHO decides") != title_identity("Who decides")

@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.errors import TemplateError
 from publisher.package import shipped
-from publisher.templating import broken, environment, language_of, render
+from publisher.templating import broken, direction, environment, language_of, render, shipped_names
 
 MOMENT = datetime(2026, 3, 1, 23, 30, 5, tzinfo=UTC)
 
@@ -45,6 +45,18 @@ def test_readers_of_a_language_get_the_template_in_it_or_in_the_nearest_one(tmp_
     for language, found in wanted.items():
         assert render(env, "email/digest/subject.txt", {}, language=language) == found
         assert language_of(env, "email/digest/subject.txt", language) == found.replace("any", "")
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_names("email") if name.endswith("/body.html")])
+def test_each_built_in_letter_says_that_its_words_are_english(name: str) -> None:
+    assert language_of(environment(None, UTC), name, "ar") == "en"
+
+
+def test_a_language_runs_as_its_script_does_and_a_tag_that_names_one_decides() -> None:
+    to_the_left = ("he", "fa-IR", "AR", "ckb", "az-Arab", "pa-Arab-PK", "ff-Adlm")
+    to_the_right = ("en", "arn", "az", "ar-Latn", "zh-Hant-TW", "sl-1994", "")
+    assert {direction(tag) for tag in to_the_left} == {"rtl"}
+    assert {direction(tag) for tag in to_the_right} == {"ltr"}
 
 
 def test_a_broken_template_of_a_language_is_named_and_not_passed_over(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class SiteSettings(Section):
         description="one sentence under the title",
     )
     base_url: BaseUrl = Field("http://127.0.0.1:8000/", description="where readers reach the site")
-    language: Language = Field("en", description="language of site and articles, BCP 47")
+    language: Language = Field("en", description="language of your texts and articles, BCP 47")
     timezone: Zone = Field("UTC", description="zone of the timetable and of the dates people read")
     author: str = Field("", max_length=100, description="author of articles that name none; empty: the title")
     rights: str = Field("", max_length=300, description="rights line of feeds and pages")

@@ -23,7 +23,7 @@ from publisher.errors import TemplateError
 from publisher.htmltext import excerpt
 from publisher.links import Links
 from publisher.model import ALL, Edition, FiledArticle, Issue, Section, Topic
-from publisher.templating import language_of, render
+from publisher.templating import direction, language_of, render
 
 RECIPIENT = "\ufdd0recipient\ufdd1"
 UNSUBSCRIBE = "\ufdd0unsubscribe\ufdd1"
@@ -38,7 +38,6 @@ PREHEADER_LENGTH = 90
 _SHORTEST_LEAD = 20
 _TITLE_LENGTH = 200
 _EXCERPT_LENGTH = 240
-_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 _LIGHT, _DARK = "#f6f8fa", "#232a31"  # of each scheme the ground where links are hardest to read
 _CONTRAST = 5.5  # WCAG 2.2, 1.4.3 asks 4.5; some mail programs shift colours by a little
 
@@ -154,7 +153,7 @@ def render_edition(
     Shows `site.max_articles`, or fewer where the HTML would pass MAX_HTML_BYTES: a letter never grows too long and
     never fails for its length. Raises TemplateError for a template of the operator that cannot be rendered.
 
-    The words are those of the templates for the edition's language where there are some, else of the site's.
+    The words are those of the templates for the edition's language where there are some.
     """
     spoken = language_of(env, "email/digest/body.html", edition.language) or site.language
     sections = _present(edition.sections, articles)
@@ -258,11 +257,6 @@ def _announced(env: ImmutableSandboxedEnvironment, values: _Values, language: st
     titles = [article.title for section in values["sections"] for article in section.articles]
     others = [title for title in titles if title != lead]
     return subject(clean_line(lead, room)), clean_line(" · ".join(others or [lead]), PREHEADER_LENGTH)
-
-
-def direction(language: str) -> str:
-    """``rtl`` or ``ltr``: the value of HTML's dir attribute for a BCP 47 tag."""
-    return "rtl" if language.partition("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
 
 
 def _size(html: str) -> int:

@@ -17,8 +17,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from publisher.cleantext import clean_line
 from publisher.digest.mime import address, boundary_of, line, mailbox, part_headers, quoted_printable, text_header
-from publisher.digest.render import DigestSite, direction, readable
-from publisher.templating import language_of, render
+from publisher.digest.render import DigestSite, readable
+from publisher.templating import direction, language_of, render
 
 _GROUND, _DARK_GROUND = "#ffffff", "#1c2126"  # what links and the button's words stand on
 _INLINER = CSSInliner(keep_style_tags=True, remove_inlined_selectors=True, load_remote_stylesheets=False)

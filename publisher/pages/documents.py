@@ -6,6 +6,7 @@ addresses of feeds are absolute. Nothing here asks for the time: the same input 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,9 +17,11 @@ from publisher import links
 from publisher.links import RelativeLinks
 from publisher.model import ALL, Article, Document, FiledArticle, Frequency, Issue, Topic
 from publisher.pages.feed_readers import reader_links
-from publisher.pages.frame import Frame, PageSite, stylesheet, web_address
+from publisher.pages.frame import Frame, PageSite, stylesheet, web_address, words_of
 from publisher.pages.web import WebPages
 from publisher.templating import render
+
+_SCROLLING = re.compile("<(pre|table)>")  # what may be wider than a page: keys scroll only what can have the focus
 
 
 class Pages:
@@ -31,6 +34,7 @@ class Pages:
         self._env = env
         self._site = site
         self._style = stylesheet(env, site.accent)
+        self._words = words_of(env, site)
         self._frames: dict[int, Frame] = {}
 
     def style(self) -> Document:
@@ -54,7 +58,7 @@ class Pages:
             "canonical": "" if article.withdrawn else self._site.links.to(path),
             "feeds": frame.all_feeds,
             "article": article,
-            "body": article.body,
+            "body": _SCROLLING.sub(r'<\1 tabindex="0">', article.body),
             "published": article.published,
             "corrected": article.corrected,
             "correction": article.correction,
@@ -62,6 +66,7 @@ class Pages:
             "reason": article.withdrawal,
             "author": "" if article.withdrawn else article.author or self._site.author,
             "language": frame.foreign(article.language),
+            "direction": frame.direction(article.language),
             "source": web_address(article.source_url),
             "topics": frame.topics(filed.topics),
         }
@@ -159,7 +164,7 @@ class Pages:
             relative = RelativeLinks(path, self._site.offline_links)
             # a page read from disk has no server to ask, except the one at the base URL
             server = self._site.links.to if self._site.offline_links else relative.to
-            self._frames[depth] = Frame(self._site, self._style, relative.to, server)
+            self._frames[depth] = Frame(self._site, self._style, self._words, relative.to, server)
         return self._frames[depth]
 
     def _document(self, path: str, template: str, values: Mapping[str, Any]) -> Document:

@@ -19,7 +19,7 @@ from publisher import links
 from publisher.links import Links
 from publisher.model import ALL, FiledArticle, Frequency, Issue, Topic, TopicGroup
 from publisher.pages import colours
-from publisher.templating import render
+from publisher.templating import direction, language_of, render
 
 _NARROWER = 6  # links to a topic's narrower feeds: its page is about the topic
 _FEED_TYPES = (
@@ -57,7 +57,7 @@ class PageSite:
 
 @dataclass(frozen=True, slots=True)
 class TopicLink:
-    """A topic as a page shows it; `href` leads to its page, `feed` to its Atom feed."""
+    """A topic as a page shows it; `href` leads to its page, `feed` to its Atom feed. `language`: as of an article."""
 
     slug: str
     label: str
@@ -65,17 +65,19 @@ class TopicLink:
     group: str
     href: str
     feed: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleLink:
-    """An article in a list. `language` is empty where it is the site's own; `corrected`: when its last correction was
-    made, if any was."""
+    """An article in a list. `language` is empty where it is that of the page's words; `direction` is a value for HTML's
+    dir; `corrected`: when its last correction was made, if any was."""
 
     href: str
     title: str
     summary: str
     language: str
+    direction: str
     published: datetime
     corrected: datetime | None
     topics: Sequence[TopicLink]
@@ -111,20 +113,34 @@ def stylesheet(env: ImmutableSandboxedEnvironment, accent: str) -> Style:
     return Style(content, hashlib.sha256(content).hexdigest()[:8])
 
 
+def words_of(env: ImmutableSandboxedEnvironment, site: PageSite) -> str:
+    """The language of the pages' words. Raises TemplateError."""
+    return language_of(env, "site/layout.html", "") or site.language
+
+
 class Frame:
     """The links of pages that share one way of linking: `to` turns the path of a published file into an href."""
 
     def __init__(
-        self, site: PageSite, style: Style, to: Callable[[str], str], server: Callable[[str], str] | None = None
+        self,
+        site: PageSite,
+        style: Style,
+        words: str,
+        to: Callable[[str], str],
+        server: Callable[[str], str] | None = None,
     ) -> None:
-        """`server` turns the path of a page that only the server has into an href, where it is not `to` that does."""
+        """`words` is the language that the templates speak, which need not be that of the site's own texts. `server`
+        turns the path of a page that only the server has into an href, where it is not `to` that does."""
         server = server or to
         self._site = site
+        self._words = words
         self.to = to
         self._topics = {topic.slug: self._topic_link(topic) for topic in site.topics}
         self.all_feeds = self.feeds(ALL)
         self.values: dict[str, Any] = {
             "site": site,
+            "words": words,
+            "own_language": self.foreign(site.language),
             "home": to(links.INDEX),
             "style": f"{to(links.STYLE)}?v={style.version}",
             "icon": to(site.icon or links.ICON),
@@ -151,6 +167,7 @@ class Frame:
             title=article.title,
             summary=article.summary,
             language=self.foreign(article.language),
+            direction=self.direction(article.language),
             published=article.published,
             corrected=None if as_sent else article.corrected,
             topics=self.topics(slug for slug in filed.topics if slug != but),
@@ -187,7 +204,15 @@ class Frame:
         ][:_NARROWER]
 
     def foreign(self, language: str) -> str:
-        return "" if language == self._site.language else language
+        """The language, or "" where it is that of the words around."""
+        return "" if language == self._words else language
+
+    def direction(self, language: str) -> str:
+        """That of the language, for its first letters may be those of another, as in an Arabic title that begins with
+        "WCO". Only what counts as written in the site's language by default, and that is none from right to left, is
+        left to its letters."""
+        known = direction(language)
+        return known if known == "rtl" or language != self._site.language else "auto"
 
     def _topic_link(self, topic: Topic) -> TopicLink:
         return TopicLink(
@@ -197,6 +222,7 @@ class Frame:
             group=topic.group,
             href=self.to(links.topic_path(topic.slug)),
             feed=self.to(links.feed_path(topic.slug)),
+            language=self.foreign(self._site.language),
         )
 
     def _groups(self) -> list[tuple[str, str, list[TopicLink]]]:

@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from publisher.links import INDEX, private_feed_name
 from publisher.model import ALL, FiledArticle, Frequency, NextLetter
 from publisher.pages.feed_readers import reader_links
-from publisher.pages.frame import FeedLink, Frame, PageSite, stylesheet
+from publisher.pages.frame import FeedLink, Frame, PageSite, stylesheet, words_of
 from publisher.templating import render
 
 
@@ -51,7 +51,7 @@ class WebPages:
         self._env = env
         self._site = site
         self._root = urlsplit(site.links.base_url).path or "/"
-        self._frame = Frame(site, stylesheet(env, site.accent), self._to)
+        self._frame = Frame(site, stylesheet(env, site.accent), words_of(env, site), self._to)
 
     def message(
         self, title: str, text: str | Sequence[str], *, link: tuple[str, str] | None = None, status: int = 0

@@ -108,3 +108,15 @@ def test_no_script_of_an_article_runs_and_no_style_of_it_counts(site: Any, opene
     page.set_content(body.get_content())
     assert "Environment 0" in page.content()
     assert page.locator("script, iframe, svg, [onerror], [onload], a[href^='javascript:']").count() == 0
+
+
+def test_nothing_of_a_wide_table_or_of_code_is_cut_off_on_paper(site: Any, opened: Any) -> None:
+    path = "articles/" + next((site.folder / "data/site/articles").glob("*plastic*")).name + "/"
+    page = opened(site.url + path, viewport={"width": 700, "height": 900})
+    wide = "".join(f"<td>{'0123456789' * 3}</td>" for _ in range(8))
+    page.locator(".prose").evaluate(f"part => part.innerHTML = '<table><tr>{wide}</tr></table><pre>{'x ' * 300}</pre>'")
+    page.emulate_media(media="print")
+    for name in ("table", "pre"):
+        assert page.locator(f".prose {name}").evaluate(
+            "part => part.scrollWidth <= part.clientWidth && part.getBoundingClientRect().right <= window.innerWidth"
+        ), name

@@ -20,12 +20,12 @@ from publisher.digest.render import (
     SLOTS,
     SUBJECT_LENGTH,
     UNSUBSCRIBE,
-    direction,
     readable,
     render_edition,
 )
 from publisher.errors import TemplateError
 from publisher.model import Section
+from publisher.package import shipped
 from publisher.templating import environment
 
 
@@ -210,16 +210,27 @@ def test_articles_in_another_language_say_so_and_letters_run_right_to_left_where
     mixed = lxml_html.document_fromstring(render_one(article("a", "عنوان", "نص", language="ar"), article("b")).html)
     cells = mixed.xpath("//td[@class='article']")
     assert (cells[0].get("lang"), cells[0].get("dir"), cells[1].get("lang")) == ("ar", "rtl", None)
-    arabic = lxml_html.document_fromstring(
-        render_one(article("a", language="ar"), site=replace(SITE, language="ar")).html
-    )
-    assert (arabic.get("dir"), arabic.body[0].get("dir")) == ("rtl", "rtl")
-    assert [direction(tag) for tag in ("he", "fa-IR", "AR", "en", "arn", "az-Arab")] == [
-        "rtl",
-        "rtl",
-        "rtl",
-        *["ltr"] * 3,
-    ]
+
+
+def test_the_english_words_of_a_letter_are_called_english_and_run_left_to_right_on_an_arabic_site(tmp_path):
+    site = replace(SITE, language="ar")
+    letter = render_one(article("a", "عنوان", language="ar"), site=site, language="ar")
+    page = lxml_html.document_fromstring(letter.html)
+    assert letter.language == "en"
+    assert [(part.get("lang"), part.get("dir")) for part in (page, page.body[0])] == [("en", "ltr")] * 2
+    assert [(cell.get("lang"), cell.get("dir")) for cell in page.xpath("//td[@class='article']")] == [("ar", "rtl")]
+    names = page.xpath("//p[@class='site' or @class='covers']//span | //h2//span")
+    assert [(name.get("lang"), name.get("dir")) for name in names] == [("ar", "auto")] * 3, "the operator's own words"
+    folder = tmp_path / "email" / "digest"
+    folder.mkdir(parents=True)
+    original = (shipped("templates") / "email/digest/body.html").read_text(encoding="utf-8")
+    said = {"{# language: en #}": ("en", "ltr"), "{# language: fa #}": ("fa", "rtl"), "": ("ar", "rtl")}
+    for line, spoken in said.items():
+        (folder / "body.html").write_text(original.replace("{# language: en #}", line), encoding="utf-8")
+        rendered = render_edition(
+            environment(tmp_path, UTC), site, ISSUE, edition(("environment", ["a"]), language="ar"), {"a": article("a")}
+        )
+        assert (rendered.language, lxml_html.document_fromstring(rendered.html).get("dir")) == spoken
 
 
 def test_readers_of_a_language_get_the_words_of_its_templates(tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -26,6 +27,7 @@ from publisher.model import (
     Topic,
     TopicGroup,
 )
+from publisher.package import shipped
 from publisher.pages.documents import Pages
 from publisher.pages.feed_readers import reader_links
 from publisher.pages.frame import PageSite
@@ -220,9 +222,52 @@ def test_only_web_addresses_are_linked_as_the_source(url: str | None) -> None:
     assert b"Source:" in Pages(ENV, SITE).article(filed()).content
 
 
+def test_english_words_are_called_english_on_a_german_site_and_the_operator_s_own_german(
+    tmp_path: Path,
+) -> None:
+    german = replace(SITE, language="de")
+    one = filed(1, "environment", language="de")
+    pages = Pages(ENV, german)
+    page, article = tree(pages.index([one], {"environment": 1}, [])), tree(pages.article(one))
+    assert page.get("lang") == article.get("lang") == "en"
+    own = page.xpath("//*[@class='brand'] | //h1 | //ul[@class='directory']//a[@dir] | //fieldset//span | //h3")
+    assert len(own) > 4
+    assert {part.get("lang") for part in own} == {"de"}
+    assert article.xpath("//h1/@lang | //div[@class='prose']/@lang") == ["de"] * 2
+    assert not page.xpath("//h2/@lang | //nav/@lang | //button/@lang")
+    (tmp_path / "site").mkdir()
+    layout = (shipped("templates") / "site/layout.html").read_text(encoding="utf-8")
+    (tmp_path / "site/layout.html").write_text(layout.replace("{# language: en #}", ""), encoding="utf-8")
+    assert tree(Pages(environment(tmp_path, UTC), german).article(one)).xpath("//@lang") == ["de"]
+
+
+def test_tables_and_code_that_are_wider_than_a_phone_can_be_scrolled_by_keys() -> None:
+    body = "<p>Text.</p>\n<table><tr><td>1</td></tr></table>\n<pre>&lt;pre&gt;</pre>"
+    page = tree(Pages(ENV, SITE).article(filed(body=body)))
+    assert [part.tag for part in page.xpath("//div[@class='prose']//*[@tabindex='0']")] == ["table", "pre"]
+    assert page.xpath("string(//pre)") == "<pre>"
+
+
+def test_an_article_runs_in_the_direction_of_its_language_even_if_it_begins_with_letters_of_another() -> None:
+    arabic = replace(SITE, language="ar")
+    wanted = [
+        (SITE, "ar", "rtl"),
+        (SITE, "fr", "ltr"),
+        (SITE, "en", "auto"),
+        (arabic, "ar", "rtl"),
+        (arabic, "en", "ltr"),
+    ]
+    for site, language, direction in wanted:
+        one = filed(title="WCO تطلق برنامجا", summary="WCO تطلق", body="<p>WCO تطلق</p>", language=language)
+        pages = Pages(ENV, site)
+        page = tree(pages.article(one))
+        assert page.xpath("//h1/@dir | //div[@class='prose']/@dir") == [direction] * 2, (site.language, language)
+        assert tree(pages.topic(site.topics[0], [one], 1)).xpath("//li//article/*/@dir") == [direction] * 2
+
+
 def test_the_body_is_the_articles_own_markup_in_its_own_language_and_direction() -> None:
     page = tree(Pages(ENV, SITE).article(filed(language="ar", body="<p>نص <em>مهم</em></p>")))
-    assert page.xpath("string(//div[@lang='ar'][@dir='auto']/p/em)") == "مهم"
+    assert page.xpath("string(//div[@lang='ar'][@dir='rtl']/p/em)") == "مهم"
     assert tree(Pages(ENV, SITE).article(filed())).xpath("//body//@lang") == []
 
 
