@@ -3,28 +3,24 @@
 # ruff: noqa: PLC0415 - a part is loaded when it is made: a run that writes to nobody loads nothing of mail
 from __future__ import annotations
 
-import hashlib
-import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from publisher import __version__
 from publisher.clock import Clock, system_clock
 from publisher.config import Settings
 from publisher.errors import ConfigError, UsageError
 from publisher.feeds.value import FeedSite, everything
 from publisher.flows.ingest import MintKey
-from publisher.flows.pictures import own_pictures, paths_of, site_pictures
-from publisher.flows.press import Press
+from publisher.flows.pictures import paths_of, site_pictures
+from publisher.flows.press import Press, press_fingerprint
 from publisher.links import Links
 from publisher.model import ALL, Frequency, Topic
-from publisher.package import shipped
 from publisher.pages.languages import named
 from publisher.site import SiteFolder
 from publisher.store import Step, Store
@@ -51,16 +47,6 @@ if TYPE_CHECKING:
     from publisher.pages.frame import PageSite
     from publisher.pages.sign_up import SignUpPages
     from publisher.pages.web import WebPages
-
-# the settings that show in documents
-_SHOWN: Any = {
-    "site": True,
-    "feeds": True,
-    "topics": True,
-    "websub": {"hubs", "builtin"},
-    "signup": {"enabled", "consent", "languages"},
-    "digest": {frequency.value: {"enabled"} for frequency in Frequency},
-}
 
 
 def mint_key() -> str:
@@ -259,7 +245,7 @@ class App:
             topics=self.settings.topic_list,
             everything=self.everything,
             entries=self.settings.feeds.entries,
-            fingerprint=_press_fingerprint(self.settings),
+            fingerprint=press_fingerprint(self.settings),
             notice=timedelta(days=self.settings.feeds.withdrawn_notice_days),
             tombstone=timedelta(days=self.settings.feeds.tombstone_days),
             pictures=lambda: site_pictures(self.settings),
@@ -364,19 +350,3 @@ def _refused_domains(settings: Settings) -> Sequence[str]:
         raise ConfigError("signup.refused_domains_file", f"{path}: {problem}", place=settings.place) from error
     named = [line.partition("#")[0].strip() for line in lines]
     return [*settings.signup.refused_domains, *filter(None, named)]
-
-
-def _press_fingerprint(settings: Settings) -> str:
-    """Changes when anything changes that every document depends on: templates, settings that show, the program."""
-    shown = hashlib.sha256(__version__.encode())
-    shown.update(settings.model_dump_json(include=_SHOWN).encode())
-    for folder in (shipped("templates"), settings.path(settings.site.templates)):
-        for path in _templates(folder / "site"):
-            shown.update(os.fsencode(path.name) + b"\0" + path.read_bytes())
-    for content in own_pictures(settings).values():
-        shown.update(content)
-    return shown.hexdigest()
-
-
-def _templates(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from publisher import __version__
+from publisher.config import Settings
 from publisher.feeds.value import FeedSite
-from publisher.model import Document, Topic
+from publisher.flows.pictures import own_pictures
+from publisher.model import Document, Frequency, Topic
+from publisher.package import shipped
 
 if TYPE_CHECKING:
     from publisher.pages.documents import Pages
+
+# the settings that show in documents
+_SHOWN: Any = {
+    "site": True,
+    "feeds": True,
+    "topics": True,
+    "websub": {"hubs", "builtin"},
+    "signup": {"enabled", "consent", "languages"},
+    "digest": {frequency.value: {"enabled"} for frequency in Frequency},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +62,19 @@ class Press:
     def by_slug(self) -> dict[str, Topic]:
         """The topics of config.toml, without `all`."""
         return {topic.slug: topic for topic in self.topics}
+
+
+def press_fingerprint(settings: Settings) -> str:
+    """Changes when anything changes that every document depends on: templates, settings that show, the program."""
+    shown = hashlib.sha256(__version__.encode())
+    shown.update(settings.model_dump_json(include=_SHOWN).encode())
+    for folder in (shipped("templates"), settings.path(settings.site.templates)):
+        for path in _templates(folder / "site"):
+            shown.update(os.fsencode(path.name) + b"\0" + path.read_bytes())
+    for content in own_pictures(settings).values():
+        shown.update(content)
+    return shown.hexdigest()
+
+
+def _templates(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
