@@ -28,7 +28,7 @@ from publisher.package import shipped
 from publisher.pages.languages import named
 from publisher.site import SiteFolder
 from publisher.store import Step, Store
-from publisher.tokens import Signer, load_or_make_key
+from publisher.tokens import Signer, load_or_make_keys
 from publisher.topics import Classifier
 
 _KEY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads like another
@@ -115,7 +115,7 @@ class App:
 
     @cached_property
     def signer(self) -> Signer:
-        return Signer([load_or_make_key(self.settings.path(self.settings.store.secret_file))])
+        return Signer(load_or_make_keys(self.settings.path(self.settings.store.secret_file)))
 
     @cached_property
     def templates(self) -> ImmutableSandboxedEnvironment:
