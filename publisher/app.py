@@ -317,11 +317,14 @@ class App:
         for part in ("press", "pages", "letters", "mail_room"):
             getattr(self, part)
 
-    def require_topic(self, slug: str) -> None:
-        """Raises UsageError unless `slug` is a topic of the config, or `all`."""
+    def present_topic(self, name: str) -> str:
+        """The slug of the topic of that name, which may be a former one. Raises UsageError for what is neither a topic
+        of the config nor `all`."""
+        slug = self.settings.renamed_topics.get(name, name)
         if slug != ALL and slug not in self.settings.topics:
             known = ", ".join((*self.settings.topics, ALL))
-            raise UsageError(f"no topic {slug!r}; topics are {known}")
+            raise UsageError(f"no topic {name!r}; topics are {known}")
+        return slug
 
     def close(self) -> None:
         self.store.close()
