@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -94,6 +94,14 @@ class SiteFolder:
     def missing(self, known: Mapping[str, PublishedDocument]) -> tuple[str, ...]:
         """The known paths whose file is gone or has another size, in the order of `known`."""
         return tuple(path for path, published in known.items() if _size(self._target(path)) != published.size)
+
+    def documents(self, folders: Iterable[str]) -> Iterator[str]:
+        """The path of each file below these folders that could be a document, whoever put it there."""
+        for name in folders:
+            for target in (self._root / name).rglob("*"):
+                path = target.relative_to(self._root)
+                if all(_is_plain_name(part) for part in path.parts) and target.suffix not in SUFFIXES:
+                    yield path.as_posix()
 
     def remove(self, paths: Iterable[str]) -> None:
         """Delete these documents and folders left empty; one that is gone already is no error. Raises SiteError."""
