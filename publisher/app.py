@@ -24,7 +24,7 @@ from publisher.model import ALL, Frequency, Topic
 from publisher.pages.languages import named
 from publisher.site import SiteFolder
 from publisher.store import Step, Store
-from publisher.tokens import Signer, load_or_make_key
+from publisher.tokens import Signer, load_or_make_keys
 from publisher.topics import Classifier
 
 _KEY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads like another
@@ -101,7 +101,7 @@ class App:
 
     @cached_property
     def signer(self) -> Signer:
-        return Signer([load_or_make_key(self.settings.path(self.settings.store.secret_file))])
+        return Signer(load_or_make_keys(self.settings.path(self.settings.store.secret_file)))
 
     @cached_property
     def templates(self) -> ImmutableSandboxedEnvironment:
@@ -303,11 +303,14 @@ class App:
         for part in ("press", "pages", "letters", "mail_room"):
             getattr(self, part)
 
-    def require_topic(self, slug: str) -> None:
-        """Raises UsageError unless `slug` is a topic of the config, or `all`."""
+    def present_topic(self, name: str) -> str:
+        """The slug of the topic of that name, which may be a former one. Raises UsageError for what is neither a topic
+        of the config nor `all`."""
+        slug = self.settings.renamed_topics.get(name, name)
         if slug != ALL and slug not in self.settings.topics:
             known = ", ".join((*self.settings.topics, ALL))
-            raise UsageError(f"no topic {slug!r}; topics are {known}")
+            raise UsageError(f"no topic {name!r}; topics are {known}")
+        return slug
 
     def close(self) -> None:
         self.store.close()

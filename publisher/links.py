@@ -28,6 +28,9 @@ SUBSCRIBE = "subscribe"
 _FEED = re.compile(r"feeds/([^/]+)(?:\.(?:atom|rss|json)|/archive-[1-9][0-9]*\.atom)")
 _ISSUE_FEED = re.compile(r"(issues/[a-z]+)\.(?:atom|rss|json)")
 _ARCHIVE = re.compile(r"feeds/([^/]+)/archive-([1-9][0-9]{0,17})\.atom")  # Python refuses to read 5,000 digits
+_PAGE = re.compile(r"(?:articles|topics|issues)/[^/]+/index\.html")
+OF_THE_STORE = ("articles", "topics", "issues", "feeds")
+"""The folders of what tells of articles, topics and issues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,12 @@ class Pictures:
         if own_icon:
             return cls(f"assets/icon{own_icon.lower()}", f"assets/icon{own_icon.lower()}", logo)
         return cls("assets/icon-256.png", "assets/icon-144.png", logo)
+
+
+def is_of_the_store(path: str) -> bool:
+    """Whether a document of that path tells of an article, a topic or an issue. Others below the output folder may be
+    the operator's own, such as what a search engine wants to find there."""
+    return any(form.fullmatch(path) for form in (_PAGE, _FEED, _ISSUE_FEED))
 
 
 def article_path(slug: str) -> str:

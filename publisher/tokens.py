@@ -37,6 +37,7 @@ CHANGE_ADDRESS = "change of address"
 """The purposes of tokens."""
 
 KEY_BYTES = 32
+_KEY_LOST = "put the file of a backup back: without its key the links in letters are dead"
 _ID_BYTES = 6
 _MAC_BYTES = 15  # 120 bits; with the id 21 bytes, which base64 writes as 28 characters without padding
 _TOKEN_LENGTH = 28
@@ -152,20 +153,21 @@ def _begun(key: bytes, purpose: str) -> tuple[hashlib._Hash, hashlib._Hash]:
     return inner, outer
 
 
-def load_or_make_key(path: Path) -> bytes:
-    """The key kept in `path` (hexadecimal); made there, readable by the owner only, when there is no such file.
+def load_or_make_keys(path: Path) -> list[bytes]:
+    """The keys kept in `path` (hexadecimal, one a line, the newest first); one is made there, readable by the owner
+    only, when there is no such file.
 
-    Raises ConfigError when it can be neither read nor made, or is no key."""
+    Raises ConfigError when it can be neither read nor made, or holds what is no key."""
     try:
         try:
-            return _read_key(path)
+            return _read_keys(path)
         except FileNotFoundError:
             return _make_key(path)
     except OSError as error:
         raise ConfigError("store.secret_file", f"{path}: {error.strerror or error}") from error
 
 
-def _make_key(path: Path) -> bytes:
+def _make_key(path: Path) -> list[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True)
     key = secrets.token_bytes(KEY_BYTES)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
@@ -177,17 +179,30 @@ def _make_key(path: Path) -> bytes:
     try:
         os.link(draft, path)  # the first of two processes wins, and both use the winner's key
     except FileExistsError:
-        return _read_key(path)
+        return _read_keys(path)
     finally:
         draft.unlink()
-    return key
+    return [key]
 
 
-def _read_key(path: Path) -> bytes:
+def _read_keys(path: Path) -> list[bytes]:
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except ValueError as error:
-        raise ConfigError("store.secret_file", f"{path} holds no usable key: {error}") from error
+        lines = path.read_text(encoding="ascii").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError("store.secret_file", f"{path} holds no key; {_KEY_LOST}") from error
+    keys = [_key(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not keys:
+        raise ConfigError("store.secret_file", f"{path} is empty; {_KEY_LOST}")
+    return keys
+
+
+def _key(path: Path, number: int, line: str) -> bytes:
+    """The key of a line; what it holds is never said."""
+    try:
+        key = bytes.fromhex(line)
+    except ValueError:
+        key = b""
     if len(key) < KEY_BYTES:
-        raise ConfigError("store.secret_file", f"{path} holds a key that is too short ({len(key)} bytes)")
+        says = f"{path}: line {number} is no key of {2 * KEY_BYTES} hexadecimal digits; {_KEY_LOST}"
+        raise ConfigError("store.secret_file", says)
     return key

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.errors import ConfigError, TokenError
-from publisher.tokens import PREFERENCES, UNSUBSCRIBE, Signer, load_or_make_key
+from publisher.tokens import PREFERENCES, UNSUBSCRIBE, Signer, load_or_make_keys
 
 OLD, NEW, OTHER = b"o" * 32, b"n" * 32, b"x" * 32
 ids = st.integers(0, 2**48 - 1)
@@ -102,19 +102,19 @@ def test_a_name_for_some_parts_is_always_the_same_and_never_that_of_other_parts(
 
 def test_the_key_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "data" / "secret.key"
-    key = load_or_make_key(path)
+    (key,) = load_or_make_keys(path)
     assert len(key) == 32
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert load_or_make_key(path) == key
+    assert load_or_make_keys(path) == [key]
     assert [file.name for file in path.parent.iterdir()] == ["secret.key"]
 
 
 def test_racing_processes_use_one_key(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"
-        "from publisher.tokens import load_or_make_key\n"
+        "from publisher.tokens import load_or_make_keys\n"
         "sys.stdin.readline()\n"
-        "print(load_or_make_key(pathlib.Path(sys.argv[1])).hex())\n"
+        "print(load_or_make_keys(pathlib.Path(sys.argv[1]))[0].hex())\n"
     )
     racing = [
         subprocess.Popen(
@@ -129,20 +129,28 @@ def test_racing_processes_use_one_key(tmp_path: Path) -> None:
         process.stdin.flush()
     keys = {process.communicate()[0].strip() for process in racing}
     assert len(keys) == 1
-    assert bytes.fromhex(keys.pop()) == load_or_make_key(tmp_path / "data" / "secret.key")
+    assert [bytes.fromhex(keys.pop())] == load_or_make_keys(tmp_path / "data" / "secret.key")
     assert len(list((tmp_path / "data").iterdir())) == 1
 
 
-@pytest.mark.parametrize("content", ["", "not hexadecimal", "ab" * 31, "é"])
+def test_a_key_put_above_the_old_one_signs_and_links_of_old_letters_still_open(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    path.write_text(f"{NEW.hex()}\n\n{OLD.hex()}\r\n", encoding="utf-8")
+    signer = Signer(load_or_make_keys(path))
+    assert signer.token(UNSUBSCRIBE, 7) == Signer([NEW]).token(UNSUBSCRIBE, 7)
+    assert signer.subscriber_id(UNSUBSCRIBE, Signer([OLD]).token(UNSUBSCRIBE, 7)) == 7
+
+
+@pytest.mark.parametrize("content", ["", "not hexadecimal", "ab" * 31, "é", f"{'ab' * 32}\n{'ab' * 31}\n"])
 def test_a_file_that_holds_no_key_is_named(content: str, tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"store\.secret_file: .*secret\.key"):
-        load_or_make_key(path)
+        load_or_make_keys(path)
     assert path.read_text(encoding="utf-8") == content
 
 
 def test_a_place_where_no_key_can_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"store\.secret_file: .*secret\.key"):
-        load_or_make_key(tmp_path / "file" / "secret.key")
+        load_or_make_keys(tmp_path / "file" / "secret.key")

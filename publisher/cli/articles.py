@@ -49,7 +49,7 @@ def list_(
     """
     with opened(config) as app:
         if topic is not None:
-            app.require_topic(topic)
+            topic = app.present_topic(topic)
         with app.store.read() as tx:
             listed = tx.articles.list(topic=topic, limit=limit, query=search)
     if as_json:

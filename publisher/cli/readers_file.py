@@ -55,14 +55,13 @@ def import_(
 
     often = frequency_of(frequency)
     with opened(config) as app:
-        wanted = tuple(topic.strip() for topic in topics.split(",") if topic.strip())
-        for topic in wanted:
-            app.require_topic(topic)
+        wanted = tuple(app.present_topic(topic.strip()) for topic in topics.split(",") if topic.strip())
         defaults = Defaults(
             topics=wanted or ("all",),
             frequency=often,
             language=language or app.settings.site.language,
-            known_topics=known_topics([(topic.slug, topic.label) for topic in app.settings.topic_list]),
+            known_topics=app.settings.renamed_topics
+            | known_topics([(topic.slug, topic.label) for topic in app.settings.topic_list]),
         )
         terms = ImportTerms(confirm=confirm, include_left=include_left, dry_run=dry_run)
         with _readable(path) as lines:

@@ -60,9 +60,7 @@ def add(
 
     often = frequency_of(frequency)
     with opened(config) as app:
-        wanted = [topic.strip() for topic in topics.split(",") if topic.strip()]
-        for topic in wanted:
-            app.require_topic(topic)
+        wanted = [app.present_topic(topic.strip()) for topic in topics.split(",") if topic.strip()]
         spoken = language or app.settings.site.language
         if confirm:
             _ask(app, email, wanted, often, spoken, include_left=include_left, as_json=as_json)
@@ -125,7 +123,7 @@ def list_(
     often = frequency_of(frequency) if frequency else None
     with opened(config) as app:
         if topic is not None:
-            app.require_topic(topic)
+            topic = app.present_topic(topic)
         with app.store.read() as tx:
             readers = tx.subscribers.list(state=wanted, frequency=often, topic=topic, limit=limit)
     if as_json:

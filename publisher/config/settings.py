@@ -66,7 +66,9 @@ class SiteSettings(Section):
 
 class StoreSettings(Section):
     url: StoreUrl = Field("sqlite:///data/publisher.db", description="SQLAlchemy URL of the database")
-    secret_file: Path = Field(Path("data/secret.key"), description="key that signs links; made when missing")
+    secret_file: Path = Field(
+        Path("data/secret.key"), description="keys that sign links, the newest first; made when missing"
+    )
     housekeeping: Cron = Field("40 3 * * *", description="when what nobody needs is forgotten (site.timezone)")
     keep_runs_days: int = Field(400, ge=1, le=36500, description="days the record of a run is kept")
     keep_letters_days: int = Field(90, ge=7, le=36500, description="days the text of letters is kept, for `retry`")

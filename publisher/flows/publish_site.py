@@ -26,7 +26,19 @@ from publisher.flows.past_issues import PastIssues
 from publisher.flows.press import Press
 from publisher.flows.reports import SiteReport
 from publisher.flows.writer import Writer
-from publisher.links import ICON, INDEX, NOT_FOUND, OPML, STYLE, archive_of, feed_path, issue_path, topic_path
+from publisher.links import (
+    ICON,
+    INDEX,
+    NOT_FOUND,
+    OF_THE_STORE,
+    OPML,
+    STYLE,
+    archive_of,
+    feed_path,
+    is_of_the_store,
+    issue_path,
+    topic_path,
+)
 from publisher.model import ALL, Document, FiledArticle, Issue, Topic
 from publisher.site import SiteFolder
 from publisher.store import Transaction, Transactions
@@ -132,6 +144,9 @@ def publish_site(
     with store.write() as tx:
         if whole:
             _remove_stale(tx, folder, press, tally, dry_run=dry_run)
+        if rebuild:
+            written = {document.path for document in writer.written}
+            _remove_unknown(tx, folder, written | tally.rendered, tally, dry_run=dry_run)
         after.whole = not tally.problems
         after.save(tx)
     return tally.report(writer)
@@ -233,3 +248,14 @@ def _remove_stale(tx: Transaction, folder: SiteFolder, press: Press, tally: _Tal
     tx.archives.mark([of for path in stale if (of := archives[path])], written=False)
     if not dry_run:
         folder.remove(stale)
+
+
+def _remove_unknown(
+    tx: Transaction, folder: SiteFolder, made: Collection[str], tally: _Tally, *, dry_run: bool
+) -> None:
+    """Take away pages and feeds that the store knows nothing of: those from after the backup that was restored."""
+    known = {*tx.documents.all(), *made, *tally.removed}
+    unknown = sorted(path for path in folder.documents(OF_THE_STORE) if is_of_the_store(path) and path not in known)
+    tally.removed.extend(unknown)
+    if not dry_run:
+        folder.remove(unknown)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -94,6 +94,15 @@ class SiteFolder:
     def missing(self, known: Mapping[str, PublishedDocument]) -> tuple[str, ...]:
         """The known paths whose file is gone or has another size, in the order of `known`."""
         return tuple(path for path, published in known.items() if _size(self._target(path)) != published.size)
+
+    def documents(self, folders: Iterable[str]) -> Iterator[str]:
+        """The path of each file below these folders that could be a document, whoever put it there."""
+        above = len(f"{self._root}{os.sep}")
+        for name in folders:
+            for folder, _, files in os.walk(self._root / name):
+                below = folder[above:].replace(os.sep, "/")
+                paths = (f"{below}/{file}" for file in files if not file.endswith(SUFFIXES))
+                yield from (path for path in paths if all(map(_is_plain_name, path.split("/"))))
 
     def remove(self, paths: Iterable[str]) -> None:
         """Delete these documents and folders left empty; one that is gone already is no error. Raises SiteError."""

@@ -138,7 +138,7 @@ class _Form:
         return self._pages.form(
             stamp=stamp or self._app.signer.stamp(FORM, self._app.clock()),
             email=str(sent.get("email", ""))[:254] if isinstance(sent, FormData) else "",
-            topics=[topic for topic in _topics(sent) if topic in known],
+            topics=[topic for topic in self._app.settings.present_topics(_topics(sent)) or () if topic in known],
             frequency=_frequency(str(sent.get("frequency", ""))),
             language=str(sent.get("language", "")),
             problem=problem,

@@ -258,6 +258,19 @@ def test_a_body_that_is_too_large_or_no_json_is_refused(robot: TestClient) -> No
         assert problem(robot.get(f"/api/{path}"))["status"] in {404, 422}, path
 
 
+def test_readers_topics_may_have_the_names_from_before_they_were_renamed(
+    robot: TestClient, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(vars(app.settings), "renamed_topics", {"green": "environment"})
+    new = {"email": "bob@customs.example", "topics": ["green"]}
+    assert robot.post("/api/v1/subscribers", json=new).status_code == 202
+    added = robot.post("/api/v1/subscribers", json={**new, "email": "carl@customs.example", "vouched": True}).json()
+    assert added["topics"] == ["environment"]
+    changed = robot.patch(f"/api/v1/subscribers/{added['id']}", json={"topics": ["green", "partnerships"]}).json()
+    assert changed["topics"] == ["environment", "partnerships"]
+    assert robot.get("/api/v1/articles?topic=green").json() == robot.get("/api/v1/articles?topic=environment").json()
+
+
 def test_readers_are_added_changed_and_erased(robot: TestClient, visitor: TestClient, app: App) -> None:
     new = {"email": "bob@customs.example", "topics": ["environment"], "frequency": "daily", "vouched": True}
     added = robot.post("/api/v1/subscribers", json=new)

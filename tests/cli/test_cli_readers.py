@@ -21,6 +21,20 @@ def test_bad_rows_are_told_by_line_and_the_good_ones_come_in(new_site: Path, pub
     assert [reader["email"] for reader in publisher("subscribers", "list", "--json").json] == ["carl@port.example"]
 
 
+def test_a_topic_may_be_named_as_it_was_called_before_it_was_renamed(new_site: Path, publisher: Any) -> None:
+    config = new_site / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    renamed = '[topics.green]\nformerly = ["environment", "waste"]'
+    config.write_text(text.replace("[topics.environment]", renamed), encoding="utf-8")
+    publisher("subscribers", "add", "ann@customs.example", "--topics", "waste,region-mena")
+    publisher("subscribers", "import", "-", stdin=b"email,topics\nbob@customs.example,waste green\n")
+    publisher("subscribers", "import", "-", "--topics", "waste", stdin=b"email\ncarl@customs.example\n")
+    readers = publisher("subscribers", "list", "--topic", "waste", "--json").json
+    assert [reader["topics"] for reader in readers] == [["green", "region-mena"], ["green"], ["green"]]
+    unknown = publisher("subscribers", "add", "dora@customs.example", "--topics", "wastes")
+    assert "no topic 'wastes'; topics are trade-facilitation, green," in unknown.err
+
+
 def test_what_goes_out_is_for_the_operator_alone(new_site: Path, publisher: Any) -> None:
     publisher("subscribers", "add", "ann@customs.example")
     (new_site / "out.csv").touch(mode=0o644)  # of an earlier day, and for everybody

@@ -19,7 +19,7 @@ from publisher.flows.backup import back_up, last_backup, put_config_back, restor
 from publisher.flows.backup_file import BackupFile
 from publisher.flows.housekeeping import keep_house
 from publisher.flows.job_state import JobState
-from publisher.flows.run import publish
+from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import unsubscribe
 from publisher.model import DeliveryState, IssueState, RunState
 from publisher.store import Store
@@ -189,6 +189,30 @@ def test_keys_and_templates_come_back_and_others_are_never_lost(house: House, tm
     assert put_config_back(backup, tmp_path / "elsewhere" / "config.toml")
     house.rebuild(backup={"keys": False, "config": False})
     assert backed_up(house).files == []
+
+
+def test_a_site_made_anew_after_a_restore_has_no_page_of_what_came_after_the_backup(house: House) -> None:
+    house.article("Waste")
+    house.reader("alice")
+    house.publish(WEEKLY)
+    files = {*house.site_files()}
+    backup = backed_up(house)
+    house.clock.forward(hours=1)
+    late = house.article("Late")
+    house.publish(WEEKLY)
+    later = {*house.site_files()} - files
+    assert {"articles/late/index.html", "issues/weekly-2/index.html"} <= later
+    own = house.site / "articles" / "own.txt"
+    own.write_text("the operator's")
+    late.unlink()
+    restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+    anew = Order(digests=False, rebuild=True)
+    foretold = house.plan(anew).site.removed
+    assert {"articles/late/index.html", "issues/weekly-2/index.html"} <= {*foretold} <= later
+    assert house.publish(anew)[1].site.removed == foretold
+    assert own.exists()
+    own.unlink()
+    assert {*house.site_files()} == files
 
 
 def test_the_folder_keeps_the_newest_and_says_when_the_last_one_was(house: House) -> None:

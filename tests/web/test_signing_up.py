@@ -140,6 +140,13 @@ def test_each_form_leads_to_a_reader_of_its_topics(
     assert list(reader.topics) == (topics or ["all"])
 
 
+def test_a_link_to_the_form_may_name_a_topic_as_it_was_called_before(
+    client: TestClient, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(vars(app.settings), "renamed_topics", {"green": "environment"})
+    assert filled_in(client, "/subscribe?topics=green")["topics"] == ["environment"]
+
+
 def test_the_answer_is_the_same_for_everybody(client: TestClient, app: App) -> None:
     def normal(response: object) -> tuple[int, str, list[tuple[str, str]]]:
         text = re.sub(r'name="address" value="[a-z2-7]{26}"', "", response.text)  # type: ignore[attr-defined]

@@ -131,8 +131,7 @@ async def _add(app: App, visit: Visit) -> int | None:
     frequency = Frequency(name) if name in set(Frequency) else Frequency.WEEKLY
     topics = [str(topic) for topic in visit.form.getlist("topics")] or [ALL]
     if visit.field("vouched") == "yes":
-        for topic in topics:
-            app.require_topic(topic)
+        topics = [app.present_topic(topic) for topic in topics]
         language = app.settings.site.language
         reader = await run_in_threadpool(
             vouch, app.sign_up, email, topics=topics, frequency=frequency, language=language

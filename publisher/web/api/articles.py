@@ -108,7 +108,7 @@ def list_articles(
     offset: Offset = 0,
 ) -> list[ArticleLine]:
     if topic is not None:
-        api.app.require_topic(topic)
+        topic = api.app.present_topic(topic)
     with api.app.store.read() as tx:
         found = tx.articles.list(topic=topic, limit=limit + 1, offset=offset, query=search, withdrawn=withdrawn)
     return [_line(filed) for filed in page_of(found, limit, request, response, offset=offset + limit)]

@@ -128,7 +128,7 @@ def show_subscriber(api: TheApi, subscriber: Number) -> WholeSubscriber:
 )
 def change_subscriber(api: TheApi, caller: Writer, subscriber: Number, wanted: Change) -> WholeSubscriber:
     change = ReaderChange(
-        topics=wanted.topics,
+        topics=api.app.settings.present_topics(wanted.topics),
         frequency=wanted.frequency,
         language=wanted.language,
         state=wanted.state,
@@ -182,7 +182,7 @@ async def create_subscriber(request: Request, api: TheApi, caller: Writer, wante
 async def _ask(api: Api, caller: ApiToken, wanted: NewSubscriber, host: str) -> Asked:
     """By the gate that everybody goes through, `host` being who calls; the answer is the same for a known and an
     unknown address."""
-    topics = () if wanted.topics == [ALL] else wanted.topics
+    topics = () if wanted.topics == [ALL] else tuple(api.app.settings.present_topics(wanted.topics) or ())
     wish = Wish(
         email=wanted.email,
         topics=topics,
@@ -201,12 +201,10 @@ async def _ask(api: Api, caller: ApiToken, wanted: NewSubscriber, host: str) -> 
 
 
 def _add(api: Api, caller: ApiToken, wanted: NewSubscriber) -> Subscriber:
-    for topic in wanted.topics:
-        api.app.require_topic(topic)
     reader = vouch(
         api.app.sign_up,
         wanted.email,
-        topics=wanted.topics,
+        topics=[api.app.present_topic(topic) for topic in wanted.topics],
         frequency=wanted.frequency,
         language=wanted.language or api.app.settings.site.language,
         method=SignUpMethod.API,
