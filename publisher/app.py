@@ -24,7 +24,7 @@ from publisher.model import ALL, Frequency, Topic
 from publisher.pages.languages import named
 from publisher.site import SiteFolder
 from publisher.store import Step, Store
-from publisher.tokens import Signer, load_or_make_keys
+from publisher.tokens import KEY_LOST, Signer, load_or_make_keys
 from publisher.topics import Classifier
 
 _KEY_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads like another
@@ -101,7 +101,14 @@ class App:
 
     @cached_property
     def signer(self) -> Signer:
-        return Signer(load_or_make_keys(self.settings.path(self.settings.store.secret_file)))
+        """Raises ConfigError where its key is gone: another one would make all links dead, and nobody would notice."""
+        path = self.settings.path(self.settings.store.secret_file)
+        if not path.exists():
+            with self.store.read() as tx:
+                letters_are_out = tx.issues.last_id() > 0
+            if letters_are_out:
+                raise ConfigError("store.secret_file", f"{path} is missing; {KEY_LOST}", place=self.settings.place)
+        return Signer(load_or_make_keys(path))
 
     @cached_property
     def templates(self) -> ImmutableSandboxedEnvironment:

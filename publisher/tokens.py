@@ -37,7 +37,9 @@ CHANGE_ADDRESS = "change of address"
 """The purposes of tokens."""
 
 KEY_BYTES = 32
-_KEY_LOST = "put the file of a backup back: without its key the links in letters are dead"
+KEY_LOST = (
+    "put the file of a backup back: without its key the links in letters are dead (docs/operating.md, Another key)"
+)
 _ID_BYTES = 6
 _MAC_BYTES = 15  # 120 bits; with the id 21 bytes, which base64 writes as 28 characters without padding
 _TOKEN_LENGTH = 28
@@ -189,10 +191,10 @@ def _read_keys(path: Path) -> list[bytes]:
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except UnicodeDecodeError as error:
-        raise ConfigError("store.secret_file", f"{path} holds no key; {_KEY_LOST}") from error
+        raise ConfigError("store.secret_file", f"{path} holds no key; {KEY_LOST}") from error
     keys = [_key(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not keys:
-        raise ConfigError("store.secret_file", f"{path} is empty; {_KEY_LOST}")
+        raise ConfigError("store.secret_file", f"{path} is empty; {KEY_LOST}")
     return keys
 
 
@@ -203,6 +205,6 @@ def _key(path: Path, number: int, line: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) < KEY_BYTES:
-        says = f"{path}: line {number} is no key of {2 * KEY_BYTES} hexadecimal digits; {_KEY_LOST}"
+        says = f"{path}: line {number} is no key of {2 * KEY_BYTES} hexadecimal digits; {KEY_LOST}"
         raise ConfigError("store.secret_file", says)
     return key

@@ -118,6 +118,9 @@ IMPOSSIBLE = {
     "digest.sender": ("nobody", "not a mailbox"),
     "digest.reply_to": ("a@b.example\nBcc: c@d.example", "not a mailbox"),
     "digest.list_id": ("my list", "not a domain name"),
+    "smtp.host": ("mail.example:25", "not a server; use its name or address alone"),
+    "bounces.imap_host": ("imaps://mail.example", "not a server"),
+    "bounces.folder": (["a", "b"], "must be a path in quotes"),
     "smtp.port": (0, "must be greater than or equal to 1"),
     "smtp.security": ("ssl", "must be 'starttls', 'tls' or 'none'"),
     "smtp.on_uncertain": ("guess", "must be 'resend' or 'hold'"),
@@ -249,16 +252,21 @@ def test_a_folder_whose_name_is_not_utf_8_is_refused_in_one_line(tmp_path: Path)
     assert str(error.value).startswith(rf"{tmp_path}/caf\xe9/config.toml: ")
 
 
+@pytest.mark.parametrize("host", ["mail", "mail.example", "mail_server", "192.0.2.1", "2001:db8::1"])
+def test_a_relay_is_named_or_numbered(host: str) -> None:
+    assert made({"smtp": {"host": host}}).relays[0].host == host
+
+
 def test_a_mistake_of_toml_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[site]\ntitle = "x"\nlanguage = = "en"\n', encoding="utf-8")
     with pytest.raises(ConfigError, match=r"config\.toml: cannot be read: .*line 3"):
         load(tmp_path / "config.toml", {})
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"title = '\xe9'"])
-def test_a_file_that_is_no_utf_8_is_refused(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "line"), [(b"\xff\xfe\x00", 1), (b"[site]\ntitle = '\xe9'", 2)])
+def test_a_file_that_is_no_utf_8_is_refused_with_its_line(content: bytes, line: int, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(content)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=f"cannot be read: line {line} is not UTF-8; save the file as UTF-8"):
         load(tmp_path / "config.toml", {})
 
 

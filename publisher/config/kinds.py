@@ -61,6 +61,22 @@ def _hostname(name: str) -> str:
     return name
 
 
+def _server(host: str) -> str:
+    if re.search(r"[\s/@]", host) or (":" in host and not _is_ip(host)):
+        raise ValueError(
+            "not a server; use its name or address alone, e.g. 'mail.example'; the port is another setting"
+        )
+    return host
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _mailbox(value: str) -> str:
     _, address = parseaddr(value)
     local, at, domain = address.rpartition("@")
@@ -121,6 +137,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Hostname = Annotated[str, AfterValidator(_hostname)]
+Server = Annotated[str, AfterValidator(_server)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Language = Annotated[str, AfterValidator(check_language)]
 StoreUrl = Annotated[str, AfterValidator(_store_url)]

@@ -109,6 +109,9 @@ def _from_file(name: str, path: str) -> str:
 
 
 def _cause(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return f"line {line} is not UTF-8; save the file as UTF-8"
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
@@ -157,6 +160,8 @@ def _problem(detail: ErrorDetails) -> str:
     if detail["type"] in {"tuple_type", "model_type"} and len(detail["loc"]) == 1:
         name = detail["loc"][0]
         return f"write it as [[{name}]]; there may be several" if name in BLOCKS else f"write it as [{name}], once"
+    if detail["type"] == "path_type":
+        return "must be a path in quotes"
     message = detail["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     return (message[0].lower() + message[1:]).replace("input should be", "must be").partition(", unable to")[0]
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from publisher.config.kinds import Server
 from publisher.config.section import Section
 
 ANY_DOMAIN = "*"
@@ -24,7 +25,7 @@ def check_login(host: str, username: str, security: str) -> None:
 
 
 class SmtpSettings(Section):
-    host: str = Field("", description="the relay; empty: letters go to the local outbox")
+    host: Server = Field("", description="the relay; empty: letters go to the local outbox")
     port: int = Field(587, ge=1, le=65535, description="587 for starttls, 465 for tls")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
     username: str = Field("", description="login, empty for none")
@@ -64,7 +65,7 @@ class RelaySettings(Limited):
     """One of several relays; docs/relays.md says how they share the letters."""
 
     name: Annotated[str, AfterValidator(_relay_name)] = Field(description="yours for it; part of its variables' names")
-    host: str = Field(min_length=1, description="the relay")
+    host: Server = Field(min_length=1, description="the relay")
     port: int = Field(587, ge=1, le=65535, description="587 for starttls, 465 for tls")
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
     username: str = Field("", description="login, empty for none")

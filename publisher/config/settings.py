@@ -23,6 +23,7 @@ from publisher.config.kinds import (
     Mailbox,
     Networks,
     Selector,
+    Server,
     SourceFormat,
     StoreUrl,
     WebAddress,
@@ -176,7 +177,7 @@ class BounceSettings(Section):
     folder: Path = Field(Path("data/bounces"), description="read mail goes here: processed/ and unparsed/")
     inbox: Path | None = Field(None, description="a Maildir, mbox or folder of messages that is read, if there is one")
     every_minutes: int = Field(10, ge=1, le=1440, description="so often `publisher serve` reads inbox and server")
-    imap_host: str = Field("", description="server that is read, by `publisher bounces read` without a path too")
+    imap_host: Server = Field("", description="server that is read, by `publisher bounces read` without a path too")
     imap_port: int = Field(993, ge=1, le=65535, description="its port; always TLS")
     imap_user: str = Field("", description="its login")
     imap_password: SecretStr = Field(SecretStr(""), description="better: PUBLISHER_BOUNCES_IMAP_PASSWORD or ..._FILE")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +97,7 @@ def _at_home(of: Examination) -> Iterator[Finding]:
     settings, now = of.settings, of.clock()
     yield from site_rules.configuration(_identity(settings), settings.place)
     yield from site_rules.folders({f"{name}: {path}": _unwritable(path) for name, path in _folders(settings)})
+    yield from site_rules.private([str(path) for path in _private(settings) if _open_to_all(path)])
     kind = "sqlite" if settings.store.url.startswith("sqlite") else "postgresql"
     damage = ""
     trouble = of.trouble
@@ -146,6 +148,23 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
         yield "outbox.path", settings.path(settings.outbox.path)
     if settings.backup.enabled:
         yield "backup.path", settings.path(settings.backup.path)
+
+
+def _private(settings: Settings) -> Iterator[Path]:
+    """What has addresses of readers, or signs their links."""
+    yield settings.path(settings.store.secret_file)
+    if settings.store.url.startswith("sqlite:///"):
+        database = settings.path(Path(settings.store.url.removeprefix("sqlite:///")))
+        yield from (database, database.with_name(f"{database.name}-wal"))
+
+
+def _open_to_all(path: Path) -> bool:
+    """Whether any user may read it: the file, and each folder on the way to it."""
+    try:
+        on_the_way = all(folder.stat().st_mode & stat.S_IXOTH for folder in path.absolute().parents)
+        return on_the_way and bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def _unwritable(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,6 +73,12 @@ def folders(troubles: Mapping[str, str]) -> Iterator[Finding]:
             )
     if not any(troubles.values()):
         yield well("folders", f"{len(troubles)} can be written")
+
+
+def private(open_to_all: Sequence[str]) -> Iterator[Finding]:
+    """`open_to_all`: files with addresses or keys that every user of this machine can read."""
+    for path in open_to_all:
+        yield notice("rights", f"{path} can be read by everybody on this machine", f"chmod 600 {shlex.quote(path)}")
 
 
 def database(kind: str, schema: str, trouble: str, damage: str) -> Finding:

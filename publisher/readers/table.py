@@ -30,6 +30,10 @@ _FORMULA = "=+-@\t\r"
 _SPAN = 100
 """Lines of one row at most: where no quote closes in so many, the one that opened is a slip."""
 _BREAK = re.compile(r"[\r\n]")
+_UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
+"""How its mark of byte order is read as UTF-8."""
+_ADDRESS_COLUMNS = {"e-mail", "email address", "e-mail address", "email_address", "emailaddress"}
+"""What other programs call the `email` column."""
 _OF_ONE_LINE = ("email", "state", "frequency", "language")
 
 
@@ -66,12 +70,15 @@ class Defaults:
 
 def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | BadRow]:
     """The rows of `lines` (with their line ends), as they come. Raises SourceError without a line that names an
-    `email` column."""
+    `email` column, and for UTF-16."""
     source = _Lines(lines)
     first = next(source, "")
+    if first.startswith(_UTF_16):
+        raise SourceError("the file is in UTF-16; save it as UTF-8")
     head = first.lstrip("\ufeff")
     delimiter = max(_DELIMITERS, key=head.count)
-    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    given = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    names = ["email" if name in _ADDRESS_COLUMNS else name for name in given]
     if "email" not in names or len(set(names) - {""}) != len([name for name in names if name]):
         raise SourceError(
             "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency"
@@ -168,7 +175,7 @@ def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> 
     if len(values) > len(names):
         return BadRow(line, f"has {len(values)} columns, and the first line names {len(names)}")
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for value in values for character in value):
-        return BadRow(line, "is no text in UTF-8")
+        return BadRow(line, "is no text in UTF-8; save the file as UTF-8")
     cells = {name: value.strip() for name, value in zip(names, values, strict=False)}
     try:
         return ReaderRow(

@@ -361,3 +361,21 @@ def test_a_mailbox_that_is_not_there_keeps_no_other_from_being_read(site: Path, 
     shown = publisher("bounces", "read", "nowhere", "one.eml")
     assert shown.code == 1 and "nowhere: No such file" in one_line(shown.err)
     assert [event["kind"] for event in publisher("bounces", "list", "--json").json] == ["unparsed"]
+
+
+def test_a_key_that_is_lost_once_letters_are_out_is_not_replaced_without_a_word(site: Path, publisher: Any) -> None:
+    publisher("subscribers", "add", "ann@port.example", "--frequency", "daily")
+    assert publisher("publish", "--digest", "daily").code == 0
+    key = site / "data" / "secret.key"
+    kept = key.rename(key.with_name("kept"))
+    for command in (
+        ("subscribers", "add", "bob@port.example"),
+        ("publish", "--digest", "daily"),
+        ("doctor", "--offline"),
+    ):
+        shown = publisher(*command)
+        assert shown.code == 1, command
+        assert f"{key} is missing; put the file of a backup back" in shown.out + shown.err
+    assert not key.exists()
+    kept.rename(key)
+    assert publisher("subscribers", "add", "bob@port.example").code == 0

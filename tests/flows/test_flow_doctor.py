@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,6 +102,20 @@ def test_a_folder_that_cannot_be_written_is_named(house: House, monkeypatch: pyt
     monkeypatch.setattr(os, "access", lambda path, mode: "outbox" not in str(path) and real(path, mode))
     house.outbox.mkdir()
     assert "no permission" in the("folders", seen(house))[1]
+
+
+def test_a_database_that_everybody_on_the_machine_can_read_is_noticed(house: House) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # where everybody gets to, other than to pytest's own
+        Path(folder).chmod(0o755)
+        database = Path(folder, "publisher.db")
+        house.store_url = f"sqlite:///{database}"
+        house.rebuild()
+        assert of("rights", seen(house)) == []
+        database.chmod(0o644)
+        assert ("notice", f"{database} can be read by everybody on this machine") in of("rights", seen(house))
+        Path(folder).chmod(0o700)
+        assert of("rights", seen(house)) == []
+        house.app.close()
 
 
 def test_a_database_that_cannot_be_opened_or_is_damaged_is_a_problem(house: House, tmp_path: Path) -> None:

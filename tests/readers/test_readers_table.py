@@ -44,6 +44,21 @@ def test_a_row_says_what_it_says_and_gets_the_rest() -> None:
     assert (short.topics, short.frequency, short.state) == (("all",), Frequency.WEEKLY, SubscriberState.ACTIVE)
 
 
+@pytest.mark.parametrize("name", ["E-mail", "Email Address", "e-mail address", "EMAIL_ADDRESS", "emailAddress"])
+def test_the_column_of_addresses_may_have_the_name_that_other_programs_give_it(name: str) -> None:
+    (row,) = rows(f"First Name,{name}\nAnn,ann@customs.example\n")
+    assert isinstance(row, ReaderRow) and row.email == "ann@customs.example"
+    with pytest.raises(SourceError, match="or one twice"):
+        rows(f"email,{name}\nann@customs.example,ann@customs.example\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_table_in_utf_16_is_told(encoding: str) -> None:
+    written = "\ufeffemail\r\nann@customs.example\r\n".encode(encoding)
+    with pytest.raises(SourceError, match="in UTF-16; save it as UTF-8"):
+        rows(written.decode(errors="surrogateescape"))
+
+
 def test_topics_may_be_named_by_their_label() -> None:
     (row,) = rows('email,topics\nann@customs.example,"Europe and Central Asia"\n')
     assert isinstance(row, ReaderRow)
