@@ -35,11 +35,12 @@ $(BIN)/python:
 	  echo "publisher needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Installed once; again only when the lock file or the project's metadata change.
+# Installed once; again only when the lock file or the project's metadata change. Modules are compiled, as pip does with
+# those of a wheel: else each start would do it anew where nobody may write bytecode.
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
-	$(BIN)/python -m compileall -q publisher  # as pip does of a wheel: else each start would where nobody may write it
+	$(BIN)/python -m compileall -q publisher
 	@touch $@
 
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
