@@ -307,8 +307,7 @@ class App:
     def furnish(self) -> None:
         """Make at once what runs would ask for later. Raises ConfigError or TemplateError for what is wrong with it."""
         self.classifier.compile()
-        for part in ("press", "pages", "letters", "mail_room"):
-            getattr(self, part)
+        _ = self.press, self.pages, self.letters, self.mail_room  # asked for, so made
 
     def present_topic(self, name: str) -> str:
         """The slug of the topic of that name, which may be a former one. Raises UsageError for what is neither a topic

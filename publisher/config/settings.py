@@ -322,7 +322,7 @@ class Settings(Section):
         return {former: slug for slug, topic in self.topics.items() for former in topic.formerly}
 
     def present_topics(self, slugs: Sequence[str] | None) -> tuple[str, ...] | None:
-        """What an article names, by the present names of the topics, each once; None if it names none."""
+        """These topics by their present names, each once; None where none are named."""
         return None if slugs is None else tuple(dict.fromkeys(self.renamed_topics.get(slug, slug) for slug in slugs))
 
     @cached_property

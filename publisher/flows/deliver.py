@@ -46,10 +46,10 @@ def unheard(_text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """How letters get out: made by the `letters` of `press`, sent over `relays` as `smtp` says, with at most so many
+    """How letters get out: made with what `letters_of` gives, sent over `relays` as `smtp` says, with at most so many
     for each of `domains`; without a relay they are kept in the folder `outbox_path`."""
 
-    press: Callable[[], Letters]
+    letters_of: Callable[[], Letters]
     smtp: SmtpSettings
     outbox_path: Path
     relays: tuple[RelaySettings, ...] = ()
@@ -57,7 +57,7 @@ class Post:
 
     @property
     def letters(self) -> Letters:
-        return self.press()
+        return self.letters_of()
 
     @property
     def is_local(self) -> bool:

@@ -255,7 +255,7 @@ def _remove_unknown(
 ) -> None:
     """Take away pages and feeds that the store knows nothing of: those from after the backup that was restored."""
     known = {*tx.documents.all(), *made, *tally.removed}
-    unknown = sorted(path for path in folder.documents(OF_THE_STORE) if is_of_the_store(path) and path not in known)
+    unknown = sorted(path for path in folder.documents(OF_THE_STORE) if path not in known and is_of_the_store(path))
     tally.removed.extend(unknown)
     if not dry_run:
         folder.remove(unknown)

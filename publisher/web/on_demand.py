@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import Convertor, register_url_convertor
+from starlette.convertors import Convertor, IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -57,16 +57,10 @@ class Kind(PathText):
     regex = "atom|rss|json"
 
 
-class Stamp(Convertor[int]):
+class Stamp(IntegerConvertor):
     """What an older page ends before; written in one way only, and no larger than the database can hold."""
 
     regex = "[1-9][0-9]{0,17}"
-
-    def convert(self, value: str) -> int:
-        return int(value)
-
-    def to_string(self, value: int) -> str:
-        return str(value)
 
 
 register_url_convertor("kind", Kind())
