@@ -28,10 +28,12 @@ _RENAMED = {
     # dropping these would join the words around them
     **dict.fromkeys(_tags("section article main header footer aside nav hgroup center address details summary"), "div"),
     **dict.fromkeys(_tags("form fieldset"), "div"),
+    "bdi": "span",  # with a direction, a span is just as isolated, and older readers of feeds know it
+    "bdo": "span",
 }
 _BLOCKS = _tags("p div h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote pre hr figure figcaption table caption tr")
 _KEPT = _BLOCKS | _tags(
-    "a abbr br cite code del em img ins kbd mark q s samp small strong sub sup var thead tbody tfoot th td"
+    "a abbr br cite code del em img ins kbd mark q s samp small span strong sub sup var thead tbody tfoot th td"
 )
 _DROPPED_WHOLE = _tags(
     "script style title noscript iframe object template textarea select button svg math audio video canvas"
@@ -43,16 +45,21 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
 }
+_OF_ALL = {"dir", "lang"}  # of which language a text is, and where it begins
 _LINK = re.compile(r"https?://[^\s/?#\\]\S*|mailto:[^\s@]+@\S+", re.IGNORECASE)
 _IMAGE = re.compile(r"https?://[^\s/?#\\]\S*", re.IGNORECASE)
-_NUMBER = re.compile(r"[0-9]{1,4}")
+_VALUES = {
+    "dir": re.compile(r"ltr|rtl|auto", re.IGNORECASE),
+    "lang": re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6}"),  # BCP 47
+    **dict.fromkeys(("start", "colspan", "rowspan"), re.compile(r"[0-9]{1,4}")),
+}
 
 # What nh3 writes: text and attributes are escaped, so tags and text cover it without rest.
 _TAG = r'<(/?)({})((?: [a-z]+="[^"]*")*)>'
 _ANY_NAME = "[a-z][a-z0-9]*"
 _TOKEN = re.compile(rf"<p>([^<]*)</p>(\s*)|{_TAG.format(_ANY_NAME)}|([^<]+)")  # a paragraph of text alone is one token
 _TAG_TO_REWRITE = re.compile(
-    _TAG.format(rf"(?:{'|'.join(sorted(_RENAMED.keys() | _ATTRIBUTES.keys()))})(?=[ >])|{_ANY_NAME}(?= )")
+    _TAG.format(rf"(?:{'|'.join(sorted(_RENAMED.keys() | _ATTRIBUTES.keys() | {'span'}))})(?=[ >])|{_ANY_NAME}(?= )")
 )
 _TAG_OR_TEXT = re.compile(rf"({_TAG.format(_ANY_NAME)})|[^<]+")
 _AFTER_PRE = re.compile(r"(<pre>)\n+")
@@ -72,8 +79,9 @@ def sanitise(html: str, base_url: str | None = None) -> str:
     """The part of `html` that an article may consist of, well nested; `sanitise(sanitise(x)) == sanitise(x)`.
 
     Kept: paragraphs, h2 to h6 (h1 becomes h2), lists, quotes, emphasis, code, tables, figures, links to http, https
-    and mailto, images with an absolute http(s) address. Relative addresses are made absolute with `base_url` (http
-    or https), without it the link becomes its text and the image goes. No class, style, id, script or form.
+    and mailto, images with an absolute http(s) address, languages and directions (`lang`, `dir`). Relative addresses
+    are made absolute with `base_url` (http or https), without it the link becomes its text and the image goes. No
+    class, style, id, script or form.
     """
     html = allowed(html)
     if _depth(html) > MAX_DEPTH:
@@ -95,7 +103,7 @@ def _cleaner(base_url: str | None) -> nh3.Cleaner:
         return nh3.Cleaner(
             tags=_KEPT | _RENAMED.keys(),
             clean_content_tags=_DROPPED_WHOLE,
-            attributes=_ATTRIBUTES,
+            attributes={**_ATTRIBUTES, "*": _OF_ALL},
             url_schemes={"http", "https", "mailto"},
             url_relative=relative,
             link_rel=None,
@@ -121,17 +129,19 @@ def _depth(html: str) -> int:
 
 def _rewritten(html: str) -> str:
     """One pass over what nh3 wrote: names, attributes and characters as promised by `sanitise`."""
-    unlinked = False  # inside a link that lost its address; links do not nest
+    bare: dict[str, list[bool]] = {"a": [], "span": []}  # of those that are open: it lost what it was there for
 
     def rewritten(match: re.Match[str]) -> str:
-        nonlocal unlinked
         end, name, attributes = match.groups()
         tag = _RENAMED.get(name, name)
         if end:
-            return "" if tag == "a" and unlinked else f"</{tag}>"
-        kept = _kept_attributes(tag, dict(_ATTRIBUTE.findall(attributes)))
-        if tag == "a":
-            unlinked = kept is None
+            return "" if tag in bare and bare[tag].pop() else f"</{tag}>"
+        values = dict(_ATTRIBUTE.findall(attributes))
+        if name == "bdi":
+            values.setdefault("dir", "auto")
+        kept = _kept_attributes(tag, values)
+        if tag in bare:
+            bare[tag].append(kept is None)
         return "" if kept is None else f"<{tag}{kept}>"
 
     if clean_text(html) != html:
@@ -142,19 +152,21 @@ def _rewritten(html: str) -> str:
 
 
 def _kept_attributes(tag: str, values: dict[str, str]) -> str | None:
-    """The attributes of `tag` as written, in one order; None for a link or image without a usable address."""
+    """The attributes of `tag` as written, in one order; None for a link or image without a usable address, and for a
+    span that says nothing."""
+    others = "".join(
+        f' {name}="{values[name]}"'
+        for name in sorted(_VALUES.keys() & values.keys())
+        if _VALUES[name].fullmatch(values[name])
+    )
     if tag == "a":
         url = _url(values.get("href", ""), _LINK)
-        return f' href="{url}" rel="noopener noreferrer"' if url else None
+        return f' href="{url}" rel="noopener noreferrer"{others}' if url else None
     if tag == "img":
         url = _url(values.get("src", ""), _IMAGE)
         alt = escape(clean_line(entities.unescape(values.get("alt", ""))))
-        return f' src="{url}" alt="{alt}"' if url else None
-    return "".join(
-        f' {name}="{values[name]}"'
-        for name in sorted(_ATTRIBUTES.get(tag, ()))
-        if name in values and _NUMBER.fullmatch(values[name])
-    )
+        return f' src="{url}" alt="{alt}"{others}' if url else None
+    return others or (None if tag == "span" else "")
 
 
 def _url(value: str, pattern: re.Pattern[str]) -> str | None:

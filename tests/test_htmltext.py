@@ -25,7 +25,7 @@ UNICODE = st.one_of(ANY, st.lists(NASTY, max_size=20).map("".join))
 TAGS = """
 p div h1 h2 b i em a ul ol li table tr td th pre blockquote script style svg math iframe img form button select option
 noscript template textarea title section figure figcaption span font x-y frameset body html base meta plaintext xmp
-object embed input caption colgroup br hr dl dt dd
+object embed input caption colgroup br hr dl dt dd bdi bdo
 """
 TAG = st.sampled_from(TAGS.split())
 ATTRIBUTE = st.sampled_from(
@@ -52,6 +52,9 @@ ATTRIBUTE = st.sampled_from(
         ' xlink:href="javascript:x"',
         " start=7 colspan=2 rowspan=x",
         ' start="&#x202e;"',
+        " dir=rtl lang=ar",
+        ' dir="auto&quot; onclick=&quot;x"',
+        ' lang="en us"',
         ' formaction="javascript:x" action=javascript:x',
         ' title="',
         " <",
@@ -163,6 +166,7 @@ def test_a_slug_keeps_whole_words_and_transliterates() -> None:
 SAFE_URL = re.compile(r"(?i)https?://[^\s]+|mailto:[^\s]+")
 SAFE = {"a": {"href", "rel"}, "img": {"src", "alt"}, "ol": {"start"}, "td": {"colspan", "rowspan"}}
 SAFE["th"] = SAFE["td"]
+LANGUAGE, DIRECTION = re.compile(r"[A-Za-z0-9-]{2,50}"), {"ltr", "rtl", "auto"}
 
 
 def assert_harmless(markup: str) -> None:
@@ -170,7 +174,8 @@ def assert_harmless(markup: str) -> None:
         return
     for element in lxml_html.fragment_fromstring(markup, create_parent="main").iterdescendants():
         assert element.tag in htmltext._KEPT, element.tag
-        assert set(element.keys()) <= SAFE.get(element.tag, set()), element.items()
+        assert set(element.keys()) <= SAFE.get(element.tag, set()) | {"dir", "lang"}, element.items()
+        assert LANGUAGE.fullmatch(element.get("lang", "en")) and element.get("dir", "ltr").lower() in DIRECTION
         if element.tag == "a":
             assert SAFE_URL.fullmatch(element.get("href", "")), element.items()
             assert element.get("rel") == "noopener noreferrer"
@@ -228,6 +233,20 @@ def test_what_an_article_needs_is_kept() -> None:
         '<td colspan="2">eight</td></tr></tbody></table>'
     )
     assert sanitise(article) == article
+
+
+def test_languages_and_directions_of_a_text_and_its_parts_are_kept() -> None:
+    article = (
+        '<h2 dir="rtl" lang="ar">مقدمة</h2>\n<p>Signed in <span dir="rtl" lang="ar">الرياض</span> by '
+        '<a href="https://e.example/" rel="noopener noreferrer" dir="auto" lang="pt-BR">all</a></p>'
+    )
+    assert sanitise(article) == article
+    assert sanitise("<p>By <bdi>إيان</bdi> (<bdo dir=rtl>12</bdo>)</p>") == (
+        '<p>By <span dir="auto">إيان</span> (<span dir="rtl">12</span>)</p>'
+    )
+    assert sanitise("<p><span class=a>One <span lang=fr>deux <span style=x>trois</span></span></span></p>") == (
+        '<p>One <span lang="fr">deux trois</span></p>'
+    )
 
 
 def test_relative_addresses_become_absolute_or_go() -> None:
