@@ -121,11 +121,14 @@ def list_(
     except ValueError:
         raise UsageError(f"{state!r} is not a state; use {', '.join(SubscriberState)}") from None
     often = frequency_of(frequency) if frequency else None
-    with opened(config) as app:
+    with opened(config) as app, app.store.read() as tx:
         if topic is not None:
-            topic = app.present_topic(topic)
-        with app.store.read() as tx:
-            readers = tx.subscribers.list(state=wanted, frequency=often, topic=topic, limit=limit)
+            try:
+                topic = app.present_topic(topic)
+            except UsageError:
+                if not tx.subscribers.count(topic=topic):  # one that was closed still has its readers
+                    raise
+        readers = tx.subscribers.list(state=wanted, frequency=often, topic=topic, limit=limit)
     if as_json:
         echo_json(readers)
         return

@@ -207,7 +207,8 @@ def _shown_article(site: DigestSite, filed: FiledArticle, under: str) -> ShownAr
 def _label(site: DigestSite, slug: str) -> str:
     if slug == ALL:
         return "Other news"
-    return clean_line(site.topics[slug].label) if slug in site.topics else slug
+    # a topic that was closed has no label any more; its last articles still go out
+    return clean_line(site.topics[slug].label) if slug in site.topics else slug.replace("-", " ").capitalize()
 
 
 def _values(site: DigestSite, issue: Issue, language: str, sections: tuple[ShownSection, ...], hidden: int) -> _Values:

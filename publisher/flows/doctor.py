@@ -113,11 +113,13 @@ def _at_home(of: Examination) -> Iterator[Finding]:
         zone = settings.digest_zone
         yield site_rules.clock(now, _last_known(tx, now), zone.key, now.astimezone(zone))
         yield from site_rules.timetable(_timetable(tx, settings, now), now)
+        stranded = tx.overview.readers_without([ALL, *settings.topics])
         newest = [filed.article.entry_id for filed in tx.articles.newest(ALL, 1)]
     own = f"tag:{settings.site.tag_authority},{settings.site.tag_year}"
     yield site_rules.ids(newest[0].rpartition(":")[0] if newest else "", own)
     places = [settings.path(source.path) for source in settings.source]
     yield from site_rules.sources([str(place) for place in places if not place.exists()], len(places))
+    yield from site_rules.readers(stranded)
     names = templating.shipped_names("site", "email")
     env = templating.environment(settings.path(settings.site.templates), settings.zone)
     localized = templating.localized_names(env, names)

@@ -166,6 +166,16 @@ def sources(missing: Sequence[str], count: int) -> Iterator[Finding]:
         yield well("sources", f"{count} can be read" if count > 1 else "it can be read")
 
 
+def readers(stranded: Sequence[tuple[str, int]]) -> Iterator[Finding]:
+    """`stranded`: each topic that is closed, and how many readers follow it and none that is there."""
+    for topic, count in stranded:
+        who = "1 reader follows" if count == 1 else f"{count:,} readers follow"
+        advice = f"write {topic} into `formerly` of a topic that takes its place, or give them others"
+        yield notice("readers", f"{who} {topic}, which is no topic any more, and no other: they get no letters", advice)
+    if not stranded:
+        yield well("readers", "each active one follows a topic that is there")
+
+
 def templates(broken: Sequence[str], count: int) -> Iterator[Finding]:
     """`broken`: a line for each template that is none, with its file and line."""
     for line in broken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +65,18 @@ class Overview:
         query = sa.select(*group, sa.func.count()).join_from(subscriptions, subscribers)
         active = query.where(subscribers.c.state == SubscriberState.ACTIVE)
         return [TopicReaders(*row) for row in self._connection.execute(active.group_by(*group).order_by(*group))]
+
+    def readers_without(self, topics: Collection[str]) -> list[tuple[str, int]]:
+        """Active readers who follow none of `topics`: what each follows instead, and how many of them do."""
+        served = sa.select(subscriptions.c.subscriber_id).where(subscriptions.c.topic.in_(topics))
+        rows = (
+            sa.select(subscriptions.c.topic, sa.func.count())
+            .join_from(subscriptions, subscribers)
+            .where(subscribers.c.state == SubscriberState.ACTIVE, subscribers.c.id.not_in(served))
+            .group_by(subscriptions.c.topic)
+            .order_by(subscriptions.c.topic)
+        )
+        return [(topic, readers) for topic, readers in self._connection.execute(rows)]
 
     def troubles(self, issue_ids: Sequence[int], limit: int) -> list[Trouble]:
         """Why letters of these issues were not accepted, the most frequent reason first."""

@@ -35,6 +35,16 @@ def test_a_topic_may_be_named_as_it_was_called_before_it_was_renamed(new_site: P
     assert "no topic 'wastes'; topics are trade-facilitation, green," in unknown.err
 
 
+def test_readers_of_a_closed_topic_can_still_be_listed(new_site: Path, publisher: Any) -> None:
+    publisher("subscribers", "add", "ann@customs.example", "--topics", "environment")
+    config = new_site / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("[topics.environment]", "[topics.green]"), encoding="utf-8")
+    readers = publisher("subscribers", "list", "--topic", "environment", "--json").json
+    assert [reader["email"] for reader in readers] == ["ann@customs.example"]
+    assert "no topic 'waste'" in publisher("subscribers", "list", "--topic", "waste").err
+
+
 def test_what_goes_out_is_for_the_operator_alone(new_site: Path, publisher: Any) -> None:
     publisher("subscribers", "add", "ann@customs.example")
     (new_site / "out.csv").touch(mode=0o644)  # of an earlier day, and for everybody

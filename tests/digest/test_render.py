@@ -263,7 +263,7 @@ def test_topics_without_a_page_are_named_without_a_link():
     rendered = render_one(article("a"), topic="all")
     assert "Other news" in rendered.text and "topics/all" not in rendered.html
     gone = render_one(article("a"), topic="gone-topic")
-    assert "gone-topic\n---" in gone.text and "topics/gone-topic" not in gone.html
+    assert "Gone topic\n---" in gone.text and "topics/gone-topic" not in gone.html
 
 
 def test_the_same_edition_gives_the_same_bytes(weekly):
@@ -333,5 +333,5 @@ def test_a_section_whose_articles_are_all_hidden_is_not_headed():
     rendered = render_edition(
         ENV, replace(SITE, max_articles=3), ISSUE, value, {f"a{n}": article(f"a{n}") for n in range(5)}
     )
-    assert "t2" in rendered.text and "t3" not in rendered.text
+    assert "T2" in rendered.text and "T3" not in rendered.text
     assert rendered.hidden == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from flows.house import FEEDS_ONLY, House, relay_settings
+from flows.house import FEEDS_ONLY, House, relay_settings, topic_rules
 from websub.hub_subscriber import Received, Reply, subscriber
 from wire.servers import Relay, Script, relay_server, scripted_server
 
@@ -213,6 +213,15 @@ def test_a_source_that_is_not_there_is_a_problem(house: House) -> None:
     house.rebuild(source=[{"path": "articles"}, {"path": "nowhere"}])
     level, says = the("sources", seen(house))
     assert level == "problem" and "nowhere: no such file or folder" in says
+
+
+def test_readers_who_follow_nothing_but_a_closed_topic_are_noticed(house: House) -> None:
+    house.reader("ann", "environment")
+    house.reader("bob", "environment", "data")
+    assert the("readers", seen(house))[0] == "ok"
+    house.rebuild(topics={slug: rules for slug, rules in topic_rules().items() if slug != "environment"})
+    level, says = the("readers", seen(house))
+    assert level == "notice" and "1 reader follows environment, which is no topic any more" in says
 
 
 def test_a_letter_that_gmail_would_cut_off_is_a_problem(house: House) -> None:

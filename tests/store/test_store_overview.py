@@ -37,6 +37,17 @@ def test_only_active_readers_are_counted_under_each_of_their_topics(store: Store
         ]
 
 
+def test_active_readers_who_follow_none_of_some_topics_are_counted_by_what_they_follow(store: Store) -> None:
+    with store.write() as tx:
+        add_reader(tx, "alice", topics=("environment", "digital-customs"))
+        add_reader(tx, "bob", topics=("environment",))
+        add_reader(tx, "carol", topics=("environment", "green"))
+        add_reader(tx, "dora", topics=("environment",), state=SubscriberState.PENDING)
+    with store.read() as tx:
+        assert tx.overview.readers_without(["digital-customs", "all"]) == [("environment", 2), ("green", 1)]
+        assert tx.overview.readers_without(["environment"]) == []
+
+
 def test_letters_that_failed_are_counted_by_reason(store: Store) -> None:
     with store.write() as tx:
         tx.articles.add([new(1)])
