@@ -39,6 +39,7 @@ from publisher.cli import (
     subscribers,
     topics,
 )
+from publisher.cli.command_help import keep_examples_whole
 from publisher.cli.show import complain
 from publisher.errors import PublisherError, UsageError
 
@@ -73,6 +74,7 @@ for _commands in (
     serve,
 ):
     _commands.register(app)
+keep_examples_whole(app)
 
 
 def _say_version(wanted: bool) -> None:
