@@ -176,16 +176,6 @@ def _approval_waits(parts: Parts) -> bool:
         return bool(tx.issues.list(1, state=IssueState.WAITING))
 
 
-def plan(parts: Parts, order: Order) -> RunReport:
-    """What `publish` would do now, found by doing it in a transaction that is rolled back; nothing is changed."""
-    now = parts.clock()
-    with parts.store.trial() as trial:
-        ingested = read_sources(parts, trial, now)
-        issues = compose_due(parts, trial, order, now)
-        site = publish_site(trial, parts.folder, parts.press, now=now, rebuild=order.rebuild, dry_run=True)
-    return RunReport(ingest=ingested, site=site, issues=tuple(issues))
-
-
 def read_sources(parts: Parts, store: Transactions, now: datetime) -> IngestReport:
     """Take in what is new or changed in the configured sources, and refile everything if the rules changed."""
     with store.write() as tx:

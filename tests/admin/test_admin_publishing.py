@@ -10,8 +10,9 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from publisher.app import App
+from publisher.flows.plan import make_plan
 from publisher.flows.records import as_json
-from publisher.flows.run import Order, plan
+from publisher.flows.run import Order
 from publisher.model import Frequency, RunState, RunTrigger
 
 PATIENCE_S = 60
@@ -29,7 +30,7 @@ def ended(operator: TestClient, path: str) -> str:
 
 
 def test_the_plan_is_the_dry_run_and_changes_nothing(operator: TestClient, app: App) -> None:
-    expected = as_json(plan(app.parts, Order(forced=(Frequency.WEEKLY,))))
+    expected = as_json(make_plan(app.parts, Order(forced=(Frequency.WEEKLY,))).report)
     page = operator.post("/admin/publish", data={"csrf": csrf_of(operator), **WEEKLY})
     assert page.status_code == 200
     assert "Nothing has been changed" in page.text

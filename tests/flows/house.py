@@ -19,8 +19,9 @@ from wire.servers import Relay, Taken, relay_server
 
 from publisher.app import App, build
 from publisher.config import from_values
+from publisher.flows.plan import make_plan
 from publisher.flows.reports import DeliverReport, RunReport
-from publisher.flows.run import Order, deliver_only, plan, publish
+from publisher.flows.run import Order, deliver_only, publish
 from publisher.flows.subscribe import add_subscriber
 from publisher.model import Delivery, Frequency, Issue, Run, Subscriber
 from publisher.store.engine import open_engine
@@ -122,7 +123,7 @@ class House:
         return asyncio.run(deliver_only(self.app.parts))[1]
 
     def plan(self, order: Order = WEEKLY) -> RunReport:
-        return plan(self.app.parts, order)
+        return make_plan(self.app.parts, order).report
 
     def corrupt(self, title: str) -> None:
         """Give a stored article a source that is no web address, which no feed may carry."""

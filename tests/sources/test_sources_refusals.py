@@ -140,6 +140,17 @@ def test_a_former_name_of_a_topic_is_taken_but_not_proposed() -> None:
     assert refused.reason == "topics: no topic 'enviroment'; the topics are green"
 
 
+def test_markdown_of_brackets_alone_holds_nobody_up_and_many_links_are_taken() -> None:
+    admission = Admission(now=ADMISSION.now, topics=frozenset())
+    of_links, of_brackets = (
+        next(read("-", form=Format.MARKDOWN, admission=admission, stream=io.BytesIO(b"# T\n\n" + text)))
+        for text in (b"[a](https://e.example/) " * 2000, b"![" * 110_000)
+    )
+    assert isinstance(of_links, RawArticle)
+    assert isinstance(of_brackets, Refusal)
+    assert "110,000 opening brackets" in of_brackets.reason
+
+
 def test_json_that_is_too_deep_or_holds_too_long_a_number_is_refused() -> None:
     admission = Admission(now=ADMISSION.now, topics=frozenset())
     for value, words in (("[" * 100_000 + "]" * 100_000, "nested too deeply"), ("9" * 5000, "number")):

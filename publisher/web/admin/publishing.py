@@ -12,8 +12,9 @@ from starlette.routing import Route
 from publisher.errors import RunInProgress, UsageError
 from publisher.flows.crossing import across
 from publisher.flows.gist import gist
+from publisher.flows.plan import make_plan
 from publisher.flows.records import as_json
-from publisher.flows.run import Order, plan
+from publisher.flows.run import Order
 from publisher.model import Frequency, Run, RunState, RunTrigger
 from publisher.web.admin.desk import Desk, Visit, guarded
 from publisher.web.admin.pages import HEADERS
@@ -38,7 +39,7 @@ def routes(desk: Desk) -> list[Route]:
     async def publish(visit: Visit) -> Response:
         order = order_of(visit.form)
         if visit.field("act") != "publish":
-            report = as_json(await across(plan, app.parts, order))
+            report = as_json((await across(make_plan, app.parts, order)).report)
             values = {"report": report, "order": order, "what": visit.field("what"), "forced": order.forced}
             return visit.page("plan", "What would happen", values, here="publish")
         try:

@@ -12,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 
 from publisher.errors import Conflict, UsageError
 from publisher.flows.crossing import across
+from publisher.flows.plan import make_plan
 from publisher.flows.records import as_json
-from publisher.flows.run import Order, plan
+from publisher.flows.run import Order
 from publisher.model import ApiToken, Frequency, Run, RunTrigger, Scope
 from publisher.store import KeptRequest
 from publisher.web.api.access import Api, TheApi, needs
@@ -92,7 +93,7 @@ async def start_run(
     dependencies=[WRITE],
 )
 async def plan_run(api: TheApi, wanted: RunOrder) -> dict[str, Any]:
-    return {"dry_run": True, **as_json(await across(plan, api.app.parts, wanted.order()))}
+    return {"dry_run": True, **as_json((await across(make_plan, api.app.parts, wanted.order())).report)}
 
 
 @router.get("/runs/{run}", summary="Show a run and how far it is", response_model=Run, dependencies=[READ])
