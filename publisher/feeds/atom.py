@@ -20,7 +20,8 @@ from lxml import etree
 from publisher.feeds.entry_rules import require_good
 from publisher.feeds.memo import Memo
 from publisher.feeds.names import FH, TOMBSTONES
-from publisher.feeds.value import Entry, Feed, rfc3339, text_or_html
+from publisher.feeds.texts import rfc3339, text_or_html
+from publisher.feeds.value import Entry, Feed
 
 MEDIA_TYPE = "application/atom+xml"
 GENERATOR = "publisher"  # without a version: a new release must not change every feed

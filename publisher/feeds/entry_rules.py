@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from publisher.errors import FeedError
 from publisher.feeds.memo import Memo
-from publisher.feeds.value import EARLIEST_YEAR, Category, Entry, Feed, has_forbidden, newest_moment
+from publisher.feeds.texts import has_forbidden
+from publisher.feeds.value import EARLIEST_YEAR, Category, Entry, Feed, newest_moment
 
 MAX_BYTES = 5_000_000
 """A longer document fails the W3C feed validator, and readers refuse it."""

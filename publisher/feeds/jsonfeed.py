@@ -8,7 +8,8 @@ from typing import Any
 
 from publisher.feeds.entry_rules import require_good
 from publisher.feeds.memo import Memo
-from publisher.feeds.value import Entry, Feed, rfc3339
+from publisher.feeds.texts import rfc3339
+from publisher.feeds.value import Entry, Feed
 
 MEDIA_TYPE = "application/feed+json"
 VERSION = "https://jsonfeed.org/version/1.1"

@@ -19,7 +19,8 @@ from publisher.feeds.entry_rules import require_good
 from publisher.feeds.memo import Memo
 from publisher.feeds.names import ATOM as _ATOM
 from publisher.feeds.names import FH, TOMBSTONES
-from publisher.feeds.value import Entry, Feed, name_of, plain_in_html, rfc3339, text_or_html
+from publisher.feeds.texts import name_of, plain_in_html, rfc3339, text_or_html
+from publisher.feeds.value import Entry, Feed
 
 MEDIA_TYPE = "application/rss+xml"
 GENERATOR = "publisher"

@@ -1,4 +1,4 @@
-"""What a feed says before any format writes it down. Floor: in `feeds`, its lowest.
+"""What a feed says before any format writes it down. Floor: in `feeds`, above `texts`.
 
 Everything that can differ between two runs comes in as an argument. Text is cleaned here once, so that Atom, RSS and
 JSON Feed tell the same facts.
@@ -6,14 +6,10 @@ JSON Feed tell the same facts.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
-from html.entities import name2codepoint
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -21,7 +17,8 @@ from zoneinfo import ZoneInfo
 from publisher.cleantext import clean_line
 from publisher.clock import whole_seconds
 from publisher.feeds import notes
-from publisher.htmltext import excerpt, to_text
+from publisher.feeds.texts import name_of, plain_in_html, said_once, uri_of, without_forbidden
+from publisher.htmltext import excerpt
 from publisher.links import Links, Pictures
 from publisher.model import ALL, Article, FiledArticle, Topic, TopicGroup
 
@@ -31,16 +28,7 @@ if TYPE_CHECKING:
 EARLIEST_YEAR = 1990
 """Readers and the validator take an older date for a mistake."""
 _TITLE = 80
-
-_URI_CHARACTERS = ";/?:@&=+$-._~!*'()%,#"
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # XML 1.0, 2.2: all but Char
-_CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
 _SLUG = re.compile(r"[^+/]+")  # in the name of a combination, as feeds.selection writes it
-_READ_TWICE = re.compile("[\u00c2\u00c3][\u0080-\u00bf]")
-"""UTF-8 that was taken for Latin-1, as in "CafÃ©": the W3C validator warns of it wherever it stands plainly."""
-_ADDRESS = re.compile(r"(https?://)([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[a-zA-Z/!?]|&#?\w+;")
-_ENTITY = re.compile(r"&(#?\w+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,76 +247,6 @@ def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(sorted(entries, key=lambda entry: entry.entry_id), key=lambda e: e.updated, reverse=True))
 
 
-def rfc3339(moment: datetime) -> str:
-    """``2026-03-01T07:00:00Z`` (RFC 3339); `moment` is aware."""
-    return moment.astimezone(UTC).isoformat()[:19] + "Z"  # a third of what strftime takes
-
-
-def text_or_html(plain: str) -> tuple[str, str]:
-    """The type (text or html) and the form to publish plain text in, so that no reader takes it for markup.
-
-    Many readers interpret titles as HTML whatever the type says, so what looks like markup is escaped and declared.
-    """
-    return ("html", plain_in_html(plain)) if _looks_like_markup(plain) else ("text", plain)
-
-
-def has_forbidden(text: str) -> bool:
-    """Whether `text` has a character that XML 1.0 forbids (2.2). A text may be a long article: so it is looked at as
-    bytes, a fifth of what the pattern takes."""
-    try:
-        written = text.encode()
-    except UnicodeEncodeError:
-        return True  # a lone surrogate
-    return len(written.translate(None, _CONTROLS)) < len(written) or "\ufffe" in text or "\uffff" in text
-
-
-def without_forbidden(text: str) -> str:
-    return _NOT_XML.sub("", text) if has_forbidden(text) else text
-
-
-def plain_in_html(plain: str) -> str:
-    """Plain text as HTML."""
-    return _said_once(html.escape(plain, quote=False))
-
-
-def _said_once(markup: str) -> str:
-    """HTML in which nothing looks like UTF-8 that was taken for Latin-1; it reads as before."""
-    if "\u00c2" not in markup and "\u00c3" not in markup:
-        return markup  # nearly always, and seen at a fortieth of the cost
-    return _READ_TWICE.sub(lambda found: f"{found[0][0]}&#{ord(found[0][1])};", markup)
-
-
-def _looks_like_markup(plain: str) -> bool:
-    """Also what is an entity without its semicolon: browsers take some for one, the W3C validator warns of any."""
-    names = _ENTITY.findall(plain)
-    return (
-        bool(_TAG.search(plain) or _READ_TWICE.search(plain))
-        or any(n in name2codepoint or n == "apos" or not n.isalpha() for n in names)
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=1000)  # a site has few authors and topics, and names them in every entry
-def name_of(text: str) -> str:
-    """A name on one line: what has no type in Atom cannot be declared as HTML, so tags and entities go, and UTF-8 that
-    was taken for Latin-1 is read once more."""
-    if not _looks_like_markup(text):
-        return clean_line(text)
-    with suppress(UnicodeError):
-        text = text.encode("latin-1").decode("utf-8")
-    return clean_line(to_text(text).replace("<", " "))
-
-
-def uri_of(address: str) -> str:
-    """A web address in the characters of RFC 3986; an IRI (RFC 3987) becomes the URI that means the same."""
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
-        return address
-    scheme, host, rest = found.groups()
-    with suppress(UnicodeError):
-        host = host.encode("idna").decode("ascii")
-    return scheme + quote(host, safe="[]:%-._~") + quote(rest, safe=_URI_CHARACTERS)
-
-
 def newest_moment(entries: Sequence[Entry], tombstones: Sequence[Tombstone], default: datetime) -> datetime:
     """When the last of them changed; `default` where there is none."""
     moments = [entry.updated for entry in entries] + [tombstone.when for tombstone in tombstones]
@@ -349,7 +267,7 @@ def _entry(filed: FiledArticle, categories: Mapping[str, Category], site: FeedSi
         updated=whole_seconds(article.updated),
         summary=clean_line(article.summary) or excerpt(article.text),
         # the rest was settled when it was sanitised
-        content=_said_once(notes.correction(article, site.zone) + without_forbidden(article.body).strip()),
+        content=said_once(notes.correction(article, site.zone) + without_forbidden(article.body).strip()),
         language=article.language,
         author=name_of(article.author or "") or None,
         categories=tuple(categories[slug] for slug in filed.topics if slug in categories),

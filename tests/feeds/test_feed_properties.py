@@ -19,7 +19,8 @@ from publisher.cleantext import clean_line
 from publisher.feeds import atom, jsonfeed, opml, rss
 from publisher.feeds.entry_rules import drop_bad_entries
 from publisher.feeds.grammar import check_atom
-from publisher.feeds.value import Feed, build_feed, rfc3339
+from publisher.feeds.texts import rfc3339
+from publisher.feeds.value import Feed, build_feed
 from publisher.htmltext import sanitise
 from publisher.model import FiledArticle, Topic, TopicGroup
 

@@ -16,7 +16,8 @@ from publisher.cleantext import clean_line
 from publisher.feeds import atom, jsonfeed, rss
 from publisher.feeds.check import check
 from publisher.feeds.names import ATOM
-from publisher.feeds.value import Feed, build_feed, name_of, uri_of
+from publisher.feeds.texts import name_of, uri_of
+from publisher.feeds.value import Feed, build_feed
 from publisher.model import Topic, TopicGroup
 from publisher.sources.fields import Inadmissible, address_of
 

@@ -10,7 +10,7 @@ from fleet.clients import JSON_AGENT, PARSER_AGENT, READER_AGENT, Client, Feedpa
 from fleet.newsroom import Newsroom, newsroom
 from flows.house import TOPICS, topic_rules
 
-from publisher.feeds.value import rfc3339
+from publisher.feeds.texts import rfc3339
 from publisher.flows.check_feeds import check_site
 from publisher.model import ALL
 
