@@ -344,8 +344,10 @@ class Timetable:
             outcome, detail = "done", await line.work()
         except RunInProgress as busy:
             log.info("run.skipped", job=line.name, reason=str(busy))
-            outcome, detail = "waiting", str(busy)
             self._again.update(name for name in names if name != LETTERS)
+            with suppress(PublisherError):
+                await asyncio.to_thread(self._state.waits, names, str(busy), self.next_times())
+            return
         except (PublisherError, OSError) as error:
             log.error("job.failed", job=line.name, problem=str(error))  # noqa: TRY400  one line, no traceback
             outcome, detail = "failed", str(error)

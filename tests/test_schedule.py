@@ -19,6 +19,7 @@ from publisher import schedule
 from publisher.clock import system_clock
 from publisher.errors import RelayUnavailable, RunInProgress, StoreBusy
 from publisher.flows.job_state import JobState, keeper
+from publisher.flows.vital_signs import overdue
 from publisher.model import DeliveryState, Job
 from publisher.schedule import EveryTrigger, Line, SlotTrigger, Timetable, lines
 from publisher.store import Store
@@ -185,6 +186,32 @@ async def test_a_run_that_fails_is_told_and_does_not_stop_the_timetable(
         )
         await table._run("daily")
         assert jobs(house.app.store)["daily"].detail == "well"
+
+
+@pytest.mark.anyio
+async def test_turns_that_find_a_run_whose_heart_stands_still_are_no_end_of_one(house: House) -> None:
+    held = False
+
+    async def work() -> str:
+        if held:
+            raise RunInProgress("run 2 (timetable), process 7")
+        return ""
+
+    store, clock = house.app.store, Time(NOW)
+    table = Timetable(
+        [Line("feeds", HOURLY, work, is_run=True), Line("letters", HOURLY, silent)], JobState(store, clock), clock
+    )
+    table._state.declare({"feeds": "every 60 minutes"})
+    await table._fired("feeds")
+    held = True
+    for _ in range(4):
+        clock.forward(hours=1)
+        await table._fired("feeds")
+        await table._tick()
+    with store.read() as tx:
+        late = overdue(tx, house.app.settings, clock())
+    assert late is not None and late > timedelta()
+    assert jobs(store)["feeds"].outcome == "waiting"
 
 
 @pytest.mark.anyio
