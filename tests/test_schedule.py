@@ -254,6 +254,40 @@ async def test_of_two_processes_one_fires_a_slot(store: Store) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_slot_that_fell_into_a_time_without_database_is_fired_once_when_it_is_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fired, clock = [], Time(NOW)
+
+    async def work() -> str:
+        fired.append(clock())
+        return ""
+
+    table = [Line("night", HOURLY, work), Line("letters", HOURLY, silent)]
+    tables = [Timetable(table, JobState(store, clock), clock) for _ in range(2)]
+    for one in tables:
+        one._state.declare({"night": "hourly"})
+    claim = JobState.claim
+
+    def away(*_: object) -> bool:
+        raise StoreBusy("it cannot be reached")
+
+    monkeypatch.setattr(JobState, "claim", away)
+    for one in tables:
+        await one._fired("night")
+    for _ in range(3):
+        clock.forward(minutes=1)
+        for one in tables:
+            await one._tick()
+    assert not fired
+    monkeypatch.setattr(JobState, "claim", claim)
+    for one in tables:
+        await one._tick()
+        await one._tick()
+    assert len(fired) == 1
+
+
+@pytest.mark.anyio
 async def test_a_job_that_was_missed_while_nothing_ran_comes_at_the_start_and_one_that_was_not_does_not(
     house: House,
 ) -> None:
