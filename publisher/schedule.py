@@ -232,7 +232,8 @@ class Timetable:
     """The jobs of `table`: each one at a time, coalesced, with its state in the store.
 
     Runs are one at a time: what fires during one is done by one more behind it. A job that finds another process's run
-    under way is tried again after a minute. An error is logged and kept with the job, and the timetable goes on.
+    under way is tried again after a minute, and so is one whose slot could not be claimed: the database was away.
+    An error is logged and kept with the job, and the timetable goes on.
     """
 
     def __init__(self, table: Iterable[Line], state: JobState, clock: Clock) -> None:
@@ -242,6 +243,7 @@ class Timetable:
         self._running = asyncio.Lock()
         self._wanted: set[str] = set()
         self._again: set[str] = set()
+        self._unclaimed: set[str] = set()
         self._watch: asyncio.Task[None] | None = None
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
@@ -299,7 +301,7 @@ class Timetable:
             ours = await asyncio.to_thread(self._state.claim, name, slot or line.trigger.latest(self._clock()))
         except PublisherError as error:
             log.warning("job.unclaimed", job=name, problem=str(error))
-            self._again.add(name)
+            self._unclaimed.add(name)
             return
         if not ours:
             log.debug("job.elsewhere", job=name)
@@ -319,9 +321,12 @@ class Timetable:
                 await self._do(self._lines[names[0]], names)
 
     async def _tick(self) -> None:
+        unclaimed, self._unclaimed = self._unclaimed, set()
+        for name in unclaimed:
+            await self._fired(name)
         again, self._again = self._again, set()
         for name in again:
-            await (self._run(name) if self._lines[name].is_run else self._do(self._lines[name], [name]))
+            await self._run(name)
         if not self._running.locked():
             async with self._running:
                 await self._do(self._lines[LETTERS], [LETTERS])
@@ -344,8 +349,10 @@ class Timetable:
             outcome, detail = "done", await line.work()
         except RunInProgress as busy:
             log.info("run.skipped", job=line.name, reason=str(busy))
-            outcome, detail = "waiting", str(busy)
             self._again.update(name for name in names if name != LETTERS)
+            with suppress(PublisherError):
+                await asyncio.to_thread(self._state.waits, names, str(busy), self.next_times())
+            return
         except (PublisherError, OSError) as error:
             log.error("job.failed", job=line.name, problem=str(error))  # noqa: TRY400  one line, no traceback
             outcome, detail = "failed", str(error)

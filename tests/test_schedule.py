@@ -19,6 +19,7 @@ from publisher import schedule
 from publisher.clock import system_clock
 from publisher.errors import RelayUnavailable, RunInProgress, StoreBusy
 from publisher.flows.job_state import JobState, keeper
+from publisher.flows.vital_signs import overdue
 from publisher.model import DeliveryState, Job
 from publisher.schedule import EveryTrigger, Line, SlotTrigger, Timetable, lines
 from publisher.store import Store
@@ -188,6 +189,32 @@ async def test_a_run_that_fails_is_told_and_does_not_stop_the_timetable(
 
 
 @pytest.mark.anyio
+async def test_turns_that_find_a_run_whose_heart_stands_still_are_no_end_of_one(house: House) -> None:
+    held = False
+
+    async def work() -> str:
+        if held:
+            raise RunInProgress("run 2 (timetable), process 7")
+        return ""
+
+    store, clock = house.app.store, Time(NOW)
+    table = Timetable(
+        [Line("feeds", HOURLY, work, is_run=True), Line("letters", HOURLY, silent)], JobState(store, clock), clock
+    )
+    table._state.declare({"feeds": "every 60 minutes"})
+    await table._fired("feeds")
+    held = True
+    for _ in range(4):
+        clock.forward(hours=1)
+        await table._fired("feeds")
+        await table._tick()
+    with store.read() as tx:
+        late = overdue(tx, house.app.settings, clock())
+    assert late is not None and late > timedelta()
+    assert jobs(store)["feeds"].outcome == "waiting"
+
+
+@pytest.mark.anyio
 async def test_closing_waits_for_the_run_in_hand(house: House) -> None:
     begun, finished = asyncio.Event(), False
 
@@ -224,6 +251,40 @@ async def test_of_two_processes_one_fires_a_slot(store: Store) -> None:
         await asyncio.gather(*(table._fired("night") for table in tables))
         clock.forward(hours=1)
     assert len(fired) == 3
+
+
+@pytest.mark.anyio
+async def test_a_slot_that_fell_into_a_time_without_database_is_fired_once_when_it_is_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fired, clock = [], Time(NOW)
+
+    async def work() -> str:
+        fired.append(clock())
+        return ""
+
+    table = [Line("night", HOURLY, work), Line("letters", HOURLY, silent)]
+    tables = [Timetable(table, JobState(store, clock), clock) for _ in range(2)]
+    for one in tables:
+        one._state.declare({"night": "hourly"})
+    claim = JobState.claim
+
+    def away(*_: object) -> bool:
+        raise StoreBusy("it cannot be reached")
+
+    monkeypatch.setattr(JobState, "claim", away)
+    for one in tables:
+        await one._fired("night")
+    for _ in range(3):
+        clock.forward(minutes=1)
+        for one in tables:
+            await one._tick()
+    assert not fired
+    monkeypatch.setattr(JobState, "claim", claim)
+    for one in tables:
+        await one._tick()
+        await one._tick()
+    assert len(fired) == 1
 
 
 @pytest.mark.anyio

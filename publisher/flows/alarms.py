@@ -8,11 +8,11 @@ The letter goes the way of service letters, so it is sent until it is accepted; 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, cast
 
 from publisher.clock import Clock
 from publisher.config import Settings
@@ -27,7 +27,7 @@ from publisher.health.alarms import Sent, Watched, alarms, to_tell
 from publisher.health.site import OVERDUE
 from publisher.hubs import HubClient
 from publisher.logs import bare
-from publisher.model import DeliveryState, Frequency, Issue, IssueState, IssueSum, RunState
+from publisher.model import DeliveryState, Frequency, Issue, IssueState, IssueSum, Run, RunState
 from publisher.store import Transaction
 from publisher.websub.callback import parse_callback
 from publisher.websub.exchange import Taken
@@ -36,6 +36,8 @@ _TOLD, _CALL = "alarms", "alarm call"
 _GIVE_UP = timedelta(days=1)
 _BEFORE = 4
 """Issues that the newest one is compared with."""
+_BACK, _AT_ONCE = 1000, 10
+"""So many runs back is looked, and so many are read together."""
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -65,23 +67,66 @@ def _look(parts: Parts) -> list[str]:
 
 
 def _watched(tx: Transaction, settings: Settings, now: datetime) -> Watched:
-    last = next((run for run in tx.runs.list(5) if run.state is not RunState.RUNNING), None)
-    report: Mapping[str, Any] = last.report if last else {}
-    sites: Iterator[Any] = (run.report.get("site", {}) for run in tx.runs.list(20))
-    rendered = (one for one in sites if any(one.get(key) for key in ("written", "unchanged", "problems")))
-    site: Mapping[str, Any] = next(rendered, {})  # each run that renders names again what is still kept back
+    failed = _failed(tx)
     backup = last_backup(tx)
-    failed = last is not None and last.state is RunState.FAILED
     return Watched(
-        run_failed=(report.get("problem") or report.get("delivery", {}).get("problem") or "see its record")
-        if failed
-        else "",
-        run_id=last.id if last else 0,
+        run_failed=(_problem(failed) or _letters_problem(failed) or "see its record") if failed else "",
+        run_id=failed.id if failed else 0,
         overdue=overdue(tx, settings, now),
-        gate=site.get("problems", ()),
+        gate=_kept_back(tx),
         issues=_issues(tx),
         backup_late=now - backup - OVERDUE if backup and settings.backup.enabled else None,
     )
+
+
+def _failed(tx: Transaction) -> Run | None:
+    """The run whose failure lasts. One that only sent letters ends the failure of letters, and no other: it did not
+    try what failed there. One that was interrupted ends none."""
+    sent = False
+    for run in _newest_first(tx):
+        if run.state is RunState.INTERRUPTED:
+            continue
+        healed = sent and not _problem(run) and _letters_problem(run)
+        if run.state is RunState.FAILED and not healed:
+            return run
+        if not run.report.get("letters_only"):
+            return None
+        sent = True
+    return None
+
+
+def _kept_back(tx: Transaction) -> Sequence[str]:
+    """What the last run that came as far as the site says was kept back; each names again what still is."""
+    for run in _newest_first(tx):
+        came_far = run.state is not RunState.INTERRUPTED and not _problem(run)
+        if came_far and not run.report.get("letters_only"):
+            return list(_part(run, "site").get("problems", ()))
+    return []
+
+
+def _newest_first(tx: Transaction) -> Iterator[Run]:
+    """Runs that ended, as far back as anybody looks; a few are read at a time, for mostly the first is enough."""
+    before = None
+    for _ in range(_BACK // _AT_ONCE):
+        runs = tx.runs.list(_AT_ONCE, before=before)
+        yield from (run for run in runs if run.state is not RunState.RUNNING)
+        if not runs:
+            return
+        before = runs[-1].id
+
+
+def _problem(run: Run) -> str:
+    """What ended it early, "" if nothing did."""
+    return str(run.report.get("problem", ""))
+
+
+def _letters_problem(run: Run) -> str:
+    return str(_part(run, "delivery").get("problem", ""))
+
+
+def _part(run: Run, name: str) -> Mapping[str, Any]:
+    """A part of its report; one that was interrupted may have none."""
+    return cast(Mapping[str, Any], run.report.get(name, {}))
 
 
 def _issues(tx: Transaction) -> list[Sent]:

@@ -52,6 +52,12 @@ class JobState:
                 tx.jobs.end(name, outcome=outcome, detail=detail, now=self._clock())
             tx.jobs.plan(upcoming)
 
+    def waits(self, names: Sequence[str], detail: str, upcoming: Mapping[str, datetime | None]) -> None:
+        with self._store.write() as tx:
+            for name in names:
+                tx.jobs.wait(name, detail=detail)
+            tx.jobs.plan(upcoming)
+
     def alive(self, upcoming: Mapping[str, datetime | None]) -> None:
         with self._store.write() as tx:
             self._sign(tx)

@@ -13,6 +13,7 @@ LISTED = 1_000  # items named one by one in a record; counts are always whole
 
 def as_json(report: RunReport) -> dict[str, Any]:
     return {
+        **({"letters_only": True} if report.letters_only else {}),
         "ingest": _ingest(report.ingest),
         "site": _site(report.site),
         "pings": _pings(report.pings),

@@ -109,6 +109,9 @@ class PingReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
+    """`letters_only`: the run sent letters, and looked at nothing else."""
+
+    letters_only: bool = False
     ingest: IngestReport = IngestReport()
     site: SiteReport = SiteReport()
     pings: PingReport = PingReport()

@@ -132,11 +132,12 @@ async def deliver_only(
 ) -> tuple[Run, DeliverReport]:  # fmt: skip
     """Finish what is still to be delivered; recorded as a run, and one at a time like every run."""
     async with recorded(parts, trigger, progress, stop) as record:
+        record.report = RunReport(letters_only=True)
         site = SiteReport()
         if await across(without_page, parts.store):  # it was approved since the last run, and its letters link to it
             site = await across(_publish_site, parts, parts.clock(), False)
         delivery = await _deliver(parts, record, tell)
-        record.report = RunReport(site=site, delivery=delivery)
+        record.report = replace(record.report, site=site, delivery=delivery)
         record.state = RunState.FAILED if delivery.problem else RunState.DONE
     return record.run, delivery
 

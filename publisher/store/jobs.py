@@ -47,12 +47,18 @@ class Jobs:
         """Whether this firing is ours. False: another process has it. A claim for a slot still to come was made while
         the clock ran ahead, and holds nobody up."""
         free = jobs.c.slot.is_(None) | (jobs.c.slot < slot) | (jobs.c.slot > max(slot, now))
-        values = {"slot": slot, "fired": now, "ended": None, "outcome": "", "detail": ""}
+        values = {"slot": slot, "fired": now, "outcome": "", "detail": ""}
         return bool(self._connection.execute(sa.update(jobs).where(jobs.c.name == name, free).values(values)).rowcount)
 
     def end(self, name: str, *, outcome: str, detail: str, now: datetime) -> None:
         """How the last firing ended, in a word, with what there is to say of it."""
         values = {"ended": now, "outcome": outcome, "detail": detail}
+        self._connection.execute(sa.update(jobs).where(jobs.c.name == name).values(values))
+
+    def wait(self, name: str, *, detail: str) -> None:
+        """The last firing found a run under way and is tried again. When the job ended last stays as it is: that tells
+        how long nothing was done."""
+        values = {"outcome": "waiting", "detail": detail}
         self._connection.execute(sa.update(jobs).where(jobs.c.name == name).values(values))
 
     def plan(self, upcoming: Mapping[str, datetime | None]) -> None:

@@ -88,10 +88,11 @@ def test_an_alarm_is_told_once_again_while_it_lasts_and_when_it_is_over() -> Non
 # --- a real house ----------------------------------------------------------------------------------------------
 
 
-def fail_run(house: House, problem: str) -> None:
+def fail_run(house: House, problem: str, *, letters: str = "") -> None:
+    report = {"problem": problem, "delivery": {"problem": letters}}
     with house.app.store.write() as tx:
         run = tx.runs.begin(RunTrigger.TIMETABLE, host="here", pid=1, now=house.clock(), is_alive=lambda _: False)
-        tx.runs.finish(run.id, RunState.FAILED, report={"problem": problem}, now=house.clock())
+        tx.runs.finish(run.id, RunState.FAILED, report=report, now=house.clock())
 
 
 def look(house: House) -> str:
@@ -127,6 +128,25 @@ def test_the_operator_gets_one_letter_and_one_when_it_is_over(house: House) -> N
     assert len(letters(house)) == 2
 
 
+def test_a_run_that_only_sends_letters_ends_no_failure_of_what_it_did_not_try(house: House) -> None:
+    house.rebuild(alarm={"mail": OPERATOR})
+    fail_run(house, "the site folder cannot be written")
+    assert look(house) == "run 1 failed: the site folder cannot be written"
+    for _ in range(12):
+        house.deliver()
+        assert look(house) == ""
+    house.publish(FEEDS_ONLY)
+    assert look(house) == "over: run failed"
+
+
+def test_letters_that_go_out_again_end_the_failure_of_letters_alone(house: House) -> None:
+    house.rebuild(alarm={"mail": OPERATOR})
+    fail_run(house, "", letters="the relay does not answer")
+    assert look(house) == "run 1 failed: the relay does not answer"
+    house.deliver()
+    assert look(house) == "over: run failed"
+
+
 def test_a_document_that_was_kept_back_is_told_until_it_is_published(house: House) -> None:
     house.rebuild(alarm={"mail": OPERATOR})
     house.article("Broken")
@@ -135,8 +155,10 @@ def test_a_document_that_was_kept_back_is_told_until_it_is_published(house: Hous
     house.article("Sound")
     house.publish(FEEDS_ONLY)
     assert look(house).startswith("a document was kept from being published: ")
-    house.publish(FEEDS_ONLY)
-    assert look(house) == ""
+    for do in [lambda: house.publish(FEEDS_ONLY), house.deliver]:
+        for _ in range(25):
+            do()
+        assert look(house) == ""
     house.article("Broken", "Mended news on environment.")
     house.clock.forward(minutes=5)
     house.publish(FEEDS_ONLY)
