@@ -129,10 +129,8 @@ def _tell(report: ReadersReport, sent: str, *, dry_run: bool, as_json: bool) -> 
         typer.echo(sent)
     for note in report.notes:
         complain(f"line {note.line}: {note.outcome}: {note.reason}")
-    kept_out = (RowOutcome.REFUSED, RowOutcome.LEFT, RowOutcome.UNCONFIRMED)
-    silent = sum(report.counts[outcome] for outcome in kept_out) - len(report.notes)
-    if silent > 0:
-        complain(f"and {silent:,} more")
+    if report.not_named:
+        complain(f"and {report.not_named:,} more")
 
 
 @contextmanager

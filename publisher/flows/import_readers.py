@@ -22,6 +22,7 @@ from publisher.readers.gate import Ruling
 from publisher.readers.table import BadRow, Defaults, ReaderRow, read_rows
 from publisher.store import NewSubscriber, Transaction
 
+STAYS = "the row says they left, and they are a reader here; `publisher subscribers remove` ends that"
 BATCH = 500
 NAMED = 1000
 """Rows that a report names one by one; counts are always whole."""
@@ -43,7 +44,7 @@ class RowOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """A row that was kept out: its line, and why."""
+    """A row that was kept out, or whose no was not heeded: its line, and why."""
 
     line: int
     outcome: RowOutcome
@@ -52,15 +53,18 @@ class RowNote:
 
 @dataclass(slots=True)
 class ReadersReport:
-    """How many rows had which outcome, and those that were kept out, the first NAMED of them by line."""
+    """How many rows had which outcome, and those of which there is something to tell, the first NAMED by line."""
 
     counts: Counter[RowOutcome] = field(default_factory=Counter)
     notes: list[RowNote] = field(default_factory=list)
+    not_named: int = 0
 
     def take(self, line: int, outcome: RowOutcome, reason: str = "") -> None:
         self.counts[outcome] += 1
         if reason and len(self.notes) < NAMED:
             self.notes.append(RowNote(line, outcome, reason))
+        elif reason:
+            self.not_named += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,7 @@ class _Plan:
     asked: list[ReaderRow] = field(default_factory=list)
     again: list[tuple[ReaderRow, int]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
 
 
 class _Import:
@@ -106,7 +111,8 @@ class _Import:
             if isinstance(row, BadRow):
                 self.report.take(row.line, RowOutcome.REFUSED, row.reason)
             elif (key := address_key(row.email)) in self._seen:
-                self.report.take(row.line, RowOutcome.REPEATED)
+                left = "the row says they left, and the one before counts" if row.state in LEFT else ""
+                self.report.take(row.line, RowOutcome.REPEATED, left)
             else:
                 self._seen.add(key)
                 rows[key] = row
@@ -130,6 +136,8 @@ class _Import:
             number, state = known.get(key, (0, None))
             barred = next((suppressed[one] for one in hashes[key] if one in suppressed), None)
             outcome, reason = self._decide(row, state, barred)
+            if row.never and state not in STAYING:
+                plan.never.append(hashes[key][0])
             if outcome is RowOutcome.ASKED:
                 plan.asked.append(row)
                 continue
@@ -139,7 +147,7 @@ class _Import:
                     plan.again.append((row, number))
                 else:
                     plan.new.append(row)
-                if barred:
+                if barred and row.state not in LEFT:
                     plan.released += hashes[key]
         return plan
 
@@ -148,7 +156,7 @@ class _Import:
     ) -> tuple[RowOutcome, str]:
         """What happens to a row whose reader is in that state, or not known (None); `barred`: never to be added."""
         if state in STAYING or (state in LEFT and row.state in LEFT):
-            return RowOutcome.KNOWN, ""
+            return RowOutcome.KNOWN, STAYS if state in STAYING and row.state in LEFT else ""
         why = barred or (state if state in LEFT else None)
         # a letter to who said that none may come is no way to ask
         if why and (not self._terms.include_left or (self._terms.confirm and why is SuppressionReason.BLOCKED)):
@@ -189,6 +197,8 @@ class _Import:
         tx.consents.add_many([(number, vouched(now, SignUpMethod.IMPORT, _said(row))) for number, row in lines])
         if plan.released:
             tx.gate.release(plan.released)
+        for address in plan.never:
+            tx.gate.suppress(address, SuppressionReason.BLOCKED, now)
 
     def _ask(self, rows: Sequence[ReaderRow]) -> None:
         """Confirmation letters, by the gate that all go through."""

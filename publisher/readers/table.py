@@ -6,8 +6,9 @@ The first line names the columns; `email` must be among them, the others may be 
     ann@customs.example,active,weekly,en,environment region-europe,2026-03-02T07:00:00+00:00,confirmed 2026-03-02 ...
 
 Commas, semicolons or tabs part the columns, as the spreadsheet likes it; topics are parted by blanks, commas or
-semicolons. A bad row is told with its line, and kept out; what follows it is read on. A quote that somebody forgot to
-close ends with its line; only a value that is surely meant to have several lines has them.
+semicolons. What listmonk and Ghost call the columns and states is understood too: a no that is not read as one would be
+a letter to somebody who wants none. A bad row is told with its line, and kept out; what follows it is read on. A quote
+that somebody forgot to close ends with its line; only a value that is surely meant to have several lines has them.
 """
 
 from __future__ import annotations
@@ -32,14 +33,33 @@ _SPAN = 100
 _BREAK = re.compile(r"[\r\n]")
 _UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
 """How its mark of byte order is read as UTF-8."""
-_ADDRESS_COLUMNS = {"e-mail", "email address", "e-mail address", "email_address", "emailaddress"}
-"""What other programs call the `email` column."""
+_OTHER_NAMES = dict.fromkeys(
+    ("e-mail", "email address", "e-mail address", "email_address", "emailaddress"), "email"
+) | {
+    "status": "state",  # listmonk
+    "subscribed_to_emails": "state",  # Ghost
+}
+"""What other programs call our columns."""
+_BLOCKLISTED = "blocklisted"
+_OTHER_STATES = {
+    "enabled": SubscriberState.ACTIVE,  # listmonk's, and what follows
+    "confirmed": SubscriberState.ACTIVE,
+    "unconfirmed": SubscriberState.PENDING,
+    "disabled": SubscriberState.UNSUBSCRIBED,
+    _BLOCKLISTED: SubscriberState.UNSUBSCRIBED,
+    "blacklisted": SubscriberState.UNSUBSCRIBED,
+    "subscribed": SubscriberState.ACTIVE,
+    "true": SubscriberState.ACTIVE,  # Ghost's
+    "false": SubscriberState.UNSUBSCRIBED,
+}
+_NEVER = {_BLOCKLISTED, "blacklisted"}
 _OF_ONE_LINE = ("email", "state", "frequency", "language")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderRow:
-    """A good row. `line` is where it begins, from 1; `topics` and the rest are filled in where the row says nothing."""
+    """A good row. `line` is where it begins, from 1; `topics` and the rest are filled in where the row says nothing.
+    `never`: nothing is to be sent there any more, not even a letter that asks."""
 
     line: int
     email: str = field(repr=False)
@@ -48,6 +68,7 @@ class ReaderRow:
     language: str
     topics: tuple[str, ...]
     consent: str
+    never: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +99,7 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
     head = first.lstrip("\ufeff")
     delimiter = max(_DELIMITERS, key=head.count)
     given = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
-    names = ["email" if name in _ADDRESS_COLUMNS else name for name in given]
+    names = [_OTHER_NAMES.get(name, name) for name in given]
     if "email" not in names or len(set(names) - {""}) != len([name for name in names if name]):
         raise SourceError(
             "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency"
@@ -186,6 +207,7 @@ def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> 
             language=_language(cells.get("language", ""), defaults.language),
             topics=_topics(cells.get("topics", ""), defaults),
             consent=" ".join(cells.get("consent", "").split())[:MAX_CONSENT],
+            never=cells.get("state", "").lower() in _NEVER,
         )
     except UsageError as error:
         return BadRow(line, str(error))
@@ -198,10 +220,11 @@ def _email(text: str) -> str:
 
 
 def _state(text: str) -> SubscriberState:
+    word = text.lower()
     try:
-        return SubscriberState(text.lower()) if text else SubscriberState.ACTIVE
+        return _OTHER_STATES.get(word) or (SubscriberState(word) if word else SubscriberState.ACTIVE)
     except ValueError:
-        raise UsageError(f"state {text[:30]!r} is none of {', '.join(SubscriberState)}") from None
+        raise UsageError(f"state {text[:30]!r} is none of {', '.join((*SubscriberState, _BLOCKLISTED))}") from None
 
 
 def _frequency(text: str, default: Frequency) -> Frequency:

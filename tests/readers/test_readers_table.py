@@ -52,6 +52,30 @@ def test_the_column_of_addresses_may_have_the_name_that_other_programs_give_it(n
         rows(f"email,{name}\nann@customs.example,ann@customs.example\n")
 
 
+LISTMONK = (
+    "uuid,email,name,attributes,status,created_at,updated_at\n"
+    '0c3f,ann@broker.example,Ann,"{""city"": ""Mombasa""}",enabled,2023-04-02 09:12:44 +0000 UTC,\n'
+    "0c40,bo@port.example,Bo,{},disabled,2022-11-20 08:00:00 +0000 UTC,2022-11-20 08:00:00 +0000 UTC\n"
+    '0c41,cy@angry.example,"Cy, of Nowhere",{},blocklisted,2021-01-05 08:00:00 +0000 UTC,\n'
+)
+GHOST = (
+    "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,deleted_at,"
+    "labels,tiers\r\n"
+    '65f0,ann@broker.example,Ann,,true,,,2022-03-13T13:36:31.000Z,,"ports,vip",Free\r\n'
+    "65f1,bo@port.example,Bo,said no at the fair,false,,,2021-03-13T13:36:31.000Z,,,\r\n"
+)
+
+
+@pytest.mark.parametrize("export", [LISTMONK, GHOST])
+def test_a_no_in_the_export_of_another_program_is_a_no(export: str) -> None:
+    found = [row for row in rows(export) if isinstance(row, ReaderRow)]
+    assert [row.state for row in found[:2]] == [SubscriberState.ACTIVE, SubscriberState.UNSUBSCRIBED]
+    assert [row.never for row in found] == [False, False, True][: len(found)], (
+        "blocklisted: not even a letter that asks"
+    )
+    assert {row.state for row in found[1:]} == {SubscriberState.UNSUBSCRIBED}
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_a_table_in_utf_16_is_told(encoding: str) -> None:
     written = "\ufeffemail\r\nann@customs.example\r\n".encode(encoding)
