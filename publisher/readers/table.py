@@ -9,6 +9,9 @@ Commas, semicolons or tabs part the columns, as the spreadsheet likes it; topics
 semicolons. What listmonk and Ghost call the columns and states is understood too: a no that is not read as one would be
 a letter to somebody who wants none. A bad row is told with its line, and kept out; what follows it is read on. A quote
 that somebody forgot to close ends with its line; only a value that is surely meant to have several lines has them.
+
+A file whose first line is an address has one on each line, as Mailman writes them: `ann@customs.example`, or
+`Ann Doe <ann@customs.example>`. Names are not kept.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ _SPAN = 100
 _BREAK = re.compile(r"[\r\n]")
 _UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
 """How its mark of byte order is read as UTF-8."""
+_IN_BRACKETS = re.compile(r"<([^<>]*)>\s*$")
 _OTHER_NAMES = dict.fromkeys(
     ("e-mail", "email address", "e-mail address", "email_address", "emailaddress"), "email"
 ) | {
@@ -100,9 +104,14 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
     delimiter = max(_DELIMITERS, key=head.count)
     given = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
     names = [_OTHER_NAMES.get(name, name) for name in given]
+    if "email" not in names and _is_address(head):
+        source.put_back([head])
+        yield from (_row(source.number, ["email"], [line], defaults) for line in source if line.strip())
+        return
     if "email" not in names or len(set(names) - {""}) != len([name for name in names if name]):
         raise SourceError(
-            "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency"
+            "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency,"
+            " unless each line is an address"
         )
     form = _Form(names, delimiter)
     for text in source:
@@ -164,11 +173,7 @@ class _Form:
         values = self.values([line])
         if not 1 < len(values) <= len(self.names):
             return False
-        try:
-            checked_address(dict(zip(self.names, values, strict=False)).get("email", "").strip())
-        except UsageError:
-            return False
-        return True
+        return _is_address(dict(zip(self.names, values, strict=False)).get("email", ""))
 
 
 class _Lines:
@@ -195,9 +200,10 @@ class _Lines:
 def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> ReaderRow | BadRow:
     if len(values) > len(names):
         return BadRow(line, f"has {len(values)} columns, and the first line names {len(names)}")
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for value in values for character in value):
+    cells = {name: value.strip() for name, value in zip(names, values, strict=False) if name in COLUMNS}
+    cells["email"] = _address_in(cells.get("email", ""))  # the name beside it may be in any encoding: it is not kept
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for cell in cells.values() for character in cell):
         return BadRow(line, "is no text in UTF-8; save the file as UTF-8")
-    cells = {name: value.strip() for name, value in zip(names, values, strict=False)}
     try:
         return ReaderRow(
             line=line,
@@ -211,6 +217,19 @@ def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> 
         )
     except UsageError as error:
         return BadRow(line, str(error))
+
+
+def _address_in(text: str) -> str:
+    in_brackets = _IN_BRACKETS.search(text)
+    return (in_brackets[1] if in_brackets else text).strip()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        checked_address(_address_in(text))
+    except UsageError:
+        return False
+    return True
 
 
 def _email(text: str) -> str:

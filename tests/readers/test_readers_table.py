@@ -52,6 +52,24 @@ def test_the_column_of_addresses_may_have_the_name_that_other_programs_give_it(n
         rows(f"email,{name}\nann@customs.example,ann@customs.example\n")
 
 
+def test_a_list_of_addresses_is_read_as_mailman_writes_it() -> None:
+    listed = b'"Doe, Gus" <gus@agency.example>\r\nhal@agency.example\n\nJos\xe9 <jose@agency.example>\nroot\n'
+    *found, bad = rows("\ufeff" + listed.decode(errors="surrogateescape"))
+    assert [(row.line, row.email) for row in found if isinstance(row, ReaderRow)] == [
+        (1, "gus@agency.example"),
+        (2, "hal@agency.example"),
+        (4, "jose@agency.example"),
+    ]
+    assert isinstance(bad, BadRow) and bad.line == 5
+    with pytest.raises(SourceError, match="unless each line is an address"):
+        rows("root\nhal@agency.example\n")
+
+
+def test_a_column_that_is_not_read_may_be_in_any_encoding() -> None:
+    (row,) = rows("name,email\nJos\udce9,Jos\udce9 <jose@agency.example>\n")
+    assert isinstance(row, ReaderRow) and row.email == "jose@agency.example"
+
+
 LISTMONK = (
     "uuid,email,name,attributes,status,created_at,updated_at\n"
     '0c3f,ann@broker.example,Ann,"{""city"": ""Mombasa""}",enabled,2023-04-02 09:12:44 +0000 UTC,\n'
