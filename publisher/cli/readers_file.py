@@ -36,6 +36,10 @@ def import_(
     topics: Annotated[str, typer.Option("--topics", help="For rows that name none; joined by commas.")] = "all",
     frequency: Annotated[str, typer.Option("--frequency", "-f", help="For rows that name none.")] = "weekly",
     language: Annotated[str | None, typer.Option("--language", help="For rows that name none.")] = None,
+    state: Annotated[
+        str,
+        typer.Option("--state", help="What all of them are, e.g. unsubscribed; but who left by their row has left."),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would happen; change nothing.")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", help="Ask each by a letter first.")] = False,
     include_left: IncludeLeft = False,
@@ -51,9 +55,10 @@ def import_(
     Example: publisher subscribers import readers.csv --dry-run
     """
     from publisher.flows.import_readers import ImportTerms, RowOutcome, import_readers
-    from publisher.readers.table import Defaults, known_topics
+    from publisher.readers.table import Defaults, known_topics, state_named
 
     often = frequency_of(frequency)
+    state_named(state)
     with opened(config) as app:
         wanted = tuple(app.present_topic(topic.strip()) for topic in topics.split(",") if topic.strip())
         defaults = Defaults(
@@ -62,6 +67,7 @@ def import_(
             language=language or app.settings.site.language,
             known_topics=app.settings.renamed_topics
             | known_topics([(topic.slug, topic.label) for topic in app.settings.topic_list]),
+            state=state,
         )
         terms = ImportTerms(confirm=confirm, include_left=include_left, dry_run=dry_run)
         with _readable(path) as lines:

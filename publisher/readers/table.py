@@ -57,6 +57,7 @@ _OTHER_STATES = {
     "false": SubscriberState.UNSUBSCRIBED,
 }
 _NEVER = {_BLOCKLISTED, "blacklisted"}
+_LEFT = {SubscriberState.UNSUBSCRIBED, SubscriberState.BOUNCED}
 _OF_ONE_LINE = ("email", "state", "frequency", "language")
 
 
@@ -85,12 +86,16 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a row gets where it says nothing, and the topics that there are: label or slug in lower case -> slug."""
+    """What a row gets where it says nothing, and the topics that there are: label or slug in lower case -> slug.
+
+    `state` is what all rows are, whatever they say, for files that are a list of one kind; but who left by their row
+    has left."""
 
     topics: tuple[str, ...]
     frequency: Frequency
     language: str
     known_topics: Mapping[str, str]
+    state: str = ""
 
 
 def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | BadRow]:
@@ -205,15 +210,16 @@ def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> 
     if any(character == "\0" or "\ud800" <= character <= "\udfff" for cell in cells.values() for character in cell):
         return BadRow(line, "is no text in UTF-8; save the file as UTF-8")
     try:
+        state, never = _standing(cells.get("state", ""), defaults.state)
         return ReaderRow(
             line=line,
             email=_email(cells.get("email", "")),
-            state=_state(cells.get("state", "")),
+            state=state,
             frequency=_frequency(cells.get("frequency", ""), defaults.frequency),
             language=_language(cells.get("language", ""), defaults.language),
             topics=_topics(cells.get("topics", ""), defaults),
             consent=" ".join(cells.get("consent", "").split())[:MAX_CONSENT],
-            never=cells.get("state", "").lower() in _NEVER,
+            never=never,
         )
     except UsageError as error:
         return BadRow(line, str(error))
@@ -238,7 +244,15 @@ def _email(text: str) -> str:
     return checked_address(text)
 
 
-def _state(text: str) -> SubscriberState:
+def _standing(own: str, of_all: str) -> tuple[SubscriberState, bool]:
+    """The state of a row that says `own`, and whether nothing is to be sent there any more."""
+    state = state_named(own)
+    never = own.lower() in _NEVER or of_all.lower() in _NEVER
+    return (state if state in _LEFT or not of_all else state_named(of_all)), never
+
+
+def state_named(text: str) -> SubscriberState:
+    """Raises UsageError for what is no state, here or elsewhere."""
     word = text.lower()
     try:
         return _OTHER_STATES.get(word) or (SubscriberState(word) if word else SubscriberState.ACTIVE)

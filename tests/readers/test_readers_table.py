@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,19 @@ def test_a_no_in_the_export_of_another_program_is_a_no(export: str) -> None:
         "blocklisted: not even a letter that asks"
     )
     assert {row.state for row in found[1:]} == {SubscriberState.UNSUBSCRIBED}
+
+
+def test_a_whole_file_may_be_of_one_state_but_who_left_by_their_row_has_left() -> None:
+    table = "email,status\nann@x.example,enabled\nbob@x.example,blocklisted\ncy@x.example,gone\n"
+
+    def states(of_all: str) -> list[tuple[SubscriberState, bool] | str]:
+        found = read_rows(io.StringIO(table, newline=""), replace(DEFAULTS, state=of_all))
+        return [(row.state, row.never) if isinstance(row, ReaderRow) else row.reason[:12] for row in found]
+
+    left, bad = (SubscriberState.UNSUBSCRIBED, True), "state 'gone'"
+    assert states("unsubscribed") == [(SubscriberState.UNSUBSCRIBED, False), left, bad]
+    assert states("active") == [(SubscriberState.ACTIVE, False), left, bad]
+    assert states("blocklisted") == [left, left, bad]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
