@@ -40,6 +40,9 @@ def import_(
         str,
         typer.Option("--state", help="What all of them are, e.g. unsubscribed; but who left by their row has left."),
     ] = "",
+    from_now: Annotated[
+        bool, typer.Option("--from-now", help="They get no article that is here already: they had it elsewhere.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would happen; change nothing.")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", help="Ask each by a letter first.")] = False,
     include_left: IncludeLeft = False,
@@ -69,7 +72,7 @@ def import_(
             | known_topics([(topic.slug, topic.label) for topic in app.settings.topic_list]),
             state=state,
         )
-        terms = ImportTerms(confirm=confirm, include_left=include_left, dry_run=dry_run)
+        terms = ImportTerms(confirm=confirm, include_left=include_left, from_now=from_now, dry_run=dry_run)
         with _readable(path) as lines:
             report = import_readers(app.sign_up, lines, defaults, terms)
         sent = send_service_letters(app) if confirm and not dry_run and report.counts[RowOutcome.ASKED] else ""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from publisher.errors import UsageError
 from publisher.flows.compose import order_topics, starting_watermark
 from publisher.flows.sign_up import SignUpParts, Wish, request_sign_ups
 from publisher.flows.vouch import LEFT, activate, vouched
@@ -70,16 +71,19 @@ class ReadersReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTerms:
     """`confirm`: new readers get a confirmation letter instead of being active at once. `include_left`: also those who
-    left. `dry_run`: only say what would happen."""
+    left. `from_now`: they get no article that is in the store already. `dry_run`: only say what would happen."""
 
     confirm: bool = False
     include_left: bool = False
+    from_now: bool = False
     dry_run: bool = False
 
 
 def import_readers(parts: SignUpParts, lines: Iterable[str], defaults: Defaults, terms: ImportTerms) -> ReadersReport:
     """Take in the readers of a table (see readers.table). Safe to repeat: who is known stays as they are. Raises
-    SourceError for a file without an `email` column."""
+    SourceError for a file without an `email` column, UsageError for terms that exclude each other."""
+    if terms.confirm and terms.from_now:
+        raise UsageError("--from-now goes with readers who come in at once, and --confirm asks them first; choose one")
     work = _Import(parts, terms)
     for batch in _batches(read_rows(lines, defaults)):
         work.take(batch)
@@ -172,7 +176,8 @@ class _Import:
     def _apply(self, tx: Transaction, plan: _Plan) -> None:
         now = self._parts.clock()
         order = self._parts.terms.topic_order
-        starts = {row.frequency: starting_watermark(tx, row.frequency) for row in plan.new}
+        begin = tx.filings.last_seq() if self._terms.from_now else 0
+        starts = {row.frequency: max(begin, starting_watermark(tx, row.frequency)) for row in plan.new}
         added = tx.subscribers.add_many(
             [
                 NewSubscriber(
@@ -193,6 +198,7 @@ class _Import:
             tx.subscribers.set_frequency(number, row.frequency, now)
             tx.subscribers.set_language(number, row.language, now)
             activate(tx, number, row.frequency, now)
+            tx.subscribers.raise_watermark(number, begin)
             lines.append((number, row))
         tx.consents.add_many([(number, vouched(now, SignUpMethod.IMPORT, _said(row))) for number, row in lines])
         if plan.released:
