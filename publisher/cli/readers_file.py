@@ -53,15 +53,17 @@ def import_(
 
     The first line names the columns: email, and where you have them state, frequency, language, topics, consent, as
     `publisher subscribers export` writes them. Bad rows are told with their line and kept out (exit code 1); the good
-    ones come in. Who is known stays as they are, and who left stays away.
+    ones come in. Who is known stays as they are, and who left stays away. With --state unsubscribed (bounced,
+    blocklisted) the file is a list of people who left: those who are readers here are so no more.
 
     Example: publisher subscribers import readers.csv --dry-run
     """
     from publisher.flows.import_readers import ImportTerms, RowOutcome, import_readers
+    from publisher.flows.vouch import LEFT
     from publisher.readers.table import Defaults, known_topics, state_named
 
     often = frequency_of(frequency)
-    state_named(state)
+    end = bool(state) and state_named(state) in LEFT
     with opened(config) as app:
         wanted = tuple(app.present_topic(topic.strip()) for topic in topics.split(",") if topic.strip())
         defaults = Defaults(
@@ -72,7 +74,7 @@ def import_(
             | known_topics([(topic.slug, topic.label) for topic in app.settings.topic_list]),
             state=state,
         )
-        terms = ImportTerms(confirm=confirm, include_left=include_left, from_now=from_now, dry_run=dry_run)
+        terms = ImportTerms(confirm=confirm, include_left=include_left, from_now=from_now, end=end, dry_run=dry_run)
         with _readable(path) as lines:
             report = import_readers(app.sign_up, lines, defaults, terms)
         sent = send_service_letters(app) if confirm and not dry_run and report.counts[RowOutcome.ASKED] else ""

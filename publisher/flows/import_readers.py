@@ -23,7 +23,7 @@ from publisher.readers.gate import Ruling
 from publisher.readers.table import BadRow, Defaults, ReaderRow, read_rows
 from publisher.store import NewSubscriber, Transaction
 
-STAYS = "the row says they left, and they are a reader here; `publisher subscribers remove` ends that"
+STAYS = "the row says they left, and they are a reader here; `--state unsubscribed`, or `subscribers remove`, ends that"
 BATCH = 500
 NAMED = 1000
 """Rows that a report names one by one; counts are always whole."""
@@ -35,6 +35,7 @@ class RowOutcome(StrEnum):
     ADDED = "added"
     ASKED = "asked"  # gets a confirmation letter
     RETURNED = "returned"  # had left, and is added again, as was asked for
+    ENDED = "ended"  # a reader until now; the file is a list of people who left
     KNOWN = "known"  # a reader already; nothing changes
     REPEATED = "repeated"  # stands in the file before
     LEFT = "left"  # kept out: left, bounced, forgotten, or never to be written to
@@ -71,11 +72,13 @@ class ReadersReport:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTerms:
     """`confirm`: new readers get a confirmation letter instead of being active at once. `include_left`: also those who
-    left. `from_now`: they get no article that is in the store already. `dry_run`: only say what would happen."""
+    left. `from_now`: they get no article that is in the store already. `end`: who left by their row is no reader
+    here any more, though known. `dry_run`: only say what would happen."""
 
     confirm: bool = False
     include_left: bool = False
     from_now: bool = False
+    end: bool = False
     dry_run: bool = False
 
 
@@ -100,6 +103,7 @@ class _Plan:
     again: list[tuple[ReaderRow, int]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     never: list[str] = field(default_factory=list)
+    ended: list[tuple[ReaderRow, int]] = field(default_factory=list)
 
 
 class _Import:
@@ -140,12 +144,14 @@ class _Import:
             number, state = known.get(key, (0, None))
             barred = next((suppressed[one] for one in hashes[key] if one in suppressed), None)
             outcome, reason = self._decide(row, state, barred)
-            if row.never and state not in STAYING:
+            if row.never and (outcome is RowOutcome.ENDED or state not in STAYING):
                 plan.never.append(hashes[key][0])
             if outcome is RowOutcome.ASKED:
                 plan.asked.append(row)
                 continue
             self.report.take(row.line, outcome, reason)
+            if outcome is RowOutcome.ENDED:
+                plan.ended.append((row, number))
             if outcome in {RowOutcome.ADDED, RowOutcome.RETURNED}:
                 if number:
                     plan.again.append((row, number))
@@ -159,6 +165,8 @@ class _Import:
         self, row: ReaderRow, state: SubscriberState | None, barred: SuppressionReason | None
     ) -> tuple[RowOutcome, str]:
         """What happens to a row whose reader is in that state, or not known (None); `barred`: never to be added."""
+        if self._terms.end and state in STAYING and row.state in LEFT:
+            return RowOutcome.ENDED, ""
         if state in STAYING or (state in LEFT and row.state in LEFT):
             return RowOutcome.KNOWN, STAYS if state in STAYING and row.state in LEFT else ""
         why = barred or (state if state in LEFT else None)
@@ -201,6 +209,8 @@ class _Import:
             tx.subscribers.raise_watermark(number, begin)
             lines.append((number, row))
         tx.consents.add_many([(number, vouched(now, SignUpMethod.IMPORT, _said(row))) for number, row in lines])
+        for row, number in plan.ended:
+            tx.subscribers.set_state(number, row.state, now, reason="by a list of people who left")
         if plan.released:
             tx.gate.release(plan.released)
         for address in plan.never:
