@@ -36,6 +36,13 @@ def import_(
     topics: Annotated[str, typer.Option("--topics", help="For rows that name none; joined by commas.")] = "all",
     frequency: Annotated[str, typer.Option("--frequency", "-f", help="For rows that name none.")] = "weekly",
     language: Annotated[str | None, typer.Option("--language", help="For rows that name none.")] = None,
+    state: Annotated[
+        str,
+        typer.Option("--state", help="What all of them are, e.g. unsubscribed; but who left by their row has left."),
+    ] = "",
+    from_now: Annotated[
+        bool, typer.Option("--from-now", help="They get no article that is here already: they had it elsewhere.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would happen; change nothing.")] = False,
     confirm: Annotated[bool, typer.Option("--confirm", help="Ask each by a letter first.")] = False,
     include_left: IncludeLeft = False,
@@ -46,14 +53,17 @@ def import_(
 
     The first line names the columns: email, and where you have them state, frequency, language, topics, consent, as
     `publisher subscribers export` writes them. Bad rows are told with their line and kept out (exit code 1); the good
-    ones come in. Who is known stays as they are, and who left stays away.
+    ones come in. Who is known stays as they are, and who left stays away. With --state unsubscribed (bounced,
+    blocklisted) the file is a list of people who left: those who are readers here are so no more.
 
     Example: publisher subscribers import readers.csv --dry-run
     """
     from publisher.flows.import_readers import ImportTerms, RowOutcome, import_readers
-    from publisher.readers.table import Defaults, known_topics
+    from publisher.flows.vouch import LEFT
+    from publisher.readers.table import Defaults, known_topics, state_named
 
     often = frequency_of(frequency)
+    end = bool(state) and state_named(state) in LEFT
     with opened(config) as app:
         wanted = tuple(app.present_topic(topic.strip()) for topic in topics.split(",") if topic.strip())
         defaults = Defaults(
@@ -62,8 +72,9 @@ def import_(
             language=language or app.settings.site.language,
             known_topics=app.settings.renamed_topics
             | known_topics([(topic.slug, topic.label) for topic in app.settings.topic_list]),
+            state=state,
         )
-        terms = ImportTerms(confirm=confirm, include_left=include_left, dry_run=dry_run)
+        terms = ImportTerms(confirm=confirm, include_left=include_left, from_now=from_now, end=end, dry_run=dry_run)
         with _readable(path) as lines:
             report = import_readers(app.sign_up, lines, defaults, terms)
         sent = send_service_letters(app) if confirm and not dry_run and report.counts[RowOutcome.ASKED] else ""
@@ -129,10 +140,8 @@ def _tell(report: ReadersReport, sent: str, *, dry_run: bool, as_json: bool) -> 
         typer.echo(sent)
     for note in report.notes:
         complain(f"line {note.line}: {note.outcome}: {note.reason}")
-    kept_out = (RowOutcome.REFUSED, RowOutcome.LEFT, RowOutcome.UNCONFIRMED)
-    silent = sum(report.counts[outcome] for outcome in kept_out) - len(report.notes)
-    if silent > 0:
-        complain(f"and {silent:,} more")
+    if report.not_named:
+        complain(f"and {report.not_named:,} more")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from publisher.errors import UsageError
 from publisher.flows.compose import order_topics, starting_watermark
 from publisher.flows.sign_up import SignUpParts, Wish, request_sign_ups
 from publisher.flows.vouch import LEFT, activate, vouched
@@ -22,6 +23,7 @@ from publisher.readers.gate import Ruling
 from publisher.readers.table import BadRow, Defaults, ReaderRow, read_rows
 from publisher.store import NewSubscriber, Transaction
 
+STAYS = "the row says they left, and they are a reader here; `--state unsubscribed`, or `subscribers remove`, ends that"
 BATCH = 500
 NAMED = 1000
 """Rows that a report names one by one; counts are always whole."""
@@ -33,6 +35,7 @@ class RowOutcome(StrEnum):
     ADDED = "added"
     ASKED = "asked"  # gets a confirmation letter
     RETURNED = "returned"  # had left, and is added again, as was asked for
+    ENDED = "ended"  # a reader until now; the file is a list of people who left
     KNOWN = "known"  # a reader already; nothing changes
     REPEATED = "repeated"  # stands in the file before
     LEFT = "left"  # kept out: left, bounced, forgotten, or never to be written to
@@ -43,7 +46,7 @@ class RowOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowNote:
-    """A row that was kept out: its line, and why."""
+    """A row that was kept out, or whose no was not heeded: its line, and why."""
 
     line: int
     outcome: RowOutcome
@@ -52,30 +55,38 @@ class RowNote:
 
 @dataclass(slots=True)
 class ReadersReport:
-    """How many rows had which outcome, and those that were kept out, the first NAMED of them by line."""
+    """How many rows had which outcome, and those of which there is something to tell, the first NAMED by line."""
 
     counts: Counter[RowOutcome] = field(default_factory=Counter)
     notes: list[RowNote] = field(default_factory=list)
+    not_named: int = 0
 
     def take(self, line: int, outcome: RowOutcome, reason: str = "") -> None:
         self.counts[outcome] += 1
         if reason and len(self.notes) < NAMED:
             self.notes.append(RowNote(line, outcome, reason))
+        elif reason:
+            self.not_named += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTerms:
     """`confirm`: new readers get a confirmation letter instead of being active at once. `include_left`: also those who
-    left. `dry_run`: only say what would happen."""
+    left. `from_now`: they get no article that is in the store already. `end`: who left by their row is no reader
+    here any more, though known. `dry_run`: only say what would happen."""
 
     confirm: bool = False
     include_left: bool = False
+    from_now: bool = False
+    end: bool = False
     dry_run: bool = False
 
 
 def import_readers(parts: SignUpParts, lines: Iterable[str], defaults: Defaults, terms: ImportTerms) -> ReadersReport:
     """Take in the readers of a table (see readers.table). Safe to repeat: who is known stays as they are. Raises
-    SourceError for a file without an `email` column."""
+    SourceError for a file without an `email` column, UsageError for terms that exclude each other."""
+    if terms.confirm and terms.from_now:
+        raise UsageError("--from-now goes with readers who come in at once, and --confirm asks them first; choose one")
     work = _Import(parts, terms)
     for batch in _batches(read_rows(lines, defaults)):
         work.take(batch)
@@ -91,6 +102,8 @@ class _Plan:
     asked: list[ReaderRow] = field(default_factory=list)
     again: list[tuple[ReaderRow, int]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    never: list[str] = field(default_factory=list)
+    ended: list[tuple[ReaderRow, int]] = field(default_factory=list)
 
 
 class _Import:
@@ -106,7 +119,8 @@ class _Import:
             if isinstance(row, BadRow):
                 self.report.take(row.line, RowOutcome.REFUSED, row.reason)
             elif (key := address_key(row.email)) in self._seen:
-                self.report.take(row.line, RowOutcome.REPEATED)
+                left = "the row says they left, and the one before counts" if row.state in LEFT else ""
+                self.report.take(row.line, RowOutcome.REPEATED, left)
             else:
                 self._seen.add(key)
                 rows[key] = row
@@ -130,16 +144,20 @@ class _Import:
             number, state = known.get(key, (0, None))
             barred = next((suppressed[one] for one in hashes[key] if one in suppressed), None)
             outcome, reason = self._decide(row, state, barred)
+            if row.never and (outcome is RowOutcome.ENDED or state not in STAYING):
+                plan.never.append(hashes[key][0])
             if outcome is RowOutcome.ASKED:
                 plan.asked.append(row)
                 continue
             self.report.take(row.line, outcome, reason)
+            if outcome is RowOutcome.ENDED:
+                plan.ended.append((row, number))
             if outcome in {RowOutcome.ADDED, RowOutcome.RETURNED}:
                 if number:
                     plan.again.append((row, number))
                 else:
                     plan.new.append(row)
-                if barred:
+                if barred and row.state not in LEFT:
                     plan.released += hashes[key]
         return plan
 
@@ -147,8 +165,10 @@ class _Import:
         self, row: ReaderRow, state: SubscriberState | None, barred: SuppressionReason | None
     ) -> tuple[RowOutcome, str]:
         """What happens to a row whose reader is in that state, or not known (None); `barred`: never to be added."""
+        if self._terms.end and state in STAYING and row.state in LEFT:
+            return RowOutcome.ENDED, ""
         if state in STAYING or (state in LEFT and row.state in LEFT):
-            return RowOutcome.KNOWN, ""
+            return RowOutcome.KNOWN, STAYS if state in STAYING and row.state in LEFT else ""
         why = barred or (state if state in LEFT else None)
         # a letter to who said that none may come is no way to ask
         if why and (not self._terms.include_left or (self._terms.confirm and why is SuppressionReason.BLOCKED)):
@@ -164,7 +184,8 @@ class _Import:
     def _apply(self, tx: Transaction, plan: _Plan) -> None:
         now = self._parts.clock()
         order = self._parts.terms.topic_order
-        starts = {row.frequency: starting_watermark(tx, row.frequency) for row in plan.new}
+        begin = tx.filings.last_seq() if self._terms.from_now else 0
+        starts = {row.frequency: max(begin, starting_watermark(tx, row.frequency)) for row in plan.new}
         added = tx.subscribers.add_many(
             [
                 NewSubscriber(
@@ -185,10 +206,15 @@ class _Import:
             tx.subscribers.set_frequency(number, row.frequency, now)
             tx.subscribers.set_language(number, row.language, now)
             activate(tx, number, row.frequency, now)
+            tx.subscribers.raise_watermark(number, begin)
             lines.append((number, row))
         tx.consents.add_many([(number, vouched(now, SignUpMethod.IMPORT, _said(row))) for number, row in lines])
+        for row, number in plan.ended:
+            tx.subscribers.set_state(number, row.state, now, reason="by a list of people who left")
         if plan.released:
             tx.gate.release(plan.released)
+        for address in plan.never:
+            tx.gate.suppress(address, SuppressionReason.BLOCKED, now)
 
     def _ask(self, rows: Sequence[ReaderRow]) -> None:
         """Confirmation letters, by the gate that all go through."""

@@ -6,8 +6,12 @@ The first line names the columns; `email` must be among them, the others may be 
     ann@customs.example,active,weekly,en,environment region-europe,2026-03-02T07:00:00+00:00,confirmed 2026-03-02 ...
 
 Commas, semicolons or tabs part the columns, as the spreadsheet likes it; topics are parted by blanks, commas or
-semicolons. A bad row is told with its line, and kept out; what follows it is read on. A quote that somebody forgot to
-close ends with its line; only a value that is surely meant to have several lines has them.
+semicolons. What listmonk and Ghost call the columns and states is understood too: a no that is not read as one would be
+a letter to somebody who wants none. A bad row is told with its line, and kept out; what follows it is read on. A quote
+that somebody forgot to close ends with its line; only a value that is surely meant to have several lines has them.
+
+A file whose first line is an address has one on each line, as Mailman writes them: `ann@customs.example`, or
+`Ann Doe <ann@customs.example>`. Names are not kept.
 """
 
 from __future__ import annotations
@@ -32,14 +36,35 @@ _SPAN = 100
 _BREAK = re.compile(r"[\r\n]")
 _UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")
 """How its mark of byte order is read as UTF-8."""
-_ADDRESS_COLUMNS = {"e-mail", "email address", "e-mail address", "email_address", "emailaddress"}
-"""What other programs call the `email` column."""
+_IN_BRACKETS = re.compile(r"<([^<>]*)>\s*$")
+_OTHER_NAMES = dict.fromkeys(
+    ("e-mail", "email address", "e-mail address", "email_address", "emailaddress"), "email"
+) | {
+    "status": "state",  # listmonk
+    "subscribed_to_emails": "state",  # Ghost
+}
+"""What other programs call our columns."""
+_BLOCKLISTED = "blocklisted"
+_OTHER_STATES = {
+    "enabled": SubscriberState.ACTIVE,  # listmonk's, and what follows
+    "confirmed": SubscriberState.ACTIVE,
+    "unconfirmed": SubscriberState.PENDING,
+    "disabled": SubscriberState.UNSUBSCRIBED,
+    _BLOCKLISTED: SubscriberState.UNSUBSCRIBED,
+    "blacklisted": SubscriberState.UNSUBSCRIBED,
+    "subscribed": SubscriberState.ACTIVE,
+    "true": SubscriberState.ACTIVE,  # Ghost's
+    "false": SubscriberState.UNSUBSCRIBED,
+}
+_NEVER = {_BLOCKLISTED, "blacklisted"}
+_LEFT = {SubscriberState.UNSUBSCRIBED, SubscriberState.BOUNCED}
 _OF_ONE_LINE = ("email", "state", "frequency", "language")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderRow:
-    """A good row. `line` is where it begins, from 1; `topics` and the rest are filled in where the row says nothing."""
+    """A good row. `line` is where it begins, from 1; `topics` and the rest are filled in where the row says nothing.
+    `never`: nothing is to be sent there any more, not even a letter that asks."""
 
     line: int
     email: str = field(repr=False)
@@ -48,6 +73,7 @@ class ReaderRow:
     language: str
     topics: tuple[str, ...]
     consent: str
+    never: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +86,16 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a row gets where it says nothing, and the topics that there are: label or slug in lower case -> slug."""
+    """What a row gets where it says nothing, and the topics that there are: label or slug in lower case -> slug.
+
+    `state` is what all rows are, whatever they say, for files that are a list of one kind; but who left by their row
+    has left."""
 
     topics: tuple[str, ...]
     frequency: Frequency
     language: str
     known_topics: Mapping[str, str]
+    state: str = ""
 
 
 def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | BadRow]:
@@ -78,10 +108,15 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
     head = first.lstrip("\ufeff")
     delimiter = max(_DELIMITERS, key=head.count)
     given = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
-    names = ["email" if name in _ADDRESS_COLUMNS else name for name in given]
+    names = [_OTHER_NAMES.get(name, name) for name in given]
+    if "email" not in names and _is_address(head):
+        source.put_back([head])
+        yield from (_row(source.number, ["email"], [line], defaults) for line in source if line.strip())
+        return
     if "email" not in names or len(set(names) - {""}) != len([name for name in names if name]):
         raise SourceError(
-            "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency"
+            "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency,"
+            " unless each line is an address"
         )
     form = _Form(names, delimiter)
     for text in source:
@@ -143,11 +178,7 @@ class _Form:
         values = self.values([line])
         if not 1 < len(values) <= len(self.names):
             return False
-        try:
-            checked_address(dict(zip(self.names, values, strict=False)).get("email", "").strip())
-        except UsageError:
-            return False
-        return True
+        return _is_address(dict(zip(self.names, values, strict=False)).get("email", ""))
 
 
 class _Lines:
@@ -174,21 +205,37 @@ class _Lines:
 def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> ReaderRow | BadRow:
     if len(values) > len(names):
         return BadRow(line, f"has {len(values)} columns, and the first line names {len(names)}")
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for value in values for character in value):
+    cells = {name: value.strip() for name, value in zip(names, values, strict=False) if name in COLUMNS}
+    cells["email"] = _address_in(cells.get("email", ""))  # the name beside it may be in any encoding: it is not kept
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for cell in cells.values() for character in cell):
         return BadRow(line, "is no text in UTF-8; save the file as UTF-8")
-    cells = {name: value.strip() for name, value in zip(names, values, strict=False)}
     try:
+        state, never = _standing(cells.get("state", ""), defaults.state)
         return ReaderRow(
             line=line,
             email=_email(cells.get("email", "")),
-            state=_state(cells.get("state", "")),
+            state=state,
             frequency=_frequency(cells.get("frequency", ""), defaults.frequency),
             language=_language(cells.get("language", ""), defaults.language),
             topics=_topics(cells.get("topics", ""), defaults),
             consent=" ".join(cells.get("consent", "").split())[:MAX_CONSENT],
+            never=never,
         )
     except UsageError as error:
         return BadRow(line, str(error))
+
+
+def _address_in(text: str) -> str:
+    in_brackets = _IN_BRACKETS.search(text)
+    return (in_brackets[1] if in_brackets else text).strip()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        checked_address(_address_in(text))
+    except UsageError:
+        return False
+    return True
 
 
 def _email(text: str) -> str:
@@ -197,11 +244,20 @@ def _email(text: str) -> str:
     return checked_address(text)
 
 
-def _state(text: str) -> SubscriberState:
+def _standing(own: str, of_all: str) -> tuple[SubscriberState, bool]:
+    """The state of a row that says `own`, and whether nothing is to be sent there any more."""
+    state = state_named(own)
+    never = own.lower() in _NEVER or of_all.lower() in _NEVER
+    return (state if state in _LEFT or not of_all else state_named(of_all)), never
+
+
+def state_named(text: str) -> SubscriberState:
+    """Raises UsageError for what is no state, here or elsewhere."""
+    word = text.lower()
     try:
-        return SubscriberState(text.lower()) if text else SubscriberState.ACTIVE
+        return _OTHER_STATES.get(word) or (SubscriberState(word) if word else SubscriberState.ACTIVE)
     except ValueError:
-        raise UsageError(f"state {text[:30]!r} is none of {', '.join(SubscriberState)}") from None
+        raise UsageError(f"state {text[:30]!r} is none of {', '.join((*SubscriberState, _BLOCKLISTED))}") from None
 
 
 def _frequency(text: str, default: Frequency) -> Frequency:

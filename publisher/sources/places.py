@@ -19,6 +19,7 @@ from publisher.sources.admission import Admission, Item, admit
 from publisher.sources.fields import shown
 
 _HEAD = 8192
+_NO_ARTICLES = {"readme", "_index"}
 _BLANKS = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ADDRESS = re.compile(r"(?:https?|ftps?|feed)://", re.IGNORECASE)
@@ -48,8 +49,9 @@ def read(
     """The articles of `place`, good and bad, in the order of the place; nothing of it is kept in memory but one item.
 
     A folder is read with the folders below it, in the order of the names. In a folder these are passed over: hidden
-    names, files named README, and files of unknown extension unless `form` is given; a link to a folder is not
-    followed. "-" reads `stream`, by default standard input. The form is told by the extension, then by the content.
+    names, files named README or _index (Hugo's page of a folder), and files of unknown extension unless `form` is
+    given; a link to a folder is not followed. "-" reads `stream`, by default standard input. The form is told by the
+    extension, then by the content.
     The second of two items with the same id, or without ids the same title, is refused: they are one article.
 
     Raises SourceError at once if the place as a whole cannot be read; in a folder such a file is a Refusal.
@@ -113,7 +115,7 @@ def _from_folder(folder: Path, form: Format | None, admission: Admission) -> Ite
 
 
 def _wanted(path: Path, form: Format | None) -> bool:
-    if path.name.startswith(".") or path.stem.lower() == "readme":
+    if path.name.startswith(".") or path.stem.lower() in _NO_ARTICLES:
         return False
     if form is None and path.suffix.lower() not in _EXTENSIONS:
         return False
@@ -165,7 +167,7 @@ def _recognised(head: bytes) -> Format:
     if start.startswith(b"{") or start[:1] + start[1:].lstrip(_BLANKS)[:1] in {b"[{", b"[]"}:
         return Format.JSONL
     first = start.split(b"\n", 1)[0].rstrip()
-    return Format.MARKDOWN if first == b"---" or first.startswith(b"# ") else Format.TEXT
+    return Format.MARKDOWN if first in {b"---", b"+++"} or first.startswith(b"# ") else Format.TEXT
 
 
 def _parser(form: Format, head: bytes, place: str) -> Callable[[BinaryIO, str, int], Iterator[Item | Refusal]]:

@@ -21,6 +21,21 @@ def test_bad_rows_are_told_by_line_and_the_good_ones_come_in(new_site: Path, pub
     assert [reader["email"] for reader in publisher("subscribers", "list", "--json").json] == ["carl@port.example"]
 
 
+def test_a_list_of_those_who_left_is_brought_in_as_such(new_site: Path, publisher: Any) -> None:
+    listed = b"Ann <ann@customs.example>\nbob@customs.example\n"
+    wrong = publisher("subscribers", "import", "-", "--state", "gone", stdin=listed)
+    assert (wrong.code, "state 'gone' is none of" in wrong.err) == (2, True)
+    publisher("subscribers", "add", "bob@customs.example")
+    assert publisher("subscribers", "import", "-", "--state", "paused", "--dry-run", stdin=listed).out.endswith(
+        "known\n"
+    )
+    ended = publisher("subscribers", "import", "-", "--state", "blocklisted", stdin=listed)
+    assert ended.out == "1 added, 1 ended\n", "who is a reader here has left too"
+    assert publisher("subscribers", "import", "-", stdin=listed).out == "2 left\n"
+    asked = publisher("subscribers", "import", "-", "--confirm", "--include-left", stdin=listed)
+    assert asked.out == "2 left\n", "blocklisted: not even a letter that asks"
+
+
 def test_a_topic_may_be_named_as_it_was_called_before_it_was_renamed(new_site: Path, publisher: Any) -> None:
     config = new_site / "config.toml"
     text = config.read_text(encoding="utf-8")

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flows.house import START, House, Time
 
+from publisher.errors import UsageError
+from publisher.flows.import_readers import ImportTerms, import_readers
 from publisher.flows.preferences import Wishes, change_preferences
 from publisher.flows.run import Order
 from publisher.model import Frequency, IssueState
+from publisher.readers.table import Defaults
 
 MONDAY = datetime(2026, 3, 9, 7, tzinfo=UTC)
 WEEKLY_ONLY = {"daily": {"enabled": False, "cron": "0 7 * * *"}, "monthly": {"enabled": False, "cron": "0 7 1 * *"}}
@@ -58,6 +61,22 @@ def test_a_digest_is_due_at_its_slot_and_not_again(weekly: House) -> None:
     weekly.article("Plastics")
     weekly.publish(Order())
     assert names(weekly) == [*before, "weekly-1"] and letters(weekly) == 1
+
+
+def test_readers_who_had_the_articles_elsewhere_get_only_what_comes_after(weekly: House) -> None:
+    weekly.article("Old")
+    weekly.publish(Order())
+    defaults = Defaults(topics=("all",), frequency=Frequency.WEEKLY, language="en", known_topics={})
+    lines = "email\nann@customs.example\n".splitlines(keepends=True)
+    import_readers(weekly.app.sign_up, lines, defaults, ImportTerms(from_now=True))
+    weekly.clock.now = MONDAY
+    assert weekly.publish(Order())[1].issues[0].reason == "nothing new for the one reader"
+    weekly.article("Fresh")
+    weekly.clock.forward(days=7)
+    (report,) = weekly.publish(Order())[1].issues
+    assert (report.articles, letters(weekly)) == (1, 1)
+    with pytest.raises(UsageError, match="choose one"):
+        import_readers(weekly.app.sign_up, lines, defaults, ImportTerms(from_now=True, confirm=True))
 
 
 def test_missed_slots_give_one_issue_with_everything(weekly: House) -> None:

@@ -146,6 +146,30 @@ def test_who_left_was_forgotten_or_blocked_comes_in_only_when_that_is_asked_for(
     assert dict(bring_in(app, table).counts) == {RowOutcome.KNOWN: 3}
 
 
+def test_who_is_blocklisted_elsewhere_is_asked_by_no_letter_here(app: App) -> None:
+    bring_in(app, "email,status\ncy@angry.example,unsubscribed\n")
+    assert dict(bring_in(app, "email,status\ncy@angry.example,blocklisted\n", dry_run=True).counts) == {
+        RowOutcome.KNOWN: 1
+    }
+    bring_in(app, "email,status\ncy@angry.example,blocklisted\ndi@angry.example,blocklisted\n")
+    assert state(app, "di@angry.example") is SubscriberState.UNSUBSCRIBED
+    asked = bring_in(app, "email\ncy@angry.example\ndi@angry.example\n", confirm=True, include_left=True)
+    assert [(note.outcome, note.reason) for note in asked.notes] == [
+        (RowOutcome.LEFT, "they said: never write to me again")
+    ] * 2
+    again = bring_in(app, "email,status\ndi@angry.example,disabled\n", include_left=True)
+    assert dict(again.counts) == {RowOutcome.KNOWN: 1}
+    assert dict(bring_in(app, "email\ndi@angry.example\n").counts) == {RowOutcome.LEFT: 1}
+
+
+def test_a_no_that_comes_too_late_to_count_is_told_by_its_line(app: App) -> None:
+    bring_in(app, "email\nann@x.example\n")
+    report = bring_in(app, "email,state\nann@x.example,unsubscribed\nbob@x.example,\nbob@x.example,bounced\n")
+    assert {(note.line, note.outcome) for note in report.notes} == {(2, RowOutcome.KNOWN), (4, RowOutcome.REPEATED)}
+    assert all("the row says they left" in note.reason for note in report.notes)
+    assert {state(app, "ann@x.example"), state(app, "bob@x.example")} == {SubscriberState.ACTIVE}, "who is known stays"
+
+
 def test_with_confirm_each_gets_a_letter_and_a_day_of_peace(app: App) -> None:
     table = "email,language,topics\nann@x.example,sw,environment\nbob@x.example,,\n"
     assert dict(bring_in(app, table, confirm=True).counts) == {RowOutcome.ASKED: 2}

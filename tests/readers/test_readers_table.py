@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,61 @@ def test_the_column_of_addresses_may_have_the_name_that_other_programs_give_it(n
     assert isinstance(row, ReaderRow) and row.email == "ann@customs.example"
     with pytest.raises(SourceError, match="or one twice"):
         rows(f"email,{name}\nann@customs.example,ann@customs.example\n")
+
+
+def test_a_list_of_addresses_is_read_as_mailman_writes_it() -> None:
+    listed = b'"Doe, Gus" <gus@agency.example>\r\nhal@agency.example\n\nJos\xe9 <jose@agency.example>\nroot\n'
+    *found, bad = rows("\ufeff" + listed.decode(errors="surrogateescape"))
+    assert [(row.line, row.email) for row in found if isinstance(row, ReaderRow)] == [
+        (1, "gus@agency.example"),
+        (2, "hal@agency.example"),
+        (4, "jose@agency.example"),
+    ]
+    assert isinstance(bad, BadRow) and bad.line == 5
+    with pytest.raises(SourceError, match="unless each line is an address"):
+        rows("root\nhal@agency.example\n")
+
+
+def test_a_column_that_is_not_read_may_be_in_any_encoding() -> None:
+    (row,) = rows("name,email\nJos\udce9,Jos\udce9 <jose@agency.example>\n")
+    assert isinstance(row, ReaderRow) and row.email == "jose@agency.example"
+
+
+LISTMONK = (
+    "uuid,email,name,attributes,status,created_at,updated_at\n"
+    '0c3f,ann@broker.example,Ann,"{""city"": ""Mombasa""}",enabled,2023-04-02 09:12:44 +0000 UTC,\n'
+    "0c40,bo@port.example,Bo,{},disabled,2022-11-20 08:00:00 +0000 UTC,2022-11-20 08:00:00 +0000 UTC\n"
+    '0c41,cy@angry.example,"Cy, of Nowhere",{},blocklisted,2021-01-05 08:00:00 +0000 UTC,\n'
+)
+GHOST = (
+    "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,deleted_at,"
+    "labels,tiers\r\n"
+    '65f0,ann@broker.example,Ann,,true,,,2022-03-13T13:36:31.000Z,,"ports,vip",Free\r\n'
+    "65f1,bo@port.example,Bo,said no at the fair,false,,,2021-03-13T13:36:31.000Z,,,\r\n"
+)
+
+
+@pytest.mark.parametrize("export", [LISTMONK, GHOST])
+def test_a_no_in_the_export_of_another_program_is_a_no(export: str) -> None:
+    found = [row for row in rows(export) if isinstance(row, ReaderRow)]
+    assert [row.state for row in found[:2]] == [SubscriberState.ACTIVE, SubscriberState.UNSUBSCRIBED]
+    assert [row.never for row in found] == [False, False, True][: len(found)], (
+        "blocklisted: not even a letter that asks"
+    )
+    assert {row.state for row in found[1:]} == {SubscriberState.UNSUBSCRIBED}
+
+
+def test_a_whole_file_may_be_of_one_state_but_who_left_by_their_row_has_left() -> None:
+    table = "email,status\nann@x.example,enabled\nbob@x.example,blocklisted\ncy@x.example,gone\n"
+
+    def states(of_all: str) -> list[tuple[SubscriberState, bool] | str]:
+        found = read_rows(io.StringIO(table, newline=""), replace(DEFAULTS, state=of_all))
+        return [(row.state, row.never) if isinstance(row, ReaderRow) else row.reason[:12] for row in found]
+
+    left, bad = (SubscriberState.UNSUBSCRIBED, True), "state 'gone'"
+    assert states("unsubscribed") == [(SubscriberState.UNSUBSCRIBED, False), left, bad]
+    assert states("active") == [(SubscriberState.ACTIVE, False), left, bad]
+    assert states("blocklisted") == [left, left, bad]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
