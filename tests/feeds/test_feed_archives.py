@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -171,6 +172,11 @@ def test_a_correction_is_dated_by_the_day_in_the_sites_zone() -> None:
     )
     assert "1 March 2026" in notes.correction(corrected, timezone(timedelta(hours=1)))
     assert notes.correction(article("a"), UTC) == ""
+
+
+def test_each_month_has_its_name() -> None:
+    written = [notes.day(datetime(2026, month, 9, 12, tzinfo=UTC), UTC) for month in range(1, 13)]
+    assert [time.strptime(day, "%d %B %Y").tm_mon for day in written] == list(range(1, 13))
 
 
 def test_a_notice_has_nothing_of_the_withdrawn_text() -> None:
