@@ -158,6 +158,117 @@ def test_a_fault_of_our_set_up_is_never_blamed_on_a_reader(stage, reply):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "relaying not allowed",
+        "Relaying prohibited by administrator",
+        "relay not permitted",
+        "Cannot relay to that host",
+        "You may not relay through here",
+        "Helo command rejected: need fully-qualified hostname",
+        "Authentication required",
+        "Authentication is required for this",
+        "You must authenticate first",
+        "Not authenticated",
+        "Must issue a STARTTLS command first",
+        "Outbound rate exceeded",
+        "your hourly message quota",
+        "daily sending limit",
+        "outgoing limit",
+        "relaying quota exceeded",
+        "sender is over limit",
+    ],
+)
+def test_what_a_relay_says_of_our_set_up_without_a_status_is_told_by_its_words(words):
+    verdict = judge(RCPT, f"550 {words}")
+    assert (verdict.state, verdict.scope, verdict.bounce) == (DEFERRED, Scope.RELAY, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "your host is on our blacklist",
+        "listed in a block list",
+        "denylisted",
+        "see the RBL",
+        "found in dnsbl.example",
+        "looks like spam",
+        "low reputation",
+        "mail blocked by our filter",
+        "blocked using zen.example",
+        "blocked for abuse",
+        "blocked due to complaints",
+        "this sender is blocked",
+        "client host [192.0.2.1] blocked",
+        "your server has been banned",
+        "IP banned",
+    ],
+)
+def test_a_refusal_for_our_reputation_without_a_status_is_told_by_its_words(words):
+    verdict = judge(RCPT, f"550 {words}")
+    assert (verdict.state, verdict.scope, verdict.bounce) == (REJECTED, Scope.DOMAIN, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "user unknown",
+        "recipient not found",
+        "mailbox does not exist",
+        "this account doesn't exist",
+        "addressee no longer exists",
+        "that address is no longer valid",
+        "alias no longer in use",
+        "unknown user",
+        "no such person here",
+        "invalid recipient",
+        "non-existent mailbox",
+        "nonexistent account",
+        "unknown local addressee",
+        "no such e-mail address",
+        "invalid email alias",
+        "mailbox is unavailable",
+        "mailbox not available",
+        "no mailbox here by that name",
+        "no user with this name",
+        "no account of that name",
+        "not a valid mailbox",
+        "not a known user",
+        "not a valid recipient",
+        "not a known account",
+    ],
+)
+def test_an_address_that_does_not_exist_is_told_by_words_where_the_status_is_of_something_else(words):
+    verdict = judge(RCPT, f"550 5.7.1 {words}")
+    assert (verdict.scope, verdict.bounce) == (Scope.READER, BounceKind.DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    "whose", ["policy", "policies", "sender", "SPF", "DKIM", "DMARC", "PTR", "DNS", "rDNS", "reverse lookup", "IP"]
+)
+def test_the_same_words_beside_what_is_ours_say_nothing_of_the_address(whose):
+    assert judge(RCPT, f"550 5.7.1 mailbox unavailable ({whose})").bounce is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rate exceeded",
+        "too many letters",
+        "too much mail",
+        "too fast",
+        "throttled",
+        "over the limit",
+        "slow down",
+        "rates",
+    ],
+)
+def test_who_is_told_to_slow_down_is_not_greylisted(words):
+    verdict = judge(RCPT, f"450 4.7.1 {words}")
+    assert (verdict.scope, verdict.greylisted) == (Scope.CONNECTION, False)
+
+
+@pytest.mark.parametrize(
     "reply", ["450 4.7.1 try again", "451 4.7.1 later", "450 Greylisted", "451 4.5.1 gray-listing"]
 )
 def test_greylisting_is_told_from_other_refusals(reply):
