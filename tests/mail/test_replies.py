@@ -25,6 +25,7 @@ def judge(stage: Stage, reply: str):
         "501 5.1.3 bad address syntax",
         "551 5.1.6 mailbox has moved",
         "556 5.1.10 null MX",
+        "550 5.1.10 null MX",
         "556 domain takes no mail",
     ],
 )
@@ -66,6 +67,8 @@ def test_a_dead_address_found_only_after_the_dot_bounces_too():
         (RCPT, "554 5.7.1 blocked, see our policy", REJECTED, Scope.DOMAIN),
         (RCPT, "550 5.7.26 unauthenticated mail is not accepted", REJECTED, Scope.DOMAIN),
         (RCPT, "550 5.7.515 access denied", REJECTED, Scope.DOMAIN),
+        (RCPT, "550 5.7.515 the sender is not authenticated", REJECTED, Scope.DOMAIN),
+        (CONTENT, "550 5.7.515 the sender is not authenticated", REJECTED, Scope.LETTER),
         (RCPT, "550 5.7.26 the sender is not authenticated", REJECTED, Scope.DOMAIN),
         (CONTENT, "550 5.7.23 sender address rejected: SPF", REJECTED, Scope.LETTER),
         (RCPT, "552 5.2.3 too large for this mailbox", REJECTED, Scope.LETTER),
@@ -147,6 +150,10 @@ def test_a_refusal_says_of_the_address_what_a_letter_that_came_back_would(stage,
         (RCPT, "454 4.7.1 <alice@a.example>: Relay access denied"),
         (RCPT, "550 5.7.1 Unable to relay"),
         (RCPT, "550 relay not permitted"),
+        (RCPT, "550 5.7.8 no"),
+        (RCPT, "550 5.7.9 no"),
+        (RCPT, "550 5.7.11 no"),
+        (CONTENT, "550 5.7.14 no"),
         (RCPT, "553 5.7.1 <digest@b.example>: Sender address rejected: not logged in"),
         (RCPT, "554 5.7.1 <host>: Client host rejected: Access denied"),
         (RCPT, "550 5.1.8 Sender address rejected: Domain not found"),
@@ -342,6 +349,12 @@ def test_a_reply_is_stored_without_the_address_in_it(text):
     assert "@" not in kept
     assert "%40" not in kept
     assert "smith" not in kept
+    assert "alice" not in kept
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000, "x" * (MAX_REPLY - 1) + " y" * 50])
+def test_what_is_stored_of_a_long_reply_is_its_beginning(text):
+    assert without_addresses(text) == text[:MAX_REPLY].rstrip()
 
 
 @given(st.text(max_size=400) | st.from_regex(r"[a-z.\"' <>]{1,20}@[a-z. <>]{1,20}", fullmatch=True))
