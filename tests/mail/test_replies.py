@@ -74,6 +74,9 @@ def test_a_dead_address_found_only_after_the_dot_bounces_too():
         (RCPT, "552 5.2.3 too large for this mailbox", REJECTED, Scope.LETTER),
         (RCPT, "451 4.7.0 too many messages, slow down", DEFERRED, Scope.CONNECTION),
         (RCPT, "450 4.7.1 rate limit exceeded", DEFERRED, Scope.CONNECTION),
+        (RCPT, "451 4.7.5 not now", DEFERRED, Scope.CONNECTION),
+        (RCPT, "450 4.1.8 not now", DEFERRED, Scope.CONNECTION),
+        (RCPT, "450 4.1.7 not now", DEFERRED, Scope.CONNECTION),
         (RCPT, "553 5.6.7 no SMTPUTF8", REJECTED, Scope.LETTER),
         (DATA, "451 later", DEFERRED, Scope.LETTER),
         (DATA, "554 no", REJECTED, Scope.LETTER),
@@ -108,6 +111,7 @@ def test_each_answer_has_its_verdict_and_none_of_these_bounces(stage, reply, sta
         (RCPT, "554 5.4.4 no route", BounceKind.DOUBTFUL),
         (RCPT, "552 5.2.2 full", BounceKind.SOFT),
         (RCPT, "554 5.3.0 their disk", BounceKind.SOFT),
+        (RCPT, "552 full", BounceKind.SOFT),
         (RCPT, "452 4.2.2 full", None),  # counts when it is given up
         (RCPT, "554 no", None),
         (RCPT, "550 IP blocked, see example.net/rbl", None),
@@ -150,6 +154,9 @@ def test_a_refusal_says_of_the_address_what_a_letter_that_came_back_would(stage,
         (RCPT, "454 4.7.1 <alice@a.example>: Relay access denied"),
         (RCPT, "550 5.7.1 Unable to relay"),
         (RCPT, "550 relay not permitted"),
+        (RCPT, "530 no"),
+        (RCPT, "550 5.1.7 no"),
+        (CONTENT, "550 5.1.8 no"),
         (RCPT, "550 5.7.8 no"),
         (RCPT, "550 5.7.9 no"),
         (RCPT, "550 5.7.11 no"),
@@ -287,6 +294,27 @@ def test_greylisting_is_told_from_other_refusals(reply):
 def test_421_speaks_of_the_connection_at_any_stage(stage):
     verdict = judge(stage, "421 4.7.0 closing")
     assert (verdict.state, verdict.scope) == (DEFERRED, Scope.CONNECTION)
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_commands_out_of_step_are_nobodys_fault_at_any_stage(stage):
+    verdict = judge(stage, "503 5.5.1 bad sequence of commands")
+    assert (verdict.state, verdict.scope, verdict.bounce) == (DEFERRED, Scope.CONNECTION, None)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "words"),
+    [
+        (Stage.CONNECT, "450 4.3.2 not now", "lets nobody in for now"),
+        (Stage.CONNECT, "554 no", "does not let us in"),
+        (MAIL, "450 not now", "takes nothing for now"),
+        (RCPT, "451 4.4.1 no route", "domain cannot be reached now"),
+        (CONTENT, "550 5.7.1 no", "reputation or content"),
+        (CONTENT, "550 no", "refuses this letter"),
+    ],
+)
+def test_the_reason_tells_people_what_was_refused(stage, reply, words):
+    assert words in judge(stage, reply).reason
 
 
 @given(
