@@ -80,6 +80,11 @@ def test_few_lines_stay_open_only_where_they_surely_have_room() -> None:
     assert not stays_open(2, ENTRY_ROOM, 3)
 
 
+def test_no_cut_is_sure_where_lines_may_have_room_together_or_not() -> None:
+    assert surely_cut([ENTRY_ROOM] * 3, 2) is None
+    assert surely_cut([ENTRY_ROOM] * 3, 1) == [1, 1, 1], "each is a block of its own, however short it is"
+
+
 part = st.tuples(st.integers(0, ENTRY_ROOM // 3), st.integers(0, 100))
 
 
