@@ -7,6 +7,7 @@ import hmac
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,48 @@ def test_a_name_for_some_parts_is_always_the_same_and_never_that_of_other_parts(
     assert len(others | {signer.digest("message-id", 1, 23)}) == 4
 
 
+@given(st.binary(min_size=32, max_size=100), st.lists(st.integers(0, 10**12), max_size=3))
+def test_a_name_is_the_hmac_that_python_makes_in_letters_that_any_mail_program_keeps(key: bytes, parts: list) -> None:
+    proof = hmac.digest(key, b"message-id\0" + "\0".join(map(str, parts)).encode(), "sha256")[:15]
+    assert Signer([key]).digest("message-id", *parts) == base64.b32encode(proof + b"\0").decode().lower()[:26]
+
+
+def test_names_and_codes_of_before_hold_after_the_key_was_changed() -> None:
+    old, both = Signer([OLD]), Signer([NEW, OLD])
+    assert both.is_digest(old.digest("return path", 7)[:8], "return path", 7)
+    assert both.is_code(old.code("code", 7), "code", 7)
+    assert both.digests("address", 7) == [Signer([NEW]).digest("address", 7), old.digest("address", 7)]
+    assert (both.digest("address", 7), both.code("code", 7)) == (
+        both.digests("address", 7)[0],
+        Signer([NEW]).code("code", 7),
+    )
+    assert not old.is_digest(both.digest("return path", 7)[:8], "return path", 7)
+    assert not old.is_code(both.code("code", 7), "code", 7)
+
+
+@given(ids)
+def test_a_code_has_six_digits_to_type(number: int) -> None:
+    code = Signer([NEW]).code("code", number)
+    assert len(code) == 6 and code.isdecimal()
+    assert Signer([NEW]).is_code(code, "code", number) and not Signer([NEW]).is_code(code + "0", "code", number)
+
+
+def test_a_stamp_tells_its_moment_to_the_second_and_only_for_its_purpose() -> None:
+    signer, moment = Signer([NEW]), datetime(2026, 3, 2, 7, 0, 30, 999_999, tzinfo=UTC)
+    stamp = signer.stamp("form", moment)
+    assert signer.stamped("form", stamp) == moment.replace(microsecond=0)
+    with pytest.raises(TokenError):
+        signer.stamped("other", stamp)
+
+
+def test_the_reader_that_a_token_claims_to_be_of_can_be_read_by_who_has_no_key() -> None:
+    token = Signer([NEW]).token("private feed", 7)
+    assert Signer.claimed_id(token) == 7
+    for wrong in (token[:27] + "=", token[:26] + "==", token + "AAAA"):
+        with pytest.raises(TokenError):
+            Signer.claimed_id(wrong)
+
+
 # --- the key file ----------------------------------------------------------------------------------------------
 
 
@@ -150,7 +193,15 @@ def test_a_file_that_holds_no_key_is_named(content: str, tmp_path: Path) -> None
     assert path.read_text(encoding="utf-8") == content
 
 
+def test_the_line_that_is_no_key_is_named_and_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    path.write_text(f"{NEW.hex()}\n \n{'cd' * 31}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"line 3 is no key of 64 hexadecimal digits") as caught:
+        load_or_make_keys(path)
+    assert "cdcd" not in str(caught.value)
+
+
 def test_a_place_where_no_key_can_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"store\.secret_file: .*secret\.key"):
+    with pytest.raises(ConfigError, match=r"store\.secret_file: .*secret\.key: Not a directory$"):
         load_or_make_keys(tmp_path / "file" / "secret.key")

@@ -30,7 +30,7 @@ _LONGEST_FOLD = timedelta(hours=3)
 
 def latest_slot(cron: str, zone: ZoneInfo, now: datetime) -> datetime:
     """The latest slot at or before `now`, in UTC; ValueError when there was none in the last 50 years."""
-    wall = _wall(now, zone) + _LONGEST_FOLD + timedelta(seconds=1)
+    wall = _wall(now, zone) + _LONGEST_FOLD
     for candidate in CronSim(cron, wall, reverse=True):
         slot = _placed(candidate, zone)
         if slot <= now:

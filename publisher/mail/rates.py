@@ -155,22 +155,22 @@ def _within(limit: Limit, used: Sequence[tuple[int, int]], now: int, span: int) 
 
 
 def _by_plan(allowed: Allowed, used: Sequence[tuple[int, int]], now: int, span: int) -> int | None:
-    """Letters by the plan: each day adds what its 24 hours may hold. None: no plan, or one that is over in time."""
+    """Letters while the plan lasts and after it: each day adds what its 24 hours may hold. None: no plan."""
     begins = allowed.begins
     if begins is None:
         return None
     over = _milliseconds(begins) + len(allowed.warm_up) * DAY
-    if now + span >= over:
-        return allowed.per_day * ((now + span - over) // DAY + len(allowed.warm_up)) if allowed.per_day else _HORIZON
     sent = 0
     for number, letters in enumerate(allowed.warm_up):
         day = _milliseconds(begins) + number * DAY
         if now + span < day:
-            break
+            return sent
         if now < day + DAY:
-            held = sum(some for moment, some in used if moment > max(now, day) - DAY) if day <= now else 0
-            sent += max(letters - held, 0)
-    return sent
+            held = sum(some for moment, some in used if moment > now - DAY) if day <= now else 0
+            sent += max(min(letters, allowed.per_day or letters) - held, 0)
+    if now + span < over:
+        return sent
+    return sent + allowed.per_day * ((now + span - over) // DAY + 1) if allowed.per_day else _HORIZON
 
 
 def _milliseconds(moment: datetime) -> int:

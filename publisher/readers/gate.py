@@ -67,12 +67,8 @@ class Tally:
 
     def free_at(self, limits: tuple[Limit, ...], now: datetime) -> datetime:
         """From when on another letter is allowed: `now`, or later."""
-        moments = [now] if self.until is None else [now, self.until]
-        for limit in limits:
-            counted = [moment for moment in self.granted if moment > now - limit.within]
-            if len(counted) >= limit.letters:
-                moments.append(counted[-limit.letters] + limit.within)
-        return max(moments)
+        reached = [limit for limit in limits if len(self.granted) >= limit.letters]
+        return max(now, self.until or now, *(self.granted[-limit.letters] + limit.within for limit in reached))
 
     def with_letter(self, limits: tuple[Limit, ...], now: datetime) -> Tally:
         longest = max(limit.within for limit in limits)

@@ -125,7 +125,10 @@ def test_a_cap_is_exact_fair_and_keeps_the_order(sections, limit):
     whole = {section.topic: section.articles for section in sections}
     assert all(section.articles == whole[section.topic][: len(section.articles)] for section in shown)
     assert [s.topic for s in shown] == [s.topic for s in sections if s.topic in {s.topic for s in shown}]
-    if limit >= len(sections):
+    assert all(section.articles for section in shown), "no heading stands above nothing"
+    if limit < len(sections):
+        assert [section.topic for section in shown] == [section.topic for section in sections[:limit]]
+    else:
         assert len(shown) == len(sections)
         fullest = max((len(section.articles) for section in shown), default=0)
         cut = [s for s in shown if len(s.articles) < len(whole[s.topic])]

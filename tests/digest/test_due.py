@@ -51,7 +51,9 @@ def test_a_slot_that_comes_twice_in_autumn_is_the_first_one():
     first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     for later in (0, 20, 40, 60, 300):
         assert latest_slot("30 2 * * *", zone, first + timedelta(minutes=later)) == first
-    assert next_slot("30 2 * * *", zone, first) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+        assert next_slot("30 2 * * *", zone, first + timedelta(minutes=later)) == datetime(
+            2026, 10, 26, 1, 30, tzinfo=UTC
+        )
 
 
 @given(
@@ -121,6 +123,11 @@ def test_a_slot_missed_by_more_than_the_grace_is_left_to_the_next_one():
         assert digest.look(utc(9, 6, 59)) is None
         assert digest.look(utc(9, 7) + late) == (utc(9, 7) if due else None)
         assert digest.look(utc(16, 7)) == utc(16, 7)
+
+
+def test_the_slot_at_which_a_store_was_made_is_none_of_its_own():
+    digest = Digest("0 7 * * *", "UTC", utc(10, 7))
+    assert [digest.look(utc(10, 7)), digest.look(utc(10, 7, 1)), digest.look(utc(11, 7))] == [None, None, utc(11, 7)]
 
 
 def test_after_a_long_downtime_only_the_latest_slot_is_due():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,7 +17,7 @@ from lxml import etree
 from publisher.errors import FeedError
 from publisher.feeds import atom, jsonfeed, notes, rss, walker
 from publisher.feeds.check import check
-from publisher.feeds.cut import cut, stays_open, within_room
+from publisher.feeds.cut import cut, stays_open, surely_cut, within_room
 from publisher.feeds.entry_rules import ENTRY_ROOM, entry_size
 from publisher.feeds.grammar import check_atom
 from publisher.feeds.names import ATOM, FH, TOMBSTONES
@@ -65,6 +66,39 @@ def test_what_surely_stays_open_is_not_cut_whatever_its_characters(
         made = feed_of(filed("a")).entries[0]
         sizes = [entry_size(replace(made, title="", summary="", content=character * length)) for length in lengths]
         assert cut(sizes, entries) == []
+
+
+def test_a_line_too_long_for_any_document_is_a_block_of_its_own_and_no_block_is_empty() -> None:
+    assert cut([200], 3, 100) == []
+    assert cut([200, 10, 10], 3, 100) == [1]
+    assert cut([10, 200, 10, 200], 3, 100) == [1, 1, 1]
+
+
+def test_few_lines_stay_open_only_where_they_surely_have_room() -> None:
+    assert stays_open(2, 1_000, 3)
+    assert not stays_open(3, 1_000, 3)
+    assert not stays_open(2, ENTRY_ROOM, 3)
+
+
+def test_no_cut_is_sure_where_lines_may_have_room_together_or_not() -> None:
+    assert surely_cut([ENTRY_ROOM] * 3, 2) is None
+    assert surely_cut([ENTRY_ROOM] * 3, 1) == [1, 1, 1], "each is a block of its own, however short it is"
+
+
+part = st.tuples(st.integers(0, ENTRY_ROOM // 3), st.integers(0, 100))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(part, max_size=20), st.integers(1, 8))
+def test_a_sure_cut_is_the_one_that_is_made_whatever_lines_take_of_their_most(
+    parts: list[tuple[int, int]], entries: int
+) -> None:
+    most = [longest for longest, _ in parts]
+    sure = surely_cut(most, entries)
+    if sure is not None:
+        assert sure == cut([longest * percent // 100 for longest, percent in parts], entries)
+    if sum(most) <= ENTRY_ROOM:
+        assert sure == [entries] * (len(most) // entries), "where all have room, only their number matters"
 
 
 def test_only_what_has_no_room_stays_out_of_the_current_feed_the_oldest_change_first() -> None:
@@ -143,6 +177,11 @@ def test_a_correction_is_dated_by_the_day_in_the_sites_zone() -> None:
     )
     assert "1 March 2026" in notes.correction(corrected, timezone(timedelta(hours=1)))
     assert notes.correction(article("a"), UTC) == ""
+
+
+def test_each_month_has_its_name() -> None:
+    written = [notes.day(datetime(2026, month, 9, 12, tzinfo=UTC), UTC) for month in range(1, 13)]
+    assert [time.strptime(day, "%d %B %Y").tm_mon for day in written] == list(range(1, 13))
 
 
 def test_a_notice_has_nothing_of_the_withdrawn_text() -> None:

@@ -73,6 +73,18 @@ def test_what_cannot_be_cut_safely_is_left_whole(content: bytes) -> None:
     assert delta.since(content, known) is None
 
 
+def test_a_text_that_only_looks_like_an_entry_is_not_counted_as_new() -> None:
+    content = b"<rss><channel><title><![CDATA[<item>no</item>]]></title>\n<item>yes</item>\n</channel></rss>"
+    _, real = delta.marks(content)
+    assert delta.since(content, [real]) is None
+
+
+def test_a_document_that_breaks_off_has_the_entries_that_are_whole() -> None:
+    whole = delta.marks(b"<feed><entry>1</entry>\n</feed>")
+    assert delta.marks(b"<feed><entry>1</entry>\n<entry>2") == whole
+    assert delta.since(b"<feed><entry>1</entry>\n<entry>2", whole) is None
+
+
 def test_an_entry_is_marked_by_its_bytes_not_by_its_place() -> None:
     assert set(delta.marks(atom(("a", "1"), ("b", "2")))) == set(delta.marks(atom(("b", "2"), ("a", "1"))))
     assert len({*delta.marks(atom(("a", "1"))), *delta.marks(atom(("a", "2")))}) == 2

@@ -37,6 +37,13 @@ def test_both_orders_of_a_narrowing_have_one_name_the_region_first(pair: tuple[s
         assert name.startswith("region")
 
 
+def test_a_union_is_named_in_alphabetical_order_and_a_narrowing_by_its_region_first() -> None:
+    topics = {**TOPICS, "early": Topic("early", "Early", "", TopicGroup.THEME)}  # before the regions in the alphabet
+    for pair in (["early", "region-a"], ["region-a", "early"]):
+        assert select(pair, Match.ANY, topics).name == "early+region-a"
+        assert select(pair, Match.ALL, topics).name == "region-a/early"
+
+
 def test_the_order_of_config_toml_does_not_move_a_feed() -> None:
     turned = dict(reversed(TOPICS.items()))
     slugs = ["theme-z", "region-b", "theme-m"]
@@ -54,7 +61,8 @@ def test_the_order_of_config_toml_does_not_move_a_feed() -> None:
     ],
 )
 def test_what_comes_down_to_one_topic_is_that_topic(slugs: list[str], match: Match, name: str) -> None:
-    assert select(slugs, match, TOPICS).name == name
+    selection = select(slugs, match, TOPICS)
+    assert (selection.name, selection.label) == (name, TOPICS[name].label)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,16 @@ def test_what_has_no_room_at_all_is_not_kept_and_drives_nothing_out() -> None:
     assert asked(memo, "ab") == ""
 
 
+def test_what_fills_all_the_room_is_kept_and_what_two_make_at_once_takes_its_room_once() -> None:
+    memo: Memo[str, str] = Memo(2)
+    for _ in range(3):  # each of three threads found that it was not known
+        memo.put("a", "A", 1)
+    memo.put("b", "B", 1)
+    assert asked(memo, "ab") == ""
+    memo.put("whole", "12", 2)
+    assert memo.get("whole") == "12"
+
+
 def test_an_article_is_written_once_for_all_feeds(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     real = atom._written

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.mail.backoff import CEILING, next_attempt
+from publisher.mail.backoff import CEILING, DOUBTS, next_attempt, resend_at
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 FIRST = timedelta(minutes=15)
@@ -38,6 +38,10 @@ def test_a_greylisted_letter_waits_five_minutes_at_least():
     assert wait(1, greylisted=True) == FIRST
 
 
+def test_who_is_not_greylisted_need_not_wait_five_minutes():
+    assert next_attempt(1, NOW, timedelta(minutes=1), spread=0.5) == NOW + timedelta(minutes=1)
+
+
 def test_a_first_wait_above_the_ceiling_is_kept():
     day = timedelta(days=1)
     assert [next_attempt(n, NOW, day, spread=0.5) - NOW for n in (1, 2, 9)] == [day, day, day]
@@ -55,3 +59,22 @@ def test_any_number_of_attempts_gives_a_bounded_wait_in_whole_seconds(attempts, 
 def test_impossible_arguments_are_refused(attempts, spread):
     with pytest.raises(ValueError, match="must be"):
         wait(attempts, spread)
+
+
+# --- a letter whose reply was lost -------------------------------------------------------------------------------
+
+
+def test_a_letter_in_doubt_waits_ten_minutes_then_twice_as_long_and_four_hours_at_most():
+    waits = [resend_at(attempts, NOW, doubted=False) for attempts in range(1, 7)]
+    minutes = [(moment - NOW) / timedelta(minutes=1) for moment in waits if moment is not None]
+    assert minutes == [10, 20, 40, 80, 160, 240]
+
+
+@given(st.integers(1, 10**9))
+def test_a_letter_that_was_not_in_doubt_before_is_sent_again_whatever_else_was_tried(attempts):
+    moment = resend_at(attempts, NOW, doubted=False)
+    assert moment is not None and NOW < moment <= NOW + CEILING
+
+
+def test_a_letter_in_doubt_twice_running_is_given_up_only_when_it_was_tried_often():
+    assert [resend_at(n, NOW, doubted=True) is None for n in range(DOUBTS - 1, DOUBTS + 2)] == [False, True, True]

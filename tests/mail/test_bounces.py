@@ -126,6 +126,32 @@ def test_a_forged_return_path_names_nobody() -> None:
     assert ReturnPath("bounces@customs.example", Signer([b"n" * 32, b"k" * 32])).find([path]) == LetterName(12, 3456)
 
 
+@given(st.integers(0, 10**12 - 1), st.sampled_from([str, str.upper, str.title]))
+def test_an_address_to_leave_by_mail_names_its_reader_however_it_is_written(
+    reader: int, write: Callable[[str], str]
+) -> None:
+    address = PATHS.leaving(reader)
+    assert len(address.partition("@")[0]) <= 64
+    assert PATHS.find_leaving(["digest@customs.example", f"<{write(address)}>"]) == reader
+    assert ReturnPath("bounces@customs.example", Signer([b"n" * 32, b"k" * 32])).find_leaving([address]) == reader
+
+
+def test_nobody_leaves_by_a_forged_address_nor_by_one_that_letters_come_back_to() -> None:
+    address = PATHS.leaving(3456)
+    local, _, domain = address.partition("@")
+    proof = local.rpartition(".")[2]
+    others = (
+        address.replace(".3456.", ".3457."),
+        f"{local[:-1]}{'a' if local[-1] != 'a' else 'b'}@{domain}",
+        address.replace(proof, proof[:8]),
+        f"{local}@elsewhere.example",
+        PATHS.of(12, 3456),
+    )
+    assert PATHS.find_leaving(others) is None
+    assert PATHS.find_leaving([*others, address]) == 3456
+    assert PATHS.find([address]) is None, "and what comes to it is no letter that came back"
+
+
 # --- any bytes ------------------------------------------------------------------------------------------------------
 
 

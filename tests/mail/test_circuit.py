@@ -32,6 +32,31 @@ def test_what_no_letter_can_mend_opens_it_at_once() -> None:
     assert circuit.is_open(NOON) and circuit.reason == "wrong password"
 
 
+def test_what_one_letter_opened_at_once_one_letter_opens_again() -> None:
+    circuit = after_failure(CLOSED, NOON, "wrong password", RELAY, final=True)
+    later = NOON + RELAY.first
+    again = after_failure(circuit, later, "no answer", RELAY)
+    assert again.failures < RELAY.failures and again.until == later + 2 * RELAY.first
+
+
+def test_only_what_was_open_and_had_its_time_is_half_open() -> None:
+    assert not CLOSED.is_open(NOON) and not CLOSED.is_half_open(NOON)
+    opened = after_failure(CLOSED, NOON, "no answer", RELAY, final=True)
+    assert not opened.is_half_open(NOON)
+
+
+def test_what_is_tried_before_its_time_and_fails_waits_as_long_as_it_would_have_and_no_longer() -> None:
+    circuit, now = CLOSED, NOON
+    for wait in (RELAY.first, 2 * RELAY.first, 4 * RELAY.first):
+        circuit = after_failure(circuit, now, "no answer", RELAY, final=True)
+        assert circuit.until == now + wait
+        early = circuit.early(now)
+        assert early.is_half_open(now) and not early.is_open(now)
+        assert after_failure(early, now, "no answer", RELAY).until == now + wait
+        now += wait
+    assert CLOSED.early(NOON).openings == 0, "and what never opened has no wait to repeat"
+
+
 @given(st.integers(1, 60))
 def test_the_wait_never_passes_the_longest(openings: int) -> None:
     patience = Patience(1, timedelta(minutes=1), timedelta(minutes=30))

@@ -25,6 +25,7 @@ def judge(stage: Stage, reply: str):
         "501 5.1.3 bad address syntax",
         "551 5.1.6 mailbox has moved",
         "556 5.1.10 null MX",
+        "550 5.1.10 null MX",
         "556 domain takes no mail",
     ],
 )
@@ -66,11 +67,16 @@ def test_a_dead_address_found_only_after_the_dot_bounces_too():
         (RCPT, "554 5.7.1 blocked, see our policy", REJECTED, Scope.DOMAIN),
         (RCPT, "550 5.7.26 unauthenticated mail is not accepted", REJECTED, Scope.DOMAIN),
         (RCPT, "550 5.7.515 access denied", REJECTED, Scope.DOMAIN),
+        (RCPT, "550 5.7.515 the sender is not authenticated", REJECTED, Scope.DOMAIN),
+        (CONTENT, "550 5.7.515 the sender is not authenticated", REJECTED, Scope.LETTER),
         (RCPT, "550 5.7.26 the sender is not authenticated", REJECTED, Scope.DOMAIN),
         (CONTENT, "550 5.7.23 sender address rejected: SPF", REJECTED, Scope.LETTER),
         (RCPT, "552 5.2.3 too large for this mailbox", REJECTED, Scope.LETTER),
         (RCPT, "451 4.7.0 too many messages, slow down", DEFERRED, Scope.CONNECTION),
         (RCPT, "450 4.7.1 rate limit exceeded", DEFERRED, Scope.CONNECTION),
+        (RCPT, "451 4.7.5 not now", DEFERRED, Scope.CONNECTION),
+        (RCPT, "450 4.1.8 not now", DEFERRED, Scope.CONNECTION),
+        (RCPT, "450 4.1.7 not now", DEFERRED, Scope.CONNECTION),
         (RCPT, "553 5.6.7 no SMTPUTF8", REJECTED, Scope.LETTER),
         (DATA, "451 later", DEFERRED, Scope.LETTER),
         (DATA, "554 no", REJECTED, Scope.LETTER),
@@ -105,6 +111,7 @@ def test_each_answer_has_its_verdict_and_none_of_these_bounces(stage, reply, sta
         (RCPT, "554 5.4.4 no route", BounceKind.DOUBTFUL),
         (RCPT, "552 5.2.2 full", BounceKind.SOFT),
         (RCPT, "554 5.3.0 their disk", BounceKind.SOFT),
+        (RCPT, "552 full", BounceKind.SOFT),
         (RCPT, "452 4.2.2 full", None),  # counts when it is given up
         (RCPT, "554 no", None),
         (RCPT, "550 IP blocked, see example.net/rbl", None),
@@ -147,6 +154,13 @@ def test_a_refusal_says_of_the_address_what_a_letter_that_came_back_would(stage,
         (RCPT, "454 4.7.1 <alice@a.example>: Relay access denied"),
         (RCPT, "550 5.7.1 Unable to relay"),
         (RCPT, "550 relay not permitted"),
+        (RCPT, "530 no"),
+        (RCPT, "550 5.1.7 no"),
+        (CONTENT, "550 5.1.8 no"),
+        (RCPT, "550 5.7.8 no"),
+        (RCPT, "550 5.7.9 no"),
+        (RCPT, "550 5.7.11 no"),
+        (CONTENT, "550 5.7.14 no"),
         (RCPT, "553 5.7.1 <digest@b.example>: Sender address rejected: not logged in"),
         (RCPT, "554 5.7.1 <host>: Client host rejected: Access denied"),
         (RCPT, "550 5.1.8 Sender address rejected: Domain not found"),
@@ -155,6 +169,117 @@ def test_a_refusal_says_of_the_address_what_a_letter_that_came_back_would(stage,
 def test_a_fault_of_our_set_up_is_never_blamed_on_a_reader(stage, reply):
     verdict = judge(stage, reply)
     assert (verdict.state, verdict.scope, verdict.bounced) == (DEFERRED, Scope.RELAY, False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "relaying not allowed",
+        "Relaying prohibited by administrator",
+        "relay not permitted",
+        "Cannot relay to that host",
+        "You may not relay through here",
+        "Helo command rejected: need fully-qualified hostname",
+        "Authentication required",
+        "Authentication is required for this",
+        "You must authenticate first",
+        "Not authenticated",
+        "Must issue a STARTTLS command first",
+        "Outbound rate exceeded",
+        "your hourly message quota",
+        "daily sending limit",
+        "outgoing limit",
+        "relaying quota exceeded",
+        "sender is over limit",
+    ],
+)
+def test_what_a_relay_says_of_our_set_up_without_a_status_is_told_by_its_words(words):
+    verdict = judge(RCPT, f"550 {words}")
+    assert (verdict.state, verdict.scope, verdict.bounce) == (DEFERRED, Scope.RELAY, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "your host is on our blacklist",
+        "listed in a block list",
+        "denylisted",
+        "see the RBL",
+        "found in dnsbl.example",
+        "looks like spam",
+        "low reputation",
+        "mail blocked by our filter",
+        "blocked using zen.example",
+        "blocked for abuse",
+        "blocked due to complaints",
+        "this sender is blocked",
+        "client host [192.0.2.1] blocked",
+        "your server has been banned",
+        "IP banned",
+    ],
+)
+def test_a_refusal_for_our_reputation_without_a_status_is_told_by_its_words(words):
+    verdict = judge(RCPT, f"550 {words}")
+    assert (verdict.state, verdict.scope, verdict.bounce) == (REJECTED, Scope.DOMAIN, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "user unknown",
+        "recipient not found",
+        "mailbox does not exist",
+        "this account doesn't exist",
+        "addressee no longer exists",
+        "that address is no longer valid",
+        "alias no longer in use",
+        "unknown user",
+        "no such person here",
+        "invalid recipient",
+        "non-existent mailbox",
+        "nonexistent account",
+        "unknown local addressee",
+        "no such e-mail address",
+        "invalid email alias",
+        "mailbox is unavailable",
+        "mailbox not available",
+        "no mailbox here by that name",
+        "no user with this name",
+        "no account of that name",
+        "not a valid mailbox",
+        "not a known user",
+        "not a valid recipient",
+        "not a known account",
+    ],
+)
+def test_an_address_that_does_not_exist_is_told_by_words_where_the_status_is_of_something_else(words):
+    verdict = judge(RCPT, f"550 5.7.1 {words}")
+    assert (verdict.scope, verdict.bounce) == (Scope.READER, BounceKind.DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    "whose", ["policy", "policies", "sender", "SPF", "DKIM", "DMARC", "PTR", "DNS", "rDNS", "reverse lookup", "IP"]
+)
+def test_the_same_words_beside_what_is_ours_say_nothing_of_the_address(whose):
+    assert judge(RCPT, f"550 5.7.1 mailbox unavailable ({whose})").bounce is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rate exceeded",
+        "too many letters",
+        "too much mail",
+        "too fast",
+        "throttled",
+        "over the limit",
+        "slow down",
+        "rates",
+    ],
+)
+def test_who_is_told_to_slow_down_is_not_greylisted(words):
+    verdict = judge(RCPT, f"450 4.7.1 {words}")
+    assert (verdict.scope, verdict.greylisted) == (Scope.CONNECTION, False)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +294,27 @@ def test_greylisting_is_told_from_other_refusals(reply):
 def test_421_speaks_of_the_connection_at_any_stage(stage):
     verdict = judge(stage, "421 4.7.0 closing")
     assert (verdict.state, verdict.scope) == (DEFERRED, Scope.CONNECTION)
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_commands_out_of_step_are_nobodys_fault_at_any_stage(stage):
+    verdict = judge(stage, "503 5.5.1 bad sequence of commands")
+    assert (verdict.state, verdict.scope, verdict.bounce) == (DEFERRED, Scope.CONNECTION, None)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "words"),
+    [
+        (Stage.CONNECT, "450 4.3.2 not now", "lets nobody in for now"),
+        (Stage.CONNECT, "554 no", "does not let us in"),
+        (MAIL, "450 not now", "takes nothing for now"),
+        (RCPT, "451 4.4.1 no route", "domain cannot be reached now"),
+        (CONTENT, "550 5.7.1 no", "reputation or content"),
+        (CONTENT, "550 no", "refuses this letter"),
+    ],
+)
+def test_the_reason_tells_people_what_was_refused(stage, reply, words):
+    assert words in judge(stage, reply).reason
 
 
 @given(
@@ -231,6 +377,12 @@ def test_a_reply_is_stored_without_the_address_in_it(text):
     assert "@" not in kept
     assert "%40" not in kept
     assert "smith" not in kept
+    assert "alice" not in kept
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000, "x" * (MAX_REPLY - 1) + " y" * 50])
+def test_what_is_stored_of_a_long_reply_is_its_beginning(text):
+    assert without_addresses(text) == text[:MAX_REPLY].rstrip()
 
 
 @given(st.text(max_size=400) | st.from_regex(r"[a-z.\"' <>]{1,20}@[a-z. <>]{1,20}", fullmatch=True))

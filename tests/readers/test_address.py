@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.errors import UsageError
-from publisher.readers.address import address_key, checked_address
+from publisher.readers.address import address_key, checked_address, mail_domain
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,8 @@ def test_every_spelling_of_a_local_part_has_the_same_key(local: str) -> None:
         for form in ("NFC", "NFD")
     }  # fmt: skip
     assert len(keys) == 1
+
+
+@pytest.mark.parametrize("email", ["a@B\u00dcCHER.Example", "a@XN--bcher-kva.example", '"a@b"@xn--bcher-kva.example'])
+def test_the_domain_of_an_address_is_written_one_way(email: str) -> None:
+    assert mail_domain(email) == "xn--bcher-kva.example"

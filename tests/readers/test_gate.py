@@ -61,9 +61,19 @@ def test_a_network_that_goes_on_beyond_its_limit_waits_twice_as_long_each_time()
     assert waits[0] == HOUR, "the limit itself"
     assert waits[5:8] == [timedelta(minutes=160), timedelta(minutes=320), timedelta(minutes=640)]
     assert waits[-1] == LONGEST_WAIT
+    before = judge(tallies, LIMITS, NOW + LONGEST_WAIT - timedelta(seconds=1), blocked=False)
+    assert before.ruling is Ruling.NETWORK, "its hour is over long since, the wait that it brought on itself is not"
     later = judge(tallies, LIMITS, NOW + LONGEST_WAIT, blocked=False)
     assert later.granted
     assert later.changed[Scope.NETWORK].refused == 0
+
+
+def test_letters_of_longer_ago_than_any_limit_are_forgotten() -> None:
+    tally, now = Tally(), NOW
+    for _ in range(40):
+        now += timedelta(days=11)
+        tally = judge({Scope.ADDRESS: tally}, LIMITS, now, blocked=False).changed[Scope.ADDRESS]
+    assert tally.granted == (now - timedelta(days=22), now - timedelta(days=11), now)
 
 
 def test_who_hits_the_limit_of_all_leaves_no_trace_that_would_keep_others_waiting() -> None:
@@ -106,12 +116,15 @@ def test_some_addresses_may_not_sign_up_by_themselves(email: str, said: str) -> 
         policy.check(email)
     assert "@" not in str(caught.value)
     policy.check("ann@not-throw-away.example")
+    assert policy == AddressPolicy.of([" Throw-Away.Example "], roles=True, own=["Digest@publisher.example"])
     AddressPolicy.of([], roles=False, own=[]).check("postmaster@customs.example")
 
 
 def test_a_form_tells_how_long_it_was_filled_in() -> None:
     fastest = timedelta(seconds=2)
+    assert how_filled(NOW, NOW, fastest) is Filled.TOO_FAST
     assert how_filled(NOW, NOW + timedelta(seconds=1), fastest) is Filled.TOO_FAST
     assert how_filled(NOW, NOW + timedelta(seconds=2), fastest) is Filled.WELL
-    assert how_filled(NOW, NOW + timedelta(days=2), fastest) is Filled.TOO_OLD
+    assert how_filled(NOW, NOW + timedelta(days=1), fastest) is Filled.WELL
+    assert how_filled(NOW, NOW + timedelta(days=1, seconds=1), fastest) is Filled.TOO_OLD
     assert how_filled(NOW + HOUR, NOW, fastest) is Filled.TOO_OLD, "a stamp of the future is no stamp of ours"
