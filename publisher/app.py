@@ -348,14 +348,15 @@ def _store_url(settings: Settings) -> str:
 
 def _refused_domains(settings: Settings) -> Sequence[str]:
     """The domains that may not sign up. Raises ConfigError for a file of them that cannot be read."""
+    from publisher.readers.policy import read_domains
+
     file = settings.signup.refused_domains_file
     if file is None:
         return settings.signup.refused_domains
     path = settings.path(file)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return [*settings.signup.refused_domains, *read_domains(path.read_text(encoding="utf-8"))]
+    except (OSError, UnicodeDecodeError, UsageError) as error:
         problem = error.strerror if isinstance(error, OSError) else "is no text in UTF-8"
+        problem = str(error) if isinstance(error, UsageError) else problem
         raise ConfigError("signup.refused_domains_file", f"{path}: {problem}", place=settings.place) from error
-    named = [line.partition("#")[0].strip() for line in lines]
-    return [*settings.signup.refused_domains, *filter(None, named)]

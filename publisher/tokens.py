@@ -114,12 +114,12 @@ class Signer:
 
 
 def _raw(token: str) -> bytes:
-    """The bytes of a token. It has one form only: one with padding or line ends after it is refused, too."""
+    """The bytes of a token. It has one form: with padding, line ends or the other base64's letters it is refused."""
     try:
         raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
     except (ValueError, UnicodeEncodeError):
         raw = b""
-    if len(raw) != _ID_BYTES + _MAC_BYTES or len(token) != _TOKEN_LENGTH:
+    if len(raw) != _ID_BYTES + _MAC_BYTES or len(token) != _TOKEN_LENGTH or {"+", "/"} & {*token}:
         raise TokenError("this link is incomplete or was changed")
     return raw
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from publisher.errors import UsageError
-from publisher.readers.address import address_key
+from publisher.readers.address import address_key, mail_domain
 
 ROLES = frozenset(
     {
@@ -15,6 +15,18 @@ ROLES = frozenset(
     }
 )
 """Mailboxes of a network's or a service's own (RFC 2142, sections 4 and 5), and those that nobody reads."""
+
+
+def read_domains(text: str) -> list[str]:
+    """The domains of a file, one a line, `#` before a comment, as the DNS has them. Raises UsageError with the line."""
+    domains = []
+    for number, line in enumerate(text.splitlines(), 1):
+        name = line.partition("#")[0].strip().strip(".")
+        try:
+            domains += [mail_domain(f"x@y.{name}").removeprefix("y.")] if name else []
+        except UsageError:
+            raise UsageError(f"line {number}: {name[:60]!r} is no domain") from None
+    return domains
 
 
 @dataclass(frozen=True, slots=True)

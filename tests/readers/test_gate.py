@@ -22,7 +22,7 @@ from publisher.readers.gate import (
     judge,
     network_of,
 )
-from publisher.readers.policy import AddressPolicy
+from publisher.readers.policy import AddressPolicy, read_domains
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 LIMITS = {
@@ -118,6 +118,18 @@ def test_some_addresses_may_not_sign_up_by_themselves(email: str, said: str) -> 
     policy.check("ann@not-throw-away.example")
     assert policy == AddressPolicy.of([" Throw-Away.Example "], roles=True, own=["Digest@publisher.example"])
     AddressPolicy.of([], roles=False, own=[]).check("postmaster@customs.example")
+
+
+def test_domains_of_a_file_are_read_in_either_of_their_spellings_and_what_is_none_is_told_by_its_line() -> None:
+    text = "# ours\nThrow-Away.example  # since May\n\n.m\u00fcll.example\n\u0440\u0444\n"
+    domains = read_domains(text)
+    assert domains == ["throw-away.example", "xn--mll-hoa.example", "xn--p1ai"]
+    policy = AddressPolicy.of(domains, roles=True, own=[])
+    for email in ("ann@m\u00fcll.example", "ann@xn--mll-hoa.example", "ann@post.\u0440\u0444"):
+        with pytest.raises(UsageError, match="domain"):
+            policy.check(email)
+    with pytest.raises(UsageError, match=r"line 2: 'no m\u00fcll' is no domain"):
+        read_domains("a.example\nno m\u00fcll\n")
 
 
 def test_a_form_tells_how_long_it_was_filled_in() -> None:
