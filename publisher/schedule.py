@@ -28,16 +28,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.base import BaseTrigger
 
 from publisher.app import App
 from publisher.clock import Clock
-from publisher.digest.due import latest_slot, next_slot
 from publisher.errors import PublisherError, RunInProgress
 from publisher.flows.alarms import watch
 from publisher.flows.backup import back_up
@@ -48,6 +45,7 @@ from publisher.flows.housekeeping import keep_house
 from publisher.flows.job_state import JobState
 from publisher.flows.run import Order, deliver_only, publish
 from publisher.model import Frequency, Run, RunTrigger
+from publisher.triggers import EveryTrigger, SlotTrigger, Trigger
 
 GRACE_S = 24 * 3600
 """A job that could not start in time still starts within this many seconds; APScheduler's own default is one."""
@@ -71,50 +69,6 @@ log = structlog.get_logger("publisher.schedule")
 
 Work = Callable[[], Awaitable[str]]
 """Does it and says in a few words what came of it."""
-
-
-class SlotTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """Fires at the slots of a cron expression, read by the same rules as what decides which digest is due.
-
-    APScheduler's own cron counts weekdays from Monday = 0, so that `0 7 * * 1` would fire on Tuesdays.
-    """
-
-    def __init__(self, cron: str, zone: ZoneInfo) -> None:
-        self._cron = cron
-        self._zone = zone
-
-    def __str__(self) -> str:
-        return f"{self._cron} ({self._zone.key})"
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        return next_slot(self._cron, self._zone, max(now, previous_fire_time) if previous_fire_time else now)
-
-    def latest(self, now: datetime) -> datetime:
-        """The slot that a job fired at `now` is of."""
-        return latest_slot(self._cron, self._zone, now)
-
-
-class EveryTrigger(BaseTrigger):  # type: ignore[misc]
-    """Fires at the multiples of a period since 1970, so that two processes fire at the same moments."""
-
-    def __init__(self, period: timedelta) -> None:
-        self._period = int(period.total_seconds())
-
-    def __str__(self) -> str:
-        minutes = self._period // 60
-        return "every minute" if minutes == 1 else f"every {minutes} minutes"
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        after = max(now, previous_fire_time) if previous_fire_time else now
-        return self.latest(after) + timedelta(seconds=self._period)
-
-    def latest(self, now: datetime) -> datetime:
-        """The slot that a job fired at `now` is of."""
-        seconds = int(now.timestamp())
-        return datetime.fromtimestamp(seconds - seconds % self._period, UTC)
-
-
-Trigger = SlotTrigger | EveryTrigger
 
 
 @dataclass(frozen=True, slots=True)

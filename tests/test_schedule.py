@@ -21,10 +21,11 @@ from publisher.errors import RelayUnavailable, RunInProgress, StoreBusy
 from publisher.flows.job_state import JobState, keeper
 from publisher.flows.vital_signs import overdue
 from publisher.model import DeliveryState, Job
-from publisher.schedule import EveryTrigger, Line, SlotTrigger, Timetable, lines
+from publisher.schedule import Line, Timetable, lines
 from publisher.store import Store
 from publisher.store.engine import open_engine
 from publisher.store.schema import deliveries, issues, subscribers
+from publisher.triggers import EveryTrigger, SlotTrigger
 
 NOW = datetime(2026, 3, 2, 6, 59, tzinfo=UTC)  # a Monday
 HOURLY = EveryTrigger(timedelta(hours=1))

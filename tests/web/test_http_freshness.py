@@ -17,7 +17,8 @@ from starlette.testclient import TestClient
 from publisher.app import App
 from publisher.clock import system_clock
 from publisher.flows.job_state import JobState
-from publisher.schedule import EveryTrigger, Line, Timetable
+from publisher.schedule import Line, Timetable
+from publisher.triggers import EveryTrigger
 from publisher.web.file_cache import FileCache
 from publisher.web.freshness import Freshness
 from publisher.web.server import make_asgi
