@@ -20,7 +20,7 @@ from publisher.config import Settings
 from publisher.errors import BackupError, Conflict
 from publisher.flows.backup_file import BackupFile, Head, KeptFile, write
 from publisher.flows.dkim import key_places
-from publisher.flows.job_state import forget_keeper, keeper
+from publisher.flows.job_state import forget_keeper, is_there, keeper
 from publisher.mail.backoff import DOUBT
 from publisher.model import IssueState, RunState
 from publisher.store import SCHEMA, Store, Transaction
@@ -115,10 +115,15 @@ def put_config_back(backup: BackupFile, config: Path) -> bool:
 
 
 def _refuse_while_running(store: Store, now: datetime) -> None:
+    """A run that goes on over a restore loses its record, and the letters it hands over are nowhere written down."""
     with store.read() as tx:
-        who = keeper(tx, now)
+        who, run = keeper(tx, now), tx.runs.current()
     if who is not None and who.running:
         raise Conflict(f"`publisher serve` or `schedule` is running (process {who.pid} on {who.host}); stop it first")
+    if run is not None and is_there(run.host, run.pid, run.process, run.heartbeat or run.started, now):
+        raise Conflict(
+            f"run {run.id} is under way (process {run.pid} on {run.host}); wait for its end, or stop it first"
+        )
 
 
 def _put_right(tx: Transaction, now: datetime, *, resume: bool) -> tuple[tuple[str, ...], int]:

@@ -15,7 +15,7 @@ from publisher.store import Store, Transaction
 
 _FACT = "timetable"
 SILENCE = timedelta(minutes=5)
-"""A timetable of another machine that was not heard of for longer is not running."""
+"""A process of another machine that was not heard of for longer is not running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +86,14 @@ def keeper(tx: Transaction, now: datetime) -> Keeper | None:
     if not signed:
         return None
     heard = datetime.fromisoformat(signed["heard"])
-    seen = presence(signed["host"], signed["pid"], signed["process"])
-    running = seen is Presence.HERE or (seen is Presence.UNKNOWN and abs(now - heard) <= SILENCE)
+    running = is_there(signed["host"], signed["pid"], signed["process"], heard, now)
     return Keeper(host=signed["host"], pid=signed["pid"], heard=heard, running=running)
+
+
+def is_there(host: str, pid: int, process: str, heard: datetime, now: datetime) -> bool:
+    """Whether that process runs: by the system where it can tell, else by when it was `heard` of last."""
+    seen = presence(host, pid, process)
+    return seen is Presence.HERE or (seen is Presence.UNKNOWN and abs(now - heard) <= SILENCE)
 
 
 def forget_keeper(tx: Transaction) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import socket
 import stat
 from collections import Counter
 from datetime import timedelta
@@ -19,9 +21,10 @@ from publisher.flows.backup import back_up, last_backup, put_config_back, restor
 from publisher.flows.backup_file import BackupFile
 from publisher.flows.housekeeping import keep_house
 from publisher.flows.job_state import JobState
+from publisher.flows.process import this_process
 from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import unsubscribe
-from publisher.model import DeliveryState, IssueState, RunState
+from publisher.model import DeliveryState, IssueState, RunState, RunTrigger
 from publisher.store import Store
 
 READERS = ("alice", "bob", "charlie", "dora", "emil")
@@ -159,6 +162,24 @@ def test_nothing_is_restored_under_a_timetable_that_runs(house: House) -> None:
     JobState(house.app.store, house.clock).declare({})
     with pytest.raises(Conflict, match="stop it first"):
         restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+
+
+def test_nothing_is_restored_under_a_run_that_is_under_way_and_under_one_that_died_it_is(house: House) -> None:
+    backup = backed_up(house)
+    with house.app.store.write() as tx:
+        begun = {"now": house.clock(), "is_alive": lambda _: True, "host": socket.gethostname()}
+        run = tx.runs.begin(RunTrigger.COMMAND, pid=os.getpid(), process=this_process(), **begun)
+    house.clock.forward(hours=1)  # the system sees its process, however long it says nothing
+    with pytest.raises(Conflict, match=f"run {run.id} is under way"):
+        restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+    with house.app.store.write() as tx:
+        tx.runs.finish(run.id, RunState.DONE, report={}, now=house.clock())
+        elsewhere = {**begun, "host": "another", "now": house.clock()}
+        tx.runs.begin(RunTrigger.COMMAND, pid=1, process="", **elsewhere)
+    with pytest.raises(Conflict, match="on another"):
+        restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+    house.clock.forward(hours=1)
+    restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
 
 
 def test_keys_and_templates_come_back_and_others_are_never_lost(house: House, tmp_path: Path) -> None:
