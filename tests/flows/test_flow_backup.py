@@ -24,8 +24,8 @@ from publisher.flows.job_state import JobState
 from publisher.flows.process import this_process
 from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import unsubscribe
-from publisher.model import DeliveryState, IssueState, RunState, RunTrigger
-from publisher.store import Store
+from publisher.model import DeliveryState, Frequency, IssueState, RunState, RunTrigger
+from publisher.store import SCHEMA, Store
 
 READERS = ("alice", "bob", "charlie", "dora", "emil")
 
@@ -133,6 +133,8 @@ def test_a_damaged_or_foreign_file_is_refused_before_anything_is_changed(house: 
     assert "damaged" in refused(gzip.compress(without_a_row))
     assert "no whole backup" in refused(gzip.compress(text[: text.rindex(b'{"end"')]))
     assert "newer version" in refused(gzip.compress(text.replace(b'"format":1', b'"format":2')))
+    newer = text.replace(f'"schema":"{SCHEMA}"'.encode(), b'"schema":"9999"')
+    assert "newer version" in refused(gzip.compress(newer))  # before its config.toml, which we may not understand
     assert "no backup" in refused(b"PK\x03\x04 something else")
     path.unlink()
     with pytest.raises(BackupError, match="No such file"):
@@ -234,6 +236,29 @@ def test_a_site_made_anew_after_a_restore_has_no_page_of_what_came_after_the_bac
     assert own.exists()
     own.unlink()
     assert {*house.site_files()} == files
+
+
+def test_a_digest_that_went_out_after_the_backup_is_named_and_can_be_kept_from_going_again(
+    house: House, relay: Relay
+) -> None:
+    house.rebuild(smtp=relay_settings(relay))
+    house.article("Waste")
+    house.reader("alice")
+    house.publish(FEEDS_ONLY)
+    backup = backed_up(house)
+    house.clock.forward(days=7)
+    house.article("Late")
+    house.publish()
+    assert [*map(name_of, relay.taken)] == ["alice"]
+    done = restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+    assert backup.head.made < dict(done.due)[Frequency.WEEKLY] <= house.clock()
+
+    house.rebuild(smtp={"host": ""})  # as the manual has it: PUBLISHER_SMTP_HOST= publisher publish
+    house.publish()
+    house.rebuild(smtp=relay_settings(relay))
+    house.publish()
+    assert [*map(name_of, relay.taken)] == ["alice"]
+    assert restore(house.app.store, house.app.settings, backup, backup.head.made, overwrite=True).due == ()
 
 
 def test_the_folder_keeps_the_newest_and_says_when_the_last_one_was(house: House) -> None:
