@@ -100,7 +100,9 @@ def _percent(part: int, whole: int) -> str:
 def to_tell(
     now: datetime, holding: Mapping[str, str], told: Mapping[str, datetime], again: timedelta
 ) -> tuple[list[str], dict[str, datetime]]:
-    """The lines to be told now, and what was told when, from now on."""
+    """The lines to be told now, and what was told when, from now on. What was told in the future was told by a clock
+    that ran ahead: it is told again, for by the right one it would be silent until then."""
+    told = {name: moment if moment <= now else now - again for name, moment in told.items()}
     lines = [line for name, line in holding.items() if name not in told or now - told[name] >= again]
     lines += [f"over: {name}" for name in told if name not in holding]
     kept = {name: told[name] if name in told and now - told[name] < again else now for name in holding}

@@ -89,6 +89,14 @@ def test_an_alarm_is_told_once_again_while_it_lasts_and_when_it_is_over() -> Non
     assert to_tell(START + 15 * HOUR, {}, told, 12 * HOUR) == ([], {})
 
 
+def test_an_alarm_that_was_told_while_the_clock_ran_a_year_ahead_is_told_again_when_it_is_right() -> None:
+    holding = {"gate": "a document was kept"}
+    _, told = to_tell(START + timedelta(days=365), holding, {}, 12 * HOUR)
+    lines, told = to_tell(START, holding, told, 12 * HOUR)
+    assert lines == ["a document was kept"]
+    assert to_tell(START + HOUR, holding, told, 12 * HOUR) == ([], told)
+
+
 # --- a real house ----------------------------------------------------------------------------------------------
 
 
