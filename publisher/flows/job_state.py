@@ -36,11 +36,12 @@ class JobState:
         self._clock = clock
 
     def declare(self, triggers: Mapping[str, str]) -> dict[str, datetime]:
-        """These are the jobs; gives the last slot of each that had one. The timetable is running from now on."""
+        """These are the jobs; gives the last slot of each, or when the store was made: what came since was missed. The
+        timetable is running from now on."""
         with self._store.write() as tx:
             tx.jobs.declare(triggers)
             self._sign(tx)
-            return tx.jobs.slots()
+            return {**dict.fromkeys(triggers, tx.meta.installed_at()), **tx.jobs.slots()}
 
     def claim(self, name: str, slot: datetime) -> bool:
         with self._store.write() as tx:
