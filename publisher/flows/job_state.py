@@ -17,6 +17,9 @@ _FACT = "timetable"
 SILENCE = timedelta(minutes=5)
 """A process of another machine that was not heard of for longer is not running."""
 
+KILLED = "its process ended before it did"
+"""What is said of a job that never told how it went."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeper:
@@ -37,8 +40,11 @@ class JobState:
 
     def declare(self, triggers: Mapping[str, str]) -> dict[str, datetime]:
         """These are the jobs; gives the last slot of each, or when the store was made: what came since was missed. The
-        timetable is running from now on."""
+        timetable is running from now on; where none was, nothing is at work any more."""
         with self._store.write() as tx:
+            who = keeper(tx, self._clock())
+            if who is None or not who.running:
+                tx.jobs.interrupt(detail=KILLED)
             tx.jobs.declare(triggers)
             self._sign(tx)
             return {**dict.fromkeys(triggers, tx.meta.installed_at()), **tx.jobs.slots()}
