@@ -214,9 +214,8 @@ class Timetable:
         self._scheduler.start()
         now = self._clock()
         for name, line in self._lines.items():
-            claimed = last.get(name)
-            missed = not line.is_run and claimed is not None and claimed < line.trigger.latest(now)
-            if name == "feeds" or missed:
+            slotted = not line.is_run and name != LETTERS
+            if name == "feeds" or (slotted and last[name] < line.trigger.latest(now)):
                 self._scheduler.add_job(self._fired, args=[name, now], id=f"{name} at the start")
         self._watch = asyncio.create_task(self._watch_clock())
 

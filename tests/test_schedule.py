@@ -299,7 +299,9 @@ async def test_a_job_that_was_missed_while_nothing_ran_comes_at_the_start_and_on
         count += 1
         return ""
 
-    clock, night = Time(NOW), Line("night", EveryTrigger(timedelta(days=1)), work)
+    with house.app.store.read() as tx:
+        clock = Time(tx.meta.installed_at())
+    night = Line("night", EveryTrigger(timedelta(days=1)), work)
     for forward, expected in ((0, 0), (0, 1), (3, 1), (72, 2), (0, 2)):
         clock.forward(hours=forward)
         async with started(house.app.store, night, clock=clock) as table:
@@ -309,6 +311,26 @@ async def test_a_job_that_was_missed_while_nothing_ran_comes_at_the_start_and_on
             await until(lambda wanted=expected: count == wanted)  # only then is its outcome that of this start
             await until(lambda: jobs(house.app.store)["night"].outcome == ("done" if count else ""))
         assert count == expected
+
+
+@pytest.mark.anyio
+async def test_a_job_whose_hour_never_came_while_anything_ran_comes_at_the_start(house: House) -> None:
+    """A machine that is on by day only would never make a backup, and no alarm knows of one that never was."""
+    done = asyncio.Event()
+
+    async def work() -> str:
+        done.set()
+        return ""
+
+    with house.app.store.read() as tx:
+        clock = Time(tx.meta.installed_at())
+    night = Line("night", EveryTrigger(timedelta(days=1)), work)
+    async with started(house.app.store, night, clock=clock) as table:
+        await until(lambda: len(table._scheduler.get_jobs()) == 2)
+        assert not done.is_set()
+    clock.forward(days=1)
+    async with started(house.app.store, night, clock=clock):
+        await asyncio.wait_for(done.wait(), 20)
 
 
 @pytest.mark.anyio

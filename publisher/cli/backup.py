@@ -87,6 +87,7 @@ def _tell(done: Restored) -> None:
             ("files left as they are", _named(done.kept)),
             ("letters in doubt", f"{done.in_doubt:,}"),
             ("issues paused", ", ".join(done.paused) or "none"),
+            ("digests due again", ", ".join(f"{name} of {moment(slot)}" for name, slot in done.due) or "none"),
         ]
     )
     typer.echo("\nNext: publisher publish --rebuild --no-digest makes the site anew; publisher doctor looks after all.")
@@ -94,6 +95,11 @@ def _tell(done: Restored) -> None:
         typer.echo(
             f"{name} was being sent. If it went on after the backup: publisher issues cancel {name}. "
             f"If not: publisher issues resume {name}"
+        )
+    for frequency, slot in done.due:
+        typer.echo(
+            f"{frequency} was due at {moment(slot)}, after the backup: the next run sends it. If it had gone out "
+            "already, keep it from going again first: docs/operating.md, Restore"
         )
 
 

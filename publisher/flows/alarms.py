@@ -22,7 +22,7 @@ from publisher.flows.crossing import across
 from publisher.flows.late_log import log
 from publisher.flows.run import Parts
 from publisher.flows.service_press import ALARM_LETTER
-from publisher.flows.vital_signs import overdue
+from publisher.flows.vital_signs import free_bytes, overdue
 from publisher.health.alarms import Sent, Watched, alarms, to_tell
 from publisher.health.site import OVERDUE
 from publisher.hubs import HubClient
@@ -76,6 +76,7 @@ def _watched(tx: Transaction, settings: Settings, now: datetime) -> Watched:
         gate=_kept_back(tx),
         issues=_issues(tx),
         backup_late=now - backup - OVERDUE if backup and settings.backup.enabled else None,
+        free=free_bytes(settings),
     )
 
 

@@ -20,9 +20,10 @@ from publisher.config import Settings
 from publisher.errors import BackupError, Conflict
 from publisher.flows.backup_file import BackupFile, Head, KeptFile, write
 from publisher.flows.dkim import key_places
-from publisher.flows.job_state import forget_keeper, keeper
+from publisher.flows.due import due
+from publisher.flows.job_state import forget_keeper, is_there, keeper
 from publisher.mail.backoff import DOUBT
-from publisher.model import IssueState, RunState
+from publisher.model import Frequency, IssueState, RunState
 from publisher.store import SCHEMA, Store, Transaction
 
 LAST = "backup"
@@ -47,11 +48,13 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. `paused`: issues that were being sent; `in_doubt`: letters that were in hand; `files`
-    written; `kept`: files that were left as they are, though the backup has others."""
+    """What a restore did. `paused`: issues that were being sent; `due`: digests whose hour came after the backup, which
+    the next run sends, with that hour; `in_doubt`: letters that were in hand; `files` written; `kept`: files that were
+    left as they are, though the backup has others."""
 
     head: Head
     paused: tuple[str, ...]
+    due: tuple[tuple[Frequency, datetime], ...]
     in_doubt: int
     files: tuple[Path, ...]
     kept: tuple[Path, ...]
@@ -90,7 +93,7 @@ def restore(
     """Make the database what it was. `overwrite`: in place of one that is there; `resume`: nothing was sent since the
     backup, so that issues go on at once.
 
-    Raises Conflict where something would be lost or is at work, StoreOutdated for a backup of a newer version.
+    Raises Conflict where something would be lost or is at work.
     """
     if not store.is_new():
         if not overwrite:
@@ -102,8 +105,9 @@ def restore(
         raise Conflict(f"{strangers[0]} is another key than the backup's; --overwrite puts that in its place")
     with store.replaced(backup.tables(), revision=backup.head.schema) as tx:
         paused, in_doubt = _put_right(tx, now, resume=resume)
+        again = tuple((frequency, slot) for frequency, slot in due(tx, settings, now) if slot > backup.head.made)
     written, kept = _put_back(places, overwrite=overwrite)
-    return Restored(backup.head, paused, in_doubt, written, kept)
+    return Restored(backup.head, paused, again, in_doubt, written, kept)
 
 
 def put_config_back(backup: BackupFile, config: Path) -> bool:
@@ -115,10 +119,15 @@ def put_config_back(backup: BackupFile, config: Path) -> bool:
 
 
 def _refuse_while_running(store: Store, now: datetime) -> None:
+    """A run that goes on over a restore loses its record, and the letters it hands over are nowhere written down."""
     with store.read() as tx:
-        who = keeper(tx, now)
+        who, run = keeper(tx, now), tx.runs.current()
     if who is not None and who.running:
         raise Conflict(f"`publisher serve` or `schedule` is running (process {who.pid} on {who.host}); stop it first")
+    if run is not None and is_there(run.host, run.pid, run.process, run.heartbeat or run.started, now):
+        raise Conflict(
+            f"run {run.id} is under way (process {run.pid} on {run.host}); wait for its end, or stop it first"
+        )
 
 
 def _put_right(tx: Transaction, now: datetime, *, resume: bool) -> tuple[tuple[str, ...], int]:

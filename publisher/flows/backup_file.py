@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from publisher.errors import BackupError
+from publisher.store import SCHEMA
 from publisher.store.dump import Column, Table, Value
 
 FORMAT = 1
@@ -153,7 +154,7 @@ class BackupFile:
             first, end = json.loads(head), json.loads(last)
             if first["publisher"] != "backup":
                 raise BackupError(self._is("is no backup of this program"))
-            if first["format"] > FORMAT:
+            if first["format"] > FORMAT or first["schema"] > SCHEMA:
                 raise BackupError(self._is("was made by a newer version of this program; install that version"))
             if (end["end"], end["sha256"]) != (count, total.hexdigest()):
                 raise BackupError(self._is("is damaged: its lines are not those that were written; take another one"))

@@ -15,7 +15,10 @@ from publisher.store import Store, Transaction
 
 _FACT = "timetable"
 SILENCE = timedelta(minutes=5)
-"""A timetable of another machine that was not heard of for longer is not running."""
+"""A process of another machine that was not heard of for longer is not running."""
+
+KILLED = "its process ended before it did"
+"""What is said of a job that never told how it went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +39,15 @@ class JobState:
         self._clock = clock
 
     def declare(self, triggers: Mapping[str, str]) -> dict[str, datetime]:
-        """These are the jobs; gives the last slot of each that had one. The timetable is running from now on."""
+        """These are the jobs; gives the last slot of each, or when the store was made: what came since was missed. The
+        timetable is running from now on; where none was, nothing is at work any more."""
         with self._store.write() as tx:
+            who = keeper(tx, self._clock())
+            if who is None or not who.running:
+                tx.jobs.interrupt(detail=KILLED)
             tx.jobs.declare(triggers)
             self._sign(tx)
-            return tx.jobs.slots()
+            return {**dict.fromkeys(triggers, tx.meta.installed_at()), **tx.jobs.slots()}
 
     def claim(self, name: str, slot: datetime) -> bool:
         with self._store.write() as tx:
@@ -86,9 +93,14 @@ def keeper(tx: Transaction, now: datetime) -> Keeper | None:
     if not signed:
         return None
     heard = datetime.fromisoformat(signed["heard"])
-    seen = presence(signed["host"], signed["pid"], signed["process"])
-    running = seen is Presence.HERE or (seen is Presence.UNKNOWN and abs(now - heard) <= SILENCE)
+    running = is_there(signed["host"], signed["pid"], signed["process"], heard, now)
     return Keeper(host=signed["host"], pid=signed["pid"], heard=heard, running=running)
+
+
+def is_there(host: str, pid: int, process: str, heard: datetime, now: datetime) -> bool:
+    """Whether that process runs: by the system where it can tell, else by when it was `heard` of last."""
+    seen = presence(host, pid, process)
+    return seen is Presence.HERE or (seen is Presence.UNKNOWN and abs(now - heard) <= SILENCE)
 
 
 def forget_keeper(tx: Transaction) -> None:

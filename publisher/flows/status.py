@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from publisher import __version__
 from publisher.config import Settings
-from publisher.flows.job_state import Keeper, keeper
+from publisher.flows.job_state import KILLED, SILENCE, Keeper, keeper
 from publisher.flows.outlook import Outlook, outlook
 from publisher.flows.process import Presence, presence
 from publisher.links import feed_path
-from publisher.model import ALL, DeliveryState, IssueState, Job, Run, SubscriberState
+from publisher.model import ALL, DeliveryState, Frequency, IssueState, Job, Run, SubscriberState
 from publisher.store import SCHEMA, Store, Transaction
 
 _OPEN = (IssueState.SENDING, IssueState.PAUSED, IssueState.WAITING)
@@ -94,6 +94,7 @@ def status(
     with store.read() as tx:
         runs = tx.runs.list(2)
         current = tx.runs.current()
+        process = presence(current.host, current.pid, current.process) if current else None
         who = keeper(tx, now)
         running = bool(who and who.running)
         resend = settings.smtp.on_uncertain == "resend"
@@ -102,9 +103,12 @@ def status(
             version=__version__,
             schema=SCHEMA,
             keeper=who,
-            jobs=_jobs(tx.jobs.all(), declared, running=running),
+            jobs=[
+                _as_it_is(job, now, running=running, run=current is not None and process is not Presence.GONE)
+                for job in _jobs(tx.jobs.all(), declared, running=running)
+            ],
             current=current,
-            current_process=presence(current.host, current.pid, current.process) if current else None,
+            current_process=process,
             last=next((run for run in runs if current is None or run.id != current.id), None),
             queue=_queue(tx, resend=resend),
             service_letters=tx.service_letters.waiting(now),
@@ -120,21 +124,21 @@ def _jobs(known: Sequence[Job], declared: Mapping[str, tuple[str, datetime]] | N
     by_name = {job.name: job for job in known}
     if declared is None or (running and by_name):
         return list(known) if declared is None else sorted(known, key=lambda job: _place(job.name, declared))
-    jobs = []
-    for name, (trigger, at) in declared.items():
-        job = by_name.get(name, Job(name=name, trigger=trigger))
-        jobs.append(
-            Job(
-                name=name,
-                trigger=trigger,
-                fired=job.fired,
-                ended=job.ended,
-                outcome=job.outcome,
-                detail=job.detail,
-                next=at,
-            )
-        )
-    return jobs
+    return [
+        replace(by_name.get(name, Job(name=name, trigger=trigger)), trigger=trigger, next=at)
+        for name, (trigger, at) in declared.items()
+    ]
+
+
+def _as_it_is(job: Job, now: datetime, *, running: bool, run: bool) -> Job:
+    """One that was killed never said how it ended. It is at work only while a timetable runs, and one that does a run
+    (`run`: somebody does one) only then, but for the moment between its claim and the run's lock."""
+    if job.fired is None or job.outcome:
+        return job
+    is_run = job.name in ("feeds", *Frequency)
+    if running and (run or not is_run or now - job.fired < SILENCE):
+        return job
+    return replace(job, outcome="interrupted", detail=KILLED)
 
 
 def _place(name: str, declared: Mapping[str, object]) -> int:

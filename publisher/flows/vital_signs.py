@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from publisher.config import Settings
 from publisher.flows.backup import last_backup
@@ -60,7 +61,7 @@ def signs(store: Store, settings: Settings, now: datetime) -> Signs:
         return Signs(
             lag=None if who is None else max(now - who.heard, timedelta()),
             overdue=overdue(tx, settings, now) if who is not None else None,
-            free=_free(settings),
+            free=free_bytes(settings),
             last_run=last.id if last else None,
             last_state=last.state if last else None,
             last_ended=last.finished if last else None,
@@ -101,7 +102,10 @@ def _feeds(tx: Transaction, settings: Settings, now: datetime) -> dict[str, floa
     return {slug: (now - one.first_written).total_seconds() for slug, one in found.items() if one}
 
 
-def _free(settings: Settings) -> int:
-    site = settings.path(settings.site.output)
-    there = next(path for path in (site, *site.parents) if path.exists())
-    return shutil.disk_usage(there).free
+def free_bytes(settings: Settings) -> int:
+    """Of the fuller disk: the published site and a database that is a file may lie on two."""
+    places = [settings.path(settings.site.output)]
+    if settings.store.url.startswith("sqlite:///"):
+        places.append(settings.path(Path(settings.store.url.removeprefix("sqlite:///"))))
+    there = [next(path for path in (place, *place.parents) if path.exists()) for place in places]
+    return min(shutil.disk_usage(path).free for path in there)

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from publisher.health.site import TOO_LITTLE
+
 ENOUGH = 20
 """Letters answered before a share of rejected ones means anything."""
 RISE, RISE_FROM_PERCENT = 3, 2
@@ -53,7 +55,7 @@ class Sent:
 class Watched:
     """`run_failed`: why the last run failed, "" if it did not; `overdue`: how long the last run is late; `gate`: what
     kept a document from being published; `issues`: the newest of each frequency, the newest first; `backup_late`: how
-    long the backup is overdue."""
+    long the backup is overdue; `free`: bytes of the fuller disk, of site and database, None if nobody looked."""
 
     run_failed: str = ""
     run_id: int = 0
@@ -61,6 +63,7 @@ class Watched:
     gate: Sequence[str] = ()
     issues: Sequence[Sent] = ()
     backup_late: timedelta | None = None
+    free: int | None = None
 
 
 def alarms(watched: Watched, *, rejected_percent: int) -> Iterator[tuple[str, str]]:
@@ -86,6 +89,8 @@ def alarms(watched: Watched, *, rejected_percent: int) -> Iterator[tuple[str, st
             yield f"rejections of {issue.name}", line
     if watched.backup_late is not None and watched.backup_late > timedelta():
         yield "backup overdue", "the last backup is older than 36 hours"
+    if watched.free is not None and watched.free < TOO_LITTLE:
+        yield "disk", f"the disk is nearly full: {watched.free / 10**6:,.0f} MB are free"
 
 
 def _percent(part: int, whole: int) -> str:
@@ -95,7 +100,9 @@ def _percent(part: int, whole: int) -> str:
 def to_tell(
     now: datetime, holding: Mapping[str, str], told: Mapping[str, datetime], again: timedelta
 ) -> tuple[list[str], dict[str, datetime]]:
-    """The lines to be told now, and what was told when, from now on."""
+    """The lines to be told now, and what was told when, from now on. What was told in the future was told by a clock
+    that ran ahead: it is told again, for by the right one it would be silent until then."""
+    told = {name: moment if moment <= now else now - again for name, moment in told.items()}
     lines = [line for name, line in holding.items() if name not in told or now - told[name] >= again]
     lines += [f"over: {name}" for name in told if name not in holding]
     kept = {name: told[name] if name in told and now - told[name] < again else now for name in holding}

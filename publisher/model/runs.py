@@ -49,8 +49,8 @@ class Run:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A line of the timetable, as the store remembers it: when it fired last and how that ended (`outcome` is "" while
-    it is at work, "waiting" while another run is), when it `ended` last, which may be an earlier firing, and when it
-    fires next, as far as the process that runs the timetable knows."""
+    it is at work, "waiting" while another run is, "interrupted" when its process was killed), when it `ended` last,
+    which may be an earlier firing, and when it fires next, as far as the process that runs the timetable knows."""
 
     name: str
     trigger: str

@@ -40,7 +40,7 @@ from publisher.store.rates import Rates
 from publisher.store.renames import Renames
 from publisher.store.run_requests import RunRequests
 from publisher.store.runs import Runs
-from publisher.store.schema import HEAD
+from publisher.store.schema import HEAD, metadata
 from publisher.store.service_letters import ServiceLetters
 from publisher.store.sign_ups import Consents, SignUps
 from publisher.store.source_files import SourceFiles
@@ -233,11 +233,16 @@ class Store:
 
     def upgrade(self, now: datetime) -> Sequence[Step]:
         """Create the schema or bring it up to date, all of it or nothing. Safe to repeat. Gives what was done. Raises
-        StoreOutdated where the database is of a newer version than ours."""
+        StoreOutdated where the database is of a newer version than ours, or lacks a table of its own version."""
         with engines.translated(), self._writer.begin() as connection:
             if sa.inspect(connection).has_table(_REVISION.name):
                 _refuse_newer(connection.execute(sa.select(_REVISION.c.version_num)).scalar_one_or_none())
             done = migrations.upgrade(connection)
+            if not metadata.tables.keys() <= {*sa.inspect(connection).get_table_names()}:
+                raise StoreOutdated(
+                    "tables are missing from the database: it is of a time before the first release, from which no way "
+                    "leads here, or somebody removed them; restore a backup, or begin with a new database"
+                )
             facts = Meta(connection)
             if facts.get(INSTALLED_AT) is None:
                 facts.set(INSTALLED_AT, now.isoformat())

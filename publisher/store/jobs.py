@@ -55,6 +55,11 @@ class Jobs:
         values = {"ended": now, "outcome": outcome, "detail": detail}
         self._connection.execute(sa.update(jobs).where(jobs.c.name == name).values(values))
 
+    def interrupt(self, *, detail: str) -> None:
+        """Nobody is at work: what fired and never ended was interrupted."""
+        unended = (jobs.c.fired.is_not(None), jobs.c.outcome == "")
+        self._connection.execute(sa.update(jobs).where(*unended).values(outcome="interrupted", detail=detail))
+
     def wait(self, name: str, *, detail: str) -> None:
         """The last firing found a run under way and is tried again. When the job ended last stays as it is: that tells
         how long nothing was done."""

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,24 @@ def test_a_timetable_that_runs_says_when_each_job_fires(site: Path, publisher: P
     assert told["keeper"]["running"] and told["keeper"]["pid"] == os.getpid()
     assert [job["name"] for job in told["jobs"]] == ["feeds", "letters"], "as it runs, not as the file says by now"
     assert "failed: the relay is away" in publisher("status").out
+
+
+def test_a_job_whose_process_was_killed_is_not_at_work(site: Path, publisher: Publisher, store: Store) -> None:
+    hour_ago = system_clock() - timedelta(hours=1)
+
+    def outcomes() -> dict[str, str]:
+        return {job["name"]: job["outcome"] for job in publisher("status", "--json").json["jobs"]}
+
+    killed = JobState(store, lambda: hour_ago)
+    killed.declare({"weekly": "0 7 * * MON", "backup": "10 3 * * *"})
+    killed.claim("weekly", hour_ago)
+    killed.claim("backup", hour_ago)
+    assert outcomes() == {"weekly": "interrupted", "backup": ""}, "no run is under way; a timetable is there"
+    killed.leave()
+    assert (outcomes()["weekly"], outcomes()["backup"]) == ("interrupted", "interrupted")
+    JobState(store, system_clock).declare({"weekly": "0 7 * * MON", "backup": "10 3 * * *"})
+    assert outcomes() == {"weekly": "interrupted", "backup": "interrupted"}
+    assert "interrupted: its process ended before it did" in publisher("status").out
 
 
 def test_watching_goes_on_until_it_is_stopped_and_fits_eighty_columns(site: Path) -> None:

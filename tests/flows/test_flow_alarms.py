@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from datetime import timedelta
 from email import message_from_bytes, policy
+from pathlib import Path
 
 import pytest
 from flows.house import FEEDS_ONLY, START, House, relay_settings, relay_thread
@@ -38,6 +40,7 @@ WRONG = {
     "sum of weekly-1": Watched(issues=[issue(accepted=3, lost=1)]),
     "rejections of weekly-1": Watched(issues=[issue(accepted=18, rejected=2)]),
     "backup overdue": Watched(backup_late=HOUR),
+    "disk": Watched(free=199_000_000),
 }
 
 
@@ -56,6 +59,7 @@ def test_what_is_wrong_is_one_alarm(name: str) -> None:
 WELL = {
     "nothing": Watched(),
     "in time": Watched(overdue=-HOUR, backup_late=-HOUR),
+    "space": Watched(free=200_000_000),
     "half sent": Watched(issues=[issue(accepted=3, lost=1, finished=False)]),
     "few letters": Watched(issues=[issue(rejected=19)]),
     "few rejected": Watched(issues=[issue(accepted=19, rejected=1)]),
@@ -83,6 +87,14 @@ def test_an_alarm_is_told_once_again_while_it_lasts_and_when_it_is_over() -> Non
     lines, told = to_tell(START + 14 * HOUR, {}, told, 12 * HOUR)
     assert (lines, told) == (["over: gate"], {})
     assert to_tell(START + 15 * HOUR, {}, told, 12 * HOUR) == ([], {})
+
+
+def test_an_alarm_that_was_told_while_the_clock_ran_a_year_ahead_is_told_again_when_it_is_right() -> None:
+    holding = {"gate": "a document was kept"}
+    _, told = to_tell(START + timedelta(days=365), holding, {}, 12 * HOUR)
+    lines, told = to_tell(START, holding, told, 12 * HOUR)
+    assert lines == ["a document was kept"]
+    assert to_tell(START + HOUR, holding, told, 12 * HOUR) == ([], told)
 
 
 # --- a real house ----------------------------------------------------------------------------------------------
@@ -126,6 +138,21 @@ def test_the_operator_gets_one_letter_and_one_when_it_is_over(house: House) -> N
     house.publish(FEEDS_ONLY)
     assert look(house) == "over: run failed"
     assert len(letters(house)) == 2
+
+
+def test_the_disk_of_site_or_database_is_told_before_it_is_full(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.rebuild(alarm={"mail": OPERATOR}, site={"output": "other/site"})
+    (house.root / "other" / "site").mkdir(parents=True)
+    real = shutil.disk_usage(house.root)
+    for full in ("other", "store"):
+        monkeypatch.setattr(
+            shutil,
+            "disk_usage",
+            lambda path, full=full: real._replace(free=10**8 if full in Path(path).parts else 10**10),
+        )
+        assert look(house) == "the disk is nearly full: 100 MB are free"
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=10**10))
+        assert look(house) == "over: disk"
 
 
 def test_a_run_that_only_sends_letters_ends_no_failure_of_what_it_did_not_try(house: House) -> None:

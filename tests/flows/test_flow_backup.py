@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import socket
 import stat
 from collections import Counter
 from datetime import timedelta
@@ -19,10 +21,11 @@ from publisher.flows.backup import back_up, last_backup, put_config_back, restor
 from publisher.flows.backup_file import BackupFile
 from publisher.flows.housekeeping import keep_house
 from publisher.flows.job_state import JobState
+from publisher.flows.process import this_process
 from publisher.flows.run import Order, publish
 from publisher.flows.subscribe import unsubscribe
-from publisher.model import DeliveryState, IssueState, RunState
-from publisher.store import Store
+from publisher.model import DeliveryState, Frequency, IssueState, RunState, RunTrigger
+from publisher.store import SCHEMA, Store
 
 READERS = ("alice", "bob", "charlie", "dora", "emil")
 
@@ -130,6 +133,8 @@ def test_a_damaged_or_foreign_file_is_refused_before_anything_is_changed(house: 
     assert "damaged" in refused(gzip.compress(without_a_row))
     assert "no whole backup" in refused(gzip.compress(text[: text.rindex(b'{"end"')]))
     assert "newer version" in refused(gzip.compress(text.replace(b'"format":1', b'"format":2')))
+    newer = text.replace(f'"schema":"{SCHEMA}"'.encode(), b'"schema":"9999"')
+    assert "newer version" in refused(gzip.compress(newer))  # before its config.toml, which we may not understand
     assert "no backup" in refused(b"PK\x03\x04 something else")
     path.unlink()
     with pytest.raises(BackupError, match="No such file"):
@@ -159,6 +164,24 @@ def test_nothing_is_restored_under_a_timetable_that_runs(house: House) -> None:
     JobState(house.app.store, house.clock).declare({})
     with pytest.raises(Conflict, match="stop it first"):
         restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+
+
+def test_nothing_is_restored_under_a_run_that_is_under_way_and_under_one_that_died_it_is(house: House) -> None:
+    backup = backed_up(house)
+    with house.app.store.write() as tx:
+        begun = {"now": house.clock(), "is_alive": lambda _: True, "host": socket.gethostname()}
+        run = tx.runs.begin(RunTrigger.COMMAND, pid=os.getpid(), process=this_process(), **begun)
+    house.clock.forward(hours=1)  # the system sees its process, however long it says nothing
+    with pytest.raises(Conflict, match=f"run {run.id} is under way"):
+        restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+    with house.app.store.write() as tx:
+        tx.runs.finish(run.id, RunState.DONE, report={}, now=house.clock())
+        elsewhere = {**begun, "host": "another", "now": house.clock()}
+        tx.runs.begin(RunTrigger.COMMAND, pid=1, process="", **elsewhere)
+    with pytest.raises(Conflict, match="on another"):
+        restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+    house.clock.forward(hours=1)
+    restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
 
 
 def test_keys_and_templates_come_back_and_others_are_never_lost(house: House, tmp_path: Path) -> None:
@@ -213,6 +236,29 @@ def test_a_site_made_anew_after_a_restore_has_no_page_of_what_came_after_the_bac
     assert own.exists()
     own.unlink()
     assert {*house.site_files()} == files
+
+
+def test_a_digest_that_went_out_after_the_backup_is_named_and_can_be_kept_from_going_again(
+    house: House, relay: Relay
+) -> None:
+    house.rebuild(smtp=relay_settings(relay))
+    house.article("Waste")
+    house.reader("alice")
+    house.publish(FEEDS_ONLY)
+    backup = backed_up(house)
+    house.clock.forward(days=7)
+    house.article("Late")
+    house.publish()
+    assert [*map(name_of, relay.taken)] == ["alice"]
+    done = restore(house.app.store, house.app.settings, backup, house.clock(), overwrite=True)
+    assert backup.head.made < dict(done.due)[Frequency.WEEKLY] <= house.clock()
+
+    house.rebuild(smtp={"host": ""})  # as the manual has it: PUBLISHER_SMTP_HOST= publisher publish
+    house.publish()
+    house.rebuild(smtp=relay_settings(relay))
+    house.publish()
+    assert [*map(name_of, relay.taken)] == ["alice"]
+    assert restore(house.app.store, house.app.settings, backup, backup.head.made, overwrite=True).due == ()
 
 
 def test_the_folder_keeps_the_newest_and_says_when_the_last_one_was(house: House) -> None:

@@ -113,6 +113,14 @@ def test_a_database_without_tables_is_outdated_until_it_is_upgraded(tmp_path: Pa
         tx.articles.count()
 
 
+def test_a_database_that_lacks_a_table_is_not_called_up_to_date(sqlite_store: Store) -> None:
+    """The first migration was edited before there was a release: one of that time has its number, not its tables."""
+    with sqlite_store._engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE source_files"))
+    with pytest.raises(StoreOutdated, match="tables are missing"):
+        sqlite_store.upgrade(NOW)
+
+
 def test_opening_and_checking_takes_no_alembic(sqlite_url: str) -> None:
     program = f"""
 import sys
