@@ -7,7 +7,7 @@ Relative paths are meant from the folder of config.toml.
 """
 
 from publisher.config.kinds import Language, check_language
-from publisher.config.loading import BLOCKS, from_values, load, variables
+from publisher.config.loading import BLOCKS, from_values, holds_secrets, load, variables
 from publisher.config.relays import ANY_DOMAIN, DomainSettings, RelaySettings, SmtpSettings
 from publisher.config.settings import (
     BounceSettings,
@@ -39,6 +39,7 @@ __all__ = [
     "WebSubSettings",
     "check_language",
     "from_values",
+    "holds_secrets",
     "load",
     "variables",
 ]

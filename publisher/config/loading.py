@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -62,6 +62,23 @@ def from_values(
         (first_place, first_key, first_problem), *rest = lines
         text = "\n".join([first_problem, *(": ".join(line) for line in rest)])
         raise ConfigError(first_key, text, place=first_place) from error
+
+
+def holds_secrets(path: Path) -> bool:
+    """Whether the file `path` itself has a password or the like, which a variable could keep out of it."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # nothing was loaded from it either
+        return False
+    relays = [{"relay": relay} for relay in values.get("relay", ())]
+    keys = [key for _, key, secret in variables() if secret]
+    return any(_got(values, key) for key in keys) or any(_got(relay, ("relay", "password")) for relay in relays)
+
+
+def _got(values: object, key: Sequence[str]) -> object:
+    for part in key:
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
 
 
 def variables() -> Iterator[tuple[str, tuple[str, ...], bool]]:

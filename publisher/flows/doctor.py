@@ -21,7 +21,7 @@ from pathlib import Path
 
 from publisher import templating
 from publisher.clock import Clock
-from publisher.config import RelaySettings, Settings
+from publisher.config import RelaySettings, Settings, holds_secrets
 from publisher.errors import ConfigError, HubError, NothingNew, PublisherError, RelayUnavailable
 from publisher.flows.backup import last_backup
 from publisher.flows.crossing import across
@@ -153,7 +153,9 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path]]:
 
 
 def _private(settings: Settings) -> Iterator[Path]:
-    """What has addresses of readers, or signs their links."""
+    """What has addresses of readers, passwords, or signs links."""
+    if holds_secrets(config := settings.root / settings.place):
+        yield config
     yield settings.path(settings.store.secret_file)
     if settings.store.url.startswith("sqlite:///"):
         database = settings.path(Path(settings.store.url.removeprefix("sqlite:///")))

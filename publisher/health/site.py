@@ -76,7 +76,7 @@ def folders(troubles: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def private(open_to_all: Sequence[str]) -> Iterator[Finding]:
-    """`open_to_all`: files with addresses or keys that every user of this machine can read."""
+    """`open_to_all`: files with addresses, passwords or keys that every user of this machine can read."""
     for path in open_to_all:
         yield notice("rights", f"{path} can be read by everybody on this machine", f"chmod 600 {shlex.quote(path)}")
 

@@ -118,6 +118,23 @@ def test_a_database_that_everybody_on_the_machine_can_read_is_noticed(house: Hou
         house.app.close()
 
 
+def test_a_config_with_a_password_that_everybody_on_the_machine_can_read_is_noticed(house: House) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # where everybody gets to, other than to pytest's own
+        Path(folder).chmod(0o755)
+        config = Path(folder, "config.toml")
+        house.root = Path(folder)
+        house.rebuild()
+        config.write_text('[smtp]\nhost = "mail.example"\npassword = ""\n')
+        assert of("rights", seen(house)) == []
+        for held in ('[smtp]\npassword = "x"\n', '[[relay]]\nname = "a"\n[[relay]]\nname = "b"\npassword = "x"\n'):
+            config.write_text(held)
+            config.chmod(0o644)
+            assert of("rights", seen(house)) == [("notice", f"{config} can be read by everybody on this machine")]
+            config.chmod(0o600)
+            assert of("rights", seen(house)) == []
+        house.app.close()
+
+
 def test_a_database_that_cannot_be_opened_or_is_damaged_is_a_problem(house: House, tmp_path: Path) -> None:
     of_none = Examination(
         settings=house.app.settings, clock=house.clock, parts=None, signer=None, trouble="it is locked", offline=True
