@@ -47,24 +47,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class CompiledTemplates(BytecodeCache):
-    """Each template is compiled once for all tests, most of which have a site of their own; Jinja2 compares sources."""
+    """Each template is compiled once for all tests, most of which have a site of their own: what is compiled depends on
+    its source, wherever the copy is. Its name is in it too, for messages."""
 
     def __init__(self) -> None:
-        self._compiled: dict[str, bytes] = {}
+        self._compiled: dict[tuple[str, str], bytes] = {}
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        return name
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._compiled:
-            bucket.bytecode_from_string(self._compiled[bucket.key])
+        if compiled := self._compiled.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(compiled)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._compiled[bucket.key] = bucket.bytecode_to_string()
+        self._compiled[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_templates() -> Iterator[None]:
+    cache = CompiledTemplates()
     with pytest.MonkeyPatch.context() as patch:
-        made = partial(templating.ImmutableSandboxedEnvironment, bytecode_cache=CompiledTemplates())
-        patch.setattr(templating, "ImmutableSandboxedEnvironment", made)
+        patch.setattr(templating, "_Sandbox", partial(templating._Sandbox, bytecode_cache=cache))
+        assert templating.environment(None, UTC).bytecode_cache is cache, "else each test compiles its templates anew"
         yield
 
 
