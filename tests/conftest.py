@@ -11,8 +11,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ from jinja2.bccache import Bucket
 
 from publisher import app, templating
 from publisher.config import TopicSettings
+from publisher.flows import pictures
+from publisher.pages import pictures as drawing
 from publisher.smtp import postman
 from publisher.store import INSTALLED_AT, Store
 from publisher.store.schema import counters, meta, metadata
@@ -86,6 +89,15 @@ def compiled_topics() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "Classifier", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_pictures() -> Iterator[None]:
+    """The site's mark is drawn once in each colour and size: it takes longer than all pages of a small site."""
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = SimpleNamespace(icon=cache(drawing.icon), logo=cache(drawing.logo))
+        patch.setattr(pictures, "pictures", drawn)
         yield
 
 
