@@ -14,18 +14,20 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from sqlalchemy.util import LRUCache
 
 from publisher import app, templating
 from publisher.config import TopicSettings
 from publisher.flows import pictures
 from publisher.pages import pictures as drawing
 from publisher.smtp import postman
-from publisher.store import INSTALLED_AT, Store
+from publisher.store import INSTALLED_AT, Store, engine
 from publisher.store.schema import counters, meta, metadata
 from publisher.topics import Classifier, compile_topics
 
@@ -98,6 +100,35 @@ def drawn_pictures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         drawn = SimpleNamespace(icon=cache(drawing.icon), logo=cache(drawing.logo))
         patch.setattr(pictures, "pictures", drawn)
+        yield
+
+
+class CompiledStatements(LRUCache[Any, Any]):
+    """What SQLAlchemy made of each statement, for every engine of one kind: one process of the program has one, and
+    compiles a statement once; here are thousands, each with a dialect of its own as the first part of the key."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(key[1:])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key[1:], value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_statements() -> Iterator[None]:
+    known: dict[str, CompiledStatements] = {}
+    open_engine = engine.open_engine
+
+    def opened(url: str) -> sa.Engine:
+        one = open_engine(url)
+        one._compiled_cache = known.setdefault(one.dialect.name, CompiledStatements(5000))
+        return one
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "open_engine", opened)
         yield
 
 
