@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -43,12 +45,28 @@ each commit takes a fifth of the suite's time."""
 def pytest_configure(config: pytest.Config) -> None:
     """The programs that tests start share what Python compiles, also where it may not be kept beside the sources:
     else each of them compiles its libraries anew, for a second of processor time."""
+    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 4 << 30  # bytes
+    if in_memory:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-        folder = tempfile.TemporaryDirectory(prefix="publisher-tests-")
+        folder = tempfile.TemporaryDirectory(prefix="publisher-tests-", dir=_MEMORY if in_memory else None)
+        _link_compiled(Path(folder.name))
         os.environ["PYTHONPYCACHEPREFIX"] = folder.name  # the processes of pytest-xdist begin after this, and get both
         config.add_cleanup(folder.cleanup)
-    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 4 << 30:  # bytes
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def _link_compiled(folder: Path) -> None:
+    """What was compiled when Python and the libraries were installed, where Python looks for it when `folder` is the
+    prefix; it puts a file of its own in the place of a link that is out of date."""
+    for place in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}:
+        for here, folders, files in os.walk(place):
+            folders[:] = [name for name in folders if name not in {"site-packages", "test", "tests"}]
+            if here.endswith("__pycache__"):
+                there = folder / Path(here).parent.relative_to("/")
+                there.mkdir(parents=True, exist_ok=True)
+                for file in files:
+                    if file.endswith(f".{sys.implementation.cache_tag}.pyc"):
+                        (there / file).symlink_to(f"{here}/{file}")
 
 
 class CompiledTemplates(BytecodeCache):
