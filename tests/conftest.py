@@ -11,6 +11,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -67,6 +68,41 @@ def _link_compiled(folder: Path) -> None:
                 for file in files:
                     if file.endswith(f".{sys.implementation.cache_tag}.pyc"):
                         (there / file).symlink_to(f"{here}/{file}")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a fifth of the tests' time is waiting, mostly for relays that say nothing."""
+    return (os.cpu_count() or 1) + 1
+
+
+_LONG = (
+    "wire/test_hostile.py",  # it only waits
+    "crash/test_crash_strangers.py",
+    "crash/test_crash_surroundings.py",
+    "crash/test_crash_publish.py",
+    "crash/test_crash_delivery.py",
+    "crash/test_crash_syscalls.py",
+    "flows/test_flow_histories.py",
+    "admin/test_admin_browser.py",
+    "browser/test_browser_journey.py",
+    "fleet/test_fleet_month.py",
+    "flows/test_simulated_year.py",
+    "cli/test_cli_sites.py",
+    "test_serve.py",
+    "wire/test_postfix.py",
+)
+"""Files with few tests that take long."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first, then those with most tests, for `make test` has them handed out in this order: at the end
+    one process has its last file to do while the others have none."""
+    tests = Path(__file__).parent
+    files = [item.path.relative_to(tests).as_posix() for item in items]
+    rank = {name: (0, place) for place, name in enumerate(_LONG)}
+    for name, count in Counter(files).items():
+        rank.setdefault(name, (1, -count))
+    items[:] = [item for _, item in sorted(zip(files, items, strict=True), key=lambda pair: (rank[pair[0]], pair[0]))]
 
 
 class CompiledTemplates(BytecodeCache):
