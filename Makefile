@@ -15,7 +15,7 @@ demo: $(VENV)/run.stamp
 venv: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
-	$(BIN)/pytest -n auto --dist loadfile -m 'not slow' $(TESTS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder -m 'not slow' $(TESTS)
 
 # Tests that take longer than a minute; CI runs them too.
 slow: $(VENV)/test.stamp

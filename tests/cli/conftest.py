@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -41,10 +40,14 @@ class Shown:
 Publisher = Callable[..., Shown]
 
 
+def _without_ours(patch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PUBLISHER_")]:
+        patch.delenv(name)
+
+
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PUBLISHER_")]:
-        monkeypatch.delenv(name)
+    _without_ours(monkeypatch)
 
 
 @pytest.fixture
@@ -71,11 +74,11 @@ def finished_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site with the ten articles, one reader, and its first weekly issue sent; tests get copies of it."""
     folder = tmp_path_factory.mktemp("sites") / "finished"
     make_site(folder, with_articles=True)
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PUBLISHER_")}
-    for arguments in (["subscribers", "add", READER], ["publish", "--digest", "weekly"]):
-        subprocess.run(
-            [sys.executable, "-m", "publisher", *arguments], cwd=folder, env=environ, check=True, capture_output=True
-        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        _without_ours(patch)
+        for arguments in (["subscribers", "add", READER], ["publish", "--digest", "weekly"]):
+            assert run(arguments) == 0
     return folder
 
 

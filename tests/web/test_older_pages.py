@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
+from web.conftest import NOW
 
 from publisher.app import App, build
+from publisher.config import load
 from publisher.feeds.check import check
 from publisher.feeds.glance import relations
 from publisher.feeds.walker import walk
@@ -24,12 +28,26 @@ BASE = "http://127.0.0.1:8000"
 ENTRIES = 2
 
 
-@pytest.fixture
-def small(app: App) -> Iterator[tuple[App, TestClient]]:
-    """The demo site with room for two articles in a feed."""
-    settings = app.settings.model_copy(update={"feeds": app.settings.feeds.model_copy(update={"entries": ENTRIES})})
-    app = build(settings, clock=app.clock)
+@pytest.fixture(scope="module")
+def small_folder(published_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo site, published with room for two articles in a feed; tests get copies of it."""
+    folder = tmp_path_factory.mktemp("small") / "site"
+    shutil.copytree(published_site, folder)
+    app = small_app(folder)
     asyncio.run(publish(app.parts, Order(digests=False)))
+    app.close()
+    return folder
+
+
+def small_app(folder: Path) -> App:
+    settings = load(folder / "config.toml", {})
+    feeds = settings.feeds.model_copy(update={"entries": ENTRIES})
+    return build(settings.model_copy(update={"feeds": feeds}), clock=lambda: NOW)
+
+
+@pytest.fixture
+def small(small_folder: Path, tmp_path: Path) -> Iterator[tuple[App, TestClient]]:
+    app = small_app(shutil.copytree(small_folder, tmp_path, dirs_exist_ok=True))
     with TestClient(make_asgi(app), base_url=BASE, follow_redirects=False) as client:
         yield app, client
     app.close()
