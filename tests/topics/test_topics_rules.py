@@ -43,6 +43,10 @@ def hit(classifier: Classifier, text: str) -> tuple[str, ...]:
         ("single (electronic|) window", "a single window"),
         ("single (electronic|) window", "a single electronic window"),
         ("customs", "ﬁles of cus\u00adtoms"),
+        ("safety and security", "Safety & Security Programme"),
+        ("Plan B", "no plan b at hand"),
+        ("A4 paper", "on a4 paper"),
+        ("Straße", "STRASSE"),
     ],
 )
 def test_a_rule_matches_the_ways_people_write_it(rule: str, text: str) -> None:
@@ -60,10 +64,38 @@ def test_a_rule_matches_the_ways_people_write_it(rule: str, text: str) -> None:
         ("funded by ... Japan", "funded by a friend. Japan was there"),
         ("funded by ... Japan", "funded by one two three four five six seven eight nine Japan"),
         ("Niger", "Nigeria"),
+        ("HS2022", "hs2022"),
+        ("plastic waste", "About plastic\n \nWaste followed"),
+        ("plastic waste", "(plastic) waste"),
+        ("plastic waste", "“plastic” waste"),
     ],
 )
 def test_a_rule_does_not_match_what_only_looks_like_it(rule: str, text: str) -> None:
     assert not hit(one(words=[rule]), text)
+
+
+@pytest.mark.parametrize(
+    ("local", "plain"),
+    [
+        *(("Diyarbakır", "Diyarbakir"), ("Tromsø", "Tromso"), ("Łódź", "Lodz"), ("Đakovo", "Dakovo")),
+        *(("Ærø", "Aero"), ("Œuvre", "Oeuvre"), ("Þingeyri", "Thingeyri"), ("Seyðisfjörður", "Seydisfjordur")),
+    ],
+)
+def test_a_name_is_found_with_and_without_the_letters_of_its_language(local: str, plain: str) -> None:
+    for rule in (local, plain):
+        for text in (local, plain, local.upper(), plain.upper()):
+            assert hit(one(words=[rule]), f"The port of {text.title()}"), (rule, text)
+
+
+@pytest.mark.parametrize("invisible", ["\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff"])
+def test_what_nobody_sees_within_a_word_parts_it_not(invisible: str) -> None:
+    assert hit(one(words=["customs"]), f"the cus{invisible}toms of a port")
+
+
+def test_of_a_text_of_any_length_the_beginning_is_read() -> None:
+    classifier = one(words=["waste"])
+    assert classifier.explain("Title", "no " * 10_000 + "waste")[0].hits
+    assert not classifier.explain("Title", "no " * 20_000 + "waste")[0].hits
 
 
 def test_a_phrase_uses_up_its_words() -> None:
