@@ -138,6 +138,13 @@ def test_a_doubt_counts_as_long_as_the_readers_letters_are_rare(
     assert came(tx, BounceKind.DOUBTFUL, reader, again, issue=2) == ([] if over else [BOUNCED])
 
 
+def test_a_dead_address_is_dead_however_late_its_bounce_is_read(tx: Transaction) -> None:
+    reader = add_reader(tx, "alice")
+    said = BounceEvent(sha256="late", at=NOW + HOUR, kind=BounceKind.DEAD, subscriber_id=reader.id)
+    tx.bounces.add(said)
+    assert consequences(tx, said, NOW + timedelta(days=300)) == [BOUNCED]
+
+
 def test_the_history_names_the_letter_and_what_was_said_of_it(tx: Transaction) -> None:
     tx.articles.add([new(1)])
     issue, _ = add_issue(tx, 1, upto_seq=1)
