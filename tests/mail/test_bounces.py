@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -248,12 +249,16 @@ AT = datetime(2026, 3, 2, 7, 0, 5, tzinfo=UTC)
     ],
 )
 def test_a_message_is_of_its_date_else_of_when_its_server_had_the_letter(
-    date: str, arrived: str, dated: datetime | None
+    date: str, arrived: str, dated: datetime | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
     head = f"Date: {date}\n" if date else ""
     field = f"Arrival-Date: {arrived}\n" if arrived else ""
     content = head + REPORT.format(to="x@customs.example", fields="Action: failed\nStatus: 5.1.1")
     found = read_bounce(content.replace("Reporting-MTA", f"{field}Reporting-MTA").encode())
+    monkeypatch.undo()
+    time.tzset()
     assert found.dated == dated
     assert found.dated is None or found.dated.tzinfo is UTC
 

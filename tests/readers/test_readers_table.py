@@ -141,6 +141,7 @@ def test_a_whole_file_may_be_of_one_state_but_who_left_by_their_row_has_left() -
     assert states("unsubscribed") == [(SubscriberState.UNSUBSCRIBED, False), left, bad]
     assert states("active") == [(SubscriberState.ACTIVE, False), left, bad]
     assert states("blocklisted") == [left, left, bad]
+    assert states("BlockListed") == [left, left, bad]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
@@ -234,6 +235,13 @@ def test_a_value_has_a_hundred_lines_at_most(between: int, is_value: bool) -> No
     assert is_value or first == SLIP
     last = rest[-1]
     assert isinstance(last, ReaderRow) and (last.line, last.email) == (between + 4, "fay@x.example")
+
+
+def test_a_quote_left_open_takes_no_reader_with_it_though_another_one_closes_it() -> None:
+    table = 'email,consent\nbob@x.example,"on paper\nfay@x.example,yes\neve@x.example,said "\nhal@x.example,yes\n'
+    bad, *good = rows(table)
+    assert bad == SLIP
+    assert [getattr(row, "email", row) for row in good] == ["fay@x.example", "eve@x.example", "hal@x.example"]
 
 
 def test_a_value_with_something_behind_its_closing_quote_is_a_slip() -> None:
