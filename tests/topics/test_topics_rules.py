@@ -87,6 +87,62 @@ def test_a_name_is_found_with_and_without_the_letters_of_its_language(local: str
             assert hit(one(words=[rule]), f"The port of {text.title()}"), (rule, text)
 
 
+@pytest.mark.parametrize(
+    ("one_way", "another"),
+    [
+        *(("class", "classes"), ("bush", "bushes"), ("batch", "batches"), ("box", "boxes"), ("country", "countries")),
+        *(("tie", "ties"), ("port", "ports"), ("Kenya", "Kenya’s"), ("Kenya", "Kenya's"), ("Kenya", "Kenyaʼs")),
+        *(("organisation", "organizations"), ("harmonising", "harmonizing"), ("harmonised", "harmonized")),
+        *(("harmonise", "harmonize"), ("centre", "center"), ("programme", "programs")),
+    ],
+)
+def test_plural_possessive_and_british_spelling_are_the_same_word(one_way: str, another: str) -> None:
+    for rule, text in ((one_way, another), (another, one_way)):
+        assert hit(one(words=[rule]), f"about {text} here"), (rule, text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"), [("glass", "glas"), ("bus", "bu"), ("press", "pres"), ("wise", "wize"), ("gas", "ga")]
+)
+def test_a_short_word_or_one_in_double_s_keeps_its_end(rule: str, text: str) -> None:
+    assert not hit(one(words=[rule]), text)
+    assert hit(one(words=[rule]), rule)
+
+
+@pytest.mark.parametrize(
+    ("between", "matches"),
+    [
+        ("", True),
+        ("one two three four five six seven eight", True),
+        ("one, two, three, four, five, six, seven, eight,", True),
+        ("“one”, “two”, “three”, “four”, “five”, “six”, “seven”, “eight”,", True),
+        ("“one”, “two”, “three”, “four”, “five”, “six”, “seven”, “eight”, “nine”", False),
+        ("one two three four five six seven eight nine", False),
+        ("one. Two", False),
+        ("a Japanese and", True),
+    ],
+)
+@pytest.mark.parametrize("gap", ["...", "…", " ... "])
+def test_a_gap_is_up_to_eight_words_of_one_sentence(between: str, matches: bool, gap: str) -> None:
+    text = f"Trains funded by {between} Japan again"
+    assert bool(hit(one(phrases=[f"funded by{gap}Japan"]), text)) is matches
+    assert bool(hit(one(phrases=[f"trains{gap}by{gap}Japan again"]), text)) is matches
+
+
+def test_behind_a_gap_the_first_place_where_all_of_the_rest_stands_counts() -> None:
+    assert hit(one(phrases=["funded by ... South Korea"]), "funded by South Africa and South Korea")
+    assert hit(one(phrases=["led by ... AEO"]), "led by an aeo and an AEO")
+    assert not hit(one(phrases=["led by ... AEO"]), "led by an aeo alone")
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [("AEO", True), ("AEOs", True), ("AEO's", True), ("AEO’s", True), ("Aeo", False), ("AEOS", False)],
+)
+def test_an_acronym_may_have_an_ending_in_small_letters(text: str, matches: bool) -> None:
+    assert bool(hit(one(words=["AEO"]), f"every {text} programme")) is matches
+
+
 @pytest.mark.parametrize("invisible", ["\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff"])
 def test_what_nobody_sees_within_a_word_parts_it_not(invisible: str) -> None:
     assert hit(one(words=["customs"]), f"the cus{invisible}toms of a port")
