@@ -50,7 +50,8 @@ def test_an_ordinary_title_stays_plain_text(plain: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "plain", ["<b>bold</b>", "a &lt; b", "fish &amp chips", "&alpha beta", "&apos", "&#x41", "CafÃ©", "Terms&notes"]
+    "plain",
+    ["<b>bold</b>", "a &lt; b", "fish &amp chips", "&alpha beta", "&apos", "&#x41", "CafÃ©", "Terms&notes", "&foo; it"],
 )
 def test_a_title_that_looks_like_markup_is_declared_as_html(plain: str) -> None:
     assert text_or_html(plain)[0] == "html"
