@@ -556,3 +556,15 @@ def test_letters_that_end_in_every_way_there_is_are_recorded_together(store: Sto
         outcomes = [outcome(job, way, next_attempt=LATER) for job, way in zip(claim(tx), ways, strict=True)]
         assert tx.deliveries.record(outcomes, NOW) == len(ways)
         assert states(tx, issue) == ways
+
+
+@pytest.mark.parametrize(("watermark", "state"), [(4, D.HANDING_OVER), (5, D.EXPIRED), (6, D.EXPIRED)])
+def test_who_got_just_these_articles_after_looking_up_is_sent_no_letter(
+    store: Store, watermark: int, state: DeliveryState
+) -> None:
+    issue, _, (alice,) = planned(store, "alice")
+    with store.write() as tx:
+        jobs = tx.deliveries.upcoming(D.PLANNED, NOW, 9)
+        tx.subscribers.raise_watermark(alice.id, watermark)
+        assert len(tx.deliveries.hand_over(jobs, NOW, LATER)) == (state is D.HANDING_OVER)
+        assert states(tx, issue) == [state]
