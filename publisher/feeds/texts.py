@@ -32,9 +32,11 @@ def rfc3339(moment: datetime) -> str:
 def text_or_html(plain: str) -> tuple[str, str]:
     """The type (text or html) and the form to publish plain text in, so that no reader takes it for markup.
 
-    Many readers interpret titles as HTML whatever the type says, so what looks like markup is escaped and declared.
+    Many readers interpret titles as HTML whatever the type says, so what looks like markup is escaped and declared;
+    also a word that only begins as an entity: browsers show "Terms&notes" as "Terms¬es".
     """
-    return ("html", plain_in_html(plain)) if _looks_like_markup(plain) else ("text", plain)
+    is_markup = _looks_like_markup(plain) or html.unescape(plain) != plain
+    return ("html", plain_in_html(plain)) if is_markup else ("text", plain)
 
 
 def has_forbidden(text: str) -> bool:

@@ -187,7 +187,7 @@ def _groups(part: Message) -> Iterator[Message]:
     payload = part.get_payload()
     if isinstance(payload, list):
         groups = [one for one in payload if isinstance(one, Message)]
-        encoded = part.get("Content-Transfer-Encoding", "").strip().lower() in {"base64", "quoted-printable"}
+        encoded = str(part.get("Content-Transfer-Encoding", "")).strip().lower() in {"base64", "quoted-printable"}
         if not encoded and part.get_content_type() == "message/delivery-status":
             yield from groups
             return
@@ -244,7 +244,7 @@ def _automatic(message: Message) -> _Found | None:
     """RFC 3834, and what was in use before it. Bounces call themselves automatic too."""
     if _is_bounce(message):
         return None
-    said = str(message.get("Auto-Submitted", "no")).split(";")[0].strip().lower()
+    said = re.split(r"[;(]", str(message.get("Auto-Submitted", "no")))[0].strip().lower()
     older = str(message.get("Precedence", "")).strip().lower() in {"auto_reply", "auto-reply", "junk"}
     marked = any(name in message for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From"))
     return (BounceKind.AUTO_REPLY, "", "an automatic answer") if said != "no" or older or marked else None

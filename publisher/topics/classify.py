@@ -23,7 +23,7 @@ from publisher.topics.patterns import pieces
 from publisher.topics.terms import Term, variants
 from publisher.topics.words import Words, read
 
-_SEMANTICS = 1
+_SEMANTICS = 2
 """Part of the fingerprint: raised when this code reads the same rules differently."""
 
 LEAD_WORDS = 60

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from publisher.topics.words import COMMA, STOP, Words, is_acronym, read
 
 GAP_WORDS = 8
+_GAP_PLACES = GAP_WORDS * 4 + 1
+"""So far behind a gap the rest may begin: its words may stand in quotes, with commas between them."""
 MAX_VARIANTS = 2000
 MAX_GAPS = 2
 _GROUP = re.compile(r"\(([^()]*)\)")
@@ -53,10 +55,10 @@ class Term:
         if run + 1 == len(self.runs):
             return stop
         following = self.runs[run + 1][0]
-        if following not in words.keys[stop : stop + GAP_WORDS * 2]:  # commas may stand between; the loop is exact
+        if following not in words.keys[stop : stop + _GAP_PLACES]:  # the loop is exact
             return None
         skipped = 0
-        for place in range(stop, min(stop + GAP_WORDS * 2, len(words.keys))):
+        for place in range(stop, min(stop + _GAP_PLACES, len(words.keys))):
             if words.keys[place] == following and (end := self._end(words, run + 1, place)) is not None:
                 return end
             skipped += words.keys[place] != COMMA

@@ -12,7 +12,17 @@ from publisher.feeds import atom, jsonfeed, rss
 from publisher.feeds.check import check
 from publisher.feeds.entry_rules import MAX_BYTES, drop_bad_entries
 from publisher.feeds.grammar import check_atom
-from publisher.feeds.value import Category, FeedSite, build_feed, everything, mint_entry_id
+from publisher.feeds.value import (
+    Category,
+    Entry,
+    FeedSite,
+    Pictures,
+    Tombstone,
+    build_feed,
+    everything,
+    mint_entry_id,
+    part_of,
+)
 from publisher.links import Links
 from publisher.model import FiledArticle, Topic, TopicGroup
 
@@ -102,6 +112,61 @@ def test_settings_without_an_author_give_the_site_s_title() -> None:
     site = FeedSite.of(SiteSettings(title="News", base_url="https://news.example"))
     assert (site.author, site.links.base_url) == ("News", "https://news.example/")
     assert FeedSite.of(SiteSettings(author="Desk")).author == "Desk"
+
+
+def test_a_site_without_any_name_is_its_own_author_and_a_topic_without_a_label_its_slug() -> None:
+    nameless = Topic("environment", "<b></b>", "", TopicGroup.THEME)
+    feed = build_feed(nameless, [filed("a")], {"environment": nameless}, replace(SITE, title="<i></i>", author=" "))
+    assert feed.author == "customs.example"
+    assert [category.label for category in feed.entries[0].categories] == ["environment"]
+
+
+def test_a_summary_of_its_own_stands_before_the_beginning_of_the_text() -> None:
+    entry = feed_of(filed("a", summary=" In  short. ", text="First words of it.")).entries[0]
+    assert entry.summary == "In short."
+
+
+def test_the_settings_of_a_site_reach_its_feeds() -> None:
+    settings = SiteSettings(title="News", base_url="https://news.example/", timezone="Asia/Tokyo")
+    pictures = Pictures(icon="icon.png", small="small.png", logo="")
+    site = FeedSite.of(settings, hubs=("https://hub.example/",), own_hub="https://news.example/hub", pictures=pictures)
+    corrected = datetime(2026, 3, 1, 20, tzinfo=UTC)
+    feed = feed_of(filed("a", corrected=corrected, correction="A name."), site=site)
+    assert feed.hubs == ("https://hub.example/", "https://news.example/hub")
+    assert (feed.icon, feed.small_icon, feed.logo) == (
+        "https://news.example/icon.png",
+        "https://news.example/small.png",
+        None,
+    )
+    assert "Corrected on 2 March 2026." in feed.entries[0].content, "the day that it was there"
+
+
+def test_of_a_withdrawn_article_nothing_is_left_but_that_and_its_address() -> None:
+    kept = feed_of(filed("a", author="Ann", source_url="https://x.example/")).entries[0]
+    gone = {"withdrawn": NOW, "withdrawal": "It was <not> so.", "updated": NOW, "language": "fr"}
+    entry = feed_of(filed("a", author="Ann", source_url="https://x.example/", **gone)).entries[0]
+    text = "This article was withdrawn on 10 March 2026. It was <not> so."
+    assert entry == Entry(
+        entry_id=kept.entry_id,
+        title="Withdrawn: Title a",
+        url=kept.url,
+        published=kept.published,
+        updated=NOW,
+        summary=text,
+        content=f"<p>{text.replace('<', '&lt;').replace('>', '&gt;')}</p>",
+        language="en",
+    )
+
+
+def test_a_part_of_a_feed_is_dated_by_what_is_in_it() -> None:
+    feed = feed_of(filed("a"), filed("b", 5), filed("c", 9))
+    a, b = (f"tag:customs.example,2026:article/{key}" for key in "ab")
+    part = part_of(feed, {a, b})
+    assert [entry.entry_id for entry in part.entries] == [b, a]
+    assert part.updated == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    gone = Tombstone(b, NOW)
+    assert part_of(feed, {a}, [gone]) == replace(feed, entries=part.entries[1:], tombstones=(gone,), updated=NOW)
+    assert part_of(feed, ()).updated == feed.updated
 
 
 BAD = {

@@ -113,12 +113,27 @@ def test_a_letter_changed_on_the_way_does_not_verify(was: bytes, becomes: bytes)
     assert not verifies(changed, 1)
 
 
-@pytest.mark.parametrize("name", sorted(SEALED))
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("From", "To", "Cc", "Subject", "Date", "Message-ID", "Reply-To", "Content-Type"),  # what readers see
+        *("List-Unsubscribe", "List-Unsubscribe-Post"),  # RFC 8058 section 4
+    ],
+)
 def test_nobody_may_add_another_header_of_those_that_count(name: str) -> None:
     more = f"{name}: <https://evil.example/>\r\n".encode()
     head, _, body = SIGNED_LETTER.partition(b"\r\n\r\n")
     assert not verifies(more + SIGNED_LETTER)
     assert not verifies(head + b"\r\n" + more + b"\r\n" + body)
+
+
+@pytest.mark.parametrize("name", ["MIME-Version", "List-Id", "Feedback-ID"])
+def test_what_lists_and_relays_add_of_their_own_leaves_the_signature_whole_and_ours_stays_ours(name: str) -> None:
+    more = f"{name}: theirs\r\n".encode()
+    assert verifies(more + SIGNED_LETTER)
+    ours = f"\r\n{name}: ".encode()
+    assert ours in SIGNED_LETTER
+    assert not verifies(SIGNED_LETTER.replace(ours, ours + b"x"))
 
 
 def test_what_relays_do_to_letters_leaves_the_signature_whole() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from publisher.errors import SourceError
 from publisher.model import Frequency, SubscriberState
-from publisher.readers.table import BadRow, Defaults, ReaderRow, cell, known_topics, read_rows
+from publisher.readers.table import MAX_CONSENT, BadRow, Defaults, ReaderRow, cell, known_topics, read_rows
 
 DEFAULTS = Defaults(
     topics=("all",),
@@ -53,10 +53,45 @@ def test_the_column_of_addresses_may_have_the_name_that_other_programs_give_it(n
         rows(f"email,{name}\nann@customs.example,ann@customs.example\n")
 
 
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [(state.value, state) for state in SubscriberState]
+    + [("Enabled", SubscriberState.ACTIVE), ("CONFIRMED", SubscriberState.ACTIVE)]
+    + [("subscribed", SubscriberState.ACTIVE), ("TRUE", SubscriberState.ACTIVE), ("", SubscriberState.ACTIVE)]
+    + [("unconfirmed", SubscriberState.PENDING)]
+    + [(word, SubscriberState.UNSUBSCRIBED) for word in ("disabled", "FALSE", "blocklisted", "Blacklisted")],
+)
+def test_a_state_in_the_words_of_any_program_is_understood(word: str, state: SubscriberState) -> None:
+    (row,) = rows(f"email,status\nann@customs.example,{word}\n")
+    assert isinstance(row, ReaderRow)
+    assert (row.state, row.never) == (state, "listed" in word)
+
+
+def test_a_row_that_bounced_stays_so_in_a_file_that_is_of_active_readers() -> None:
+    table = io.StringIO("email,state\nann@x.example,bounced\nbob@x.example,pending\n", newline="")
+    found = read_rows(table, replace(DEFAULTS, state="active"))
+    assert [row.state for row in found if isinstance(row, ReaderRow)] == [
+        SubscriberState.BOUNCED,
+        SubscriberState.ACTIVE,
+    ]
+
+
+def test_columns_without_a_name_and_blanks_around_names_do_no_harm() -> None:
+    (row,) = rows(" Email ,, topics ,\nann@customs.example,x,environment,y\n")
+    assert isinstance(row, ReaderRow)
+    assert (row.email, row.topics) == ("ann@customs.example", ("environment",))
+
+
+def test_a_very_long_consent_is_cut() -> None:
+    (row,) = rows(f"email,consent\nann@customs.example,{'on paper ' * 200}\n")
+    assert isinstance(row, ReaderRow)
+    assert (len(row.consent), row.consent.startswith("on paper on paper")) == (MAX_CONSENT, True)
+
+
 def test_a_list_of_addresses_is_read_as_mailman_writes_it() -> None:
     listed = b'"Doe, Gus" <gus@agency.example>\r\nhal@agency.example\n\nJos\xe9 <jose@agency.example>\nroot\n'
     *found, bad = rows("\ufeff" + listed.decode(errors="surrogateescape"))
-    assert [(row.line, row.email) for row in found if isinstance(row, ReaderRow)] == [
+    assert [(row.line, getattr(row, "email", row)) for row in found] == [
         (1, "gus@agency.example"),
         (2, "hal@agency.example"),
         (4, "jose@agency.example"),
@@ -106,6 +141,7 @@ def test_a_whole_file_may_be_of_one_state_but_who_left_by_their_row_has_left() -
     assert states("unsubscribed") == [(SubscriberState.UNSUBSCRIBED, False), left, bad]
     assert states("active") == [(SubscriberState.ACTIVE, False), left, bad]
     assert states("blocklisted") == [left, left, bad]
+    assert states("BlockListed") == [left, left, bad]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
@@ -133,6 +169,8 @@ def test_topics_may_be_named_by_their_label() -> None:
         ("ann@customs.example,daily,all,active,not a language", "no language tag"),
         ("ann@customs.example\0,daily", "no text in UTF-8"),
         ("\udce4nn@customs.example,daily", "no text in UTF-8"),
+        ("ann@customs.example,daily,all,active,\ud800", "no text in UTF-8"),
+        ("ann@customs.example,daily,all,active,\udfff", "no text in UTF-8"),
         ("x" * 200_000, "cannot be read"),
     ],
 )
@@ -162,6 +200,54 @@ def test_a_quote_that_is_not_closed_keeps_out_its_own_row_only() -> None:
         [(3, BadRow), (4, ReaderRow)],
     )
     assert rows('email\n"ann@x.example') == [BadRow(2, "a quote that is not closed")]
+
+
+SLIP = BadRow(2, "a quote that is not closed")
+
+
+@pytest.mark.parametrize("column", ["email", "state", "frequency", "language"])
+def test_a_value_that_has_one_line_ends_a_quote_that_another_row_s_would_close(column: str) -> None:
+    bad, *good = rows(f'{column},consent{"" if column == "email" else ",email"}\n"active\nyes"\nfay@x.example,"ok"\n')
+    assert bad == SLIP
+    assert [row.line for row in good] == [3, 4]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_quote_that_is_not_closed_ends_where_the_next_row_begins_whatever_parts_the_columns(delimiter: str) -> None:
+    table = 'email|consent|topics\nbob@x.example|"on paper\nfay@x.example|said "yes"|all\n'
+    bad, fay = rows(table.replace("|", delimiter))
+    assert bad == SLIP
+    assert isinstance(fay, ReaderRow) and (fay.line, fay.email) == (3, "fay@x.example")
+    value = 'email|consent|topics\nbob@x.example|"on paper;\tsee, there\nand here"|all\n'.replace("|", delimiter)
+    (bob,) = rows(value)
+    assert isinstance(bob, ReaderRow) and bob.consent == "on paper; see, there and here"
+
+
+def test_an_address_alone_on_a_line_of_a_value_does_not_end_it() -> None:
+    (row,) = rows('email,consent\nbob@x.example,"told\nann@customs.example\non paper"\n')
+    assert isinstance(row, ReaderRow) and row.consent == "told ann@customs.example on paper"
+
+
+@pytest.mark.parametrize(("between", "is_value"), [(98, True), (99, False)])
+def test_a_value_has_a_hundred_lines_at_most(between: int, is_value: bool) -> None:
+    first, *rest = rows('email,consent\nbob@x.example,"on\n' + "and\n" * between + 'on"\nfay@x.example,yes\n')
+    assert isinstance(first, ReaderRow) is is_value
+    assert is_value or first == SLIP
+    last = rest[-1]
+    assert isinstance(last, ReaderRow) and (last.line, last.email) == (between + 4, "fay@x.example")
+
+
+def test_a_quote_left_open_takes_no_reader_with_it_though_another_one_closes_it() -> None:
+    table = 'email,consent\nbob@x.example,"on paper\nfay@x.example,yes\neve@x.example,said "\nhal@x.example,yes\n'
+    bad, *good = rows(table)
+    assert bad == SLIP
+    assert [getattr(row, "email", row) for row in good] == ["fay@x.example", "eve@x.example", "hal@x.example"]
+
+
+def test_a_value_with_something_behind_its_closing_quote_is_a_slip() -> None:
+    bad, *_, fay = rows('email,consent\nbob@x.example,"on\npaper" yes\nfay@x.example,yes\n')
+    assert bad == SLIP
+    assert isinstance(fay, ReaderRow) and fay.line == 4
 
 
 def test_a_value_of_several_lines_is_one_value() -> None:

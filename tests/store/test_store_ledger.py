@@ -130,9 +130,10 @@ def test_a_released_letter_is_what_it_was(store: Store) -> None:
             [outcome(first, D.DEFERRED, next_attempt=NOW), outcome(second, D.UNCERTAIN, next_attempt=NOW)], NOW
         )
         before = tx.deliveries.of_issue(issue.id)
-        jobs = claim(tx, now=NOW + MINUTE)
+        jobs = claim(tx, now=NOW)
         assert [job.subscriber_id for job in jobs] == [2, 1, 3]
         assert tx.deliveries.release(jobs, NOW + MINUTE) == 3
+        assert {found.changed for found in tx.deliveries.of_issue(issue.id)} == {NOW + MINUTE}
         assert [(found.state, found.attempts, found.next_attempt) for found in tx.deliveries.of_issue(issue.id)] == [
             (found.state, found.attempts, found.next_attempt) for found in before
         ]
@@ -493,3 +494,77 @@ def test_an_exchange_that_fails_has_changed_nothing(store: Store) -> None:
         with held.write() as tx:
             assert states(tx, issue) == [D.ACCEPTED, D.HANDING_OVER]
             assert tx.subscribers.get(alice.id).watermark == 5
+
+
+def test_looking_up_goes_on_behind_a_letter_and_with_the_next_issue_from_its_first_reader(store: Store) -> None:
+    first, edition, readers = planned(store, "alice", "bob")
+    with store.write() as tx:
+        second, _ = add_issue(tx, 2, upto_seq=9)
+        again = [(reader.id, edition.id, D.PLANNED, "") for reader in readers]
+        tx.deliveries.plan(second.id, again, NOW)
+        alice, bob = (reader.id for reader in readers)
+        all_keys = [Key(first.id, alice), Key(first.id, bob), Key(second.id, alice), Key(second.id, bob)]
+        for done in range(4):
+            found = tx.deliveries.upcoming(D.PLANNED, NOW, 9, after=all_keys[done])
+            assert [job.key for job in found] == all_keys[done + 1 :]
+        assert [job.key for job in tx.deliveries.upcoming(D.PLANNED, NOW, 3)] == all_keys[:3]
+
+
+def test_of_one_domain_only_its_readers_are_looked_up_whatever_signs_it_has(store: Store) -> None:
+    issue, edition, _ = planned(store, "alice")
+    with store.write() as tx:
+        others = ("bob@a_b.example", "charlie@axb.example", "dora@x.a_b.example", "emil@A_B.example")
+        readers = [
+            tx.subscribers.add(
+                email,
+                frequency=issue.frequency,
+                language="en",
+                topics=("environment",),
+                state=SubscriberState.ACTIVE,
+                watermark=0,
+                now=NOW,
+            )
+            for email in others
+        ]
+        tx.deliveries.plan(issue.id, [(reader.id, edition.id, D.PLANNED, "") for reader in readers], NOW)
+        found = tx.deliveries.upcoming(D.PLANNED, NOW, 9, domain="a_b.example")
+        assert [job.email for job in found] == ["bob@a_b.example", "emil@A_B.example"]
+
+
+@pytest.mark.parametrize("state", [D.PLANNED, D.DEFERRED, D.UNCERTAIN])
+def test_who_left_or_has_had_the_articles_is_looked_up_as_unfit_unless_a_letter_is_in_doubt(
+    store: Store, state: DeliveryState
+) -> None:
+    _, _, (alice, bob, charlie, dora) = planned(store, "alice", "bob", "charlie", "dora")
+    with store.write() as tx:
+        if state is not D.PLANNED:
+            tx.deliveries.record([outcome(job, state, next_attempt=NOW) for job in claim(tx)], NOW)
+        tx.subscribers.set_state(alice.id, SubscriberState.UNSUBSCRIBED, NOW, reason="left")
+        tx.subscribers.raise_watermark(bob.id, 5)
+        tx.subscribers.raise_watermark(charlie.id, 4)
+        tx.subscribers.remove(dora.id, NOW)
+        found = [(job.subscriber_id, job.fit) for job in tx.deliveries.upcoming(state, NOW, 9)]
+        fit = (charlie.id, True)
+        every = [(alice.id, False), (bob.id, False), fit, (dora.id, False)]
+        assert found == ([fit] if state is D.UNCERTAIN else every)
+
+
+def test_letters_that_end_in_every_way_there_is_are_recorded_together(store: Store) -> None:
+    ways = sorted(set(D) - {D.PLANNED, D.HANDING_OVER})
+    issue, _, _ = planned(store, *(f"reader{number}" for number in range(len(ways))))
+    with store.write() as tx:
+        outcomes = [outcome(job, way, next_attempt=LATER) for job, way in zip(claim(tx), ways, strict=True)]
+        assert tx.deliveries.record(outcomes, NOW) == len(ways)
+        assert states(tx, issue) == ways
+
+
+@pytest.mark.parametrize(("watermark", "state"), [(4, D.HANDING_OVER), (5, D.EXPIRED), (6, D.EXPIRED)])
+def test_who_got_just_these_articles_after_looking_up_is_sent_no_letter(
+    store: Store, watermark: int, state: DeliveryState
+) -> None:
+    issue, _, (alice,) = planned(store, "alice")
+    with store.write() as tx:
+        jobs = tx.deliveries.upcoming(D.PLANNED, NOW, 9)
+        tx.subscribers.raise_watermark(alice.id, watermark)
+        assert len(tx.deliveries.hand_over(jobs, NOW, LATER)) == (state is D.HANDING_OVER)
+        assert states(tx, issue) == [state]

@@ -43,6 +43,10 @@ def hit(classifier: Classifier, text: str) -> tuple[str, ...]:
         ("single (electronic|) window", "a single window"),
         ("single (electronic|) window", "a single electronic window"),
         ("customs", "ﬁles of cus\u00adtoms"),
+        ("safety and security", "Safety & Security Programme"),
+        ("Plan B", "no plan b at hand"),
+        ("A4 paper", "on a4 paper"),
+        ("Straße", "STRASSE"),
     ],
 )
 def test_a_rule_matches_the_ways_people_write_it(rule: str, text: str) -> None:
@@ -60,10 +64,94 @@ def test_a_rule_matches_the_ways_people_write_it(rule: str, text: str) -> None:
         ("funded by ... Japan", "funded by a friend. Japan was there"),
         ("funded by ... Japan", "funded by one two three four five six seven eight nine Japan"),
         ("Niger", "Nigeria"),
+        ("HS2022", "hs2022"),
+        ("plastic waste", "About plastic\n \nWaste followed"),
+        ("plastic waste", "(plastic) waste"),
+        ("plastic waste", "“plastic” waste"),
     ],
 )
 def test_a_rule_does_not_match_what_only_looks_like_it(rule: str, text: str) -> None:
     assert not hit(one(words=[rule]), text)
+
+
+@pytest.mark.parametrize(
+    ("local", "plain"),
+    [
+        *(("Diyarbakır", "Diyarbakir"), ("Tromsø", "Tromso"), ("Łódź", "Lodz"), ("Đakovo", "Dakovo")),
+        *(("Ærø", "Aero"), ("Œuvre", "Oeuvre"), ("Þingeyri", "Thingeyri"), ("Seyðisfjörður", "Seydisfjordur")),
+    ],
+)
+def test_a_name_is_found_with_and_without_the_letters_of_its_language(local: str, plain: str) -> None:
+    for rule in (local, plain):
+        for text in (local, plain, local.upper(), plain.upper()):
+            assert hit(one(words=[rule]), f"The port of {text.title()}"), (rule, text)
+
+
+@pytest.mark.parametrize(
+    ("one_way", "another"),
+    [
+        *(("class", "classes"), ("bush", "bushes"), ("batch", "batches"), ("box", "boxes"), ("country", "countries")),
+        *(("tie", "ties"), ("port", "ports"), ("Kenya", "Kenya’s"), ("Kenya", "Kenya's"), ("Kenya", "Kenyaʼs")),
+        *(("organisation", "organizations"), ("harmonising", "harmonizing"), ("harmonised", "harmonized")),
+        *(("harmonise", "harmonize"), ("centre", "center"), ("programme", "programs")),
+    ],
+)
+def test_plural_possessive_and_british_spelling_are_the_same_word(one_way: str, another: str) -> None:
+    for rule, text in ((one_way, another), (another, one_way)):
+        assert hit(one(words=[rule]), f"about {text} here"), (rule, text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"), [("glass", "glas"), ("bus", "bu"), ("press", "pres"), ("wise", "wize"), ("gas", "ga")]
+)
+def test_a_short_word_or_one_in_double_s_keeps_its_end(rule: str, text: str) -> None:
+    assert not hit(one(words=[rule]), text)
+    assert hit(one(words=[rule]), rule)
+
+
+@pytest.mark.parametrize(
+    ("between", "matches"),
+    [
+        ("", True),
+        ("one two three four five six seven eight", True),
+        ("one, two, three, four, five, six, seven, eight,", True),
+        ("“one”, “two”, “three”, “four”, “five”, “six”, “seven”, “eight”,", True),
+        ("“one”, “two”, “three”, “four”, “five”, “six”, “seven”, “eight”, “nine”", False),
+        ("one two three four five six seven eight nine", False),
+        ("one. Two", False),
+        ("a Japanese and", True),
+    ],
+)
+@pytest.mark.parametrize("gap", ["...", "…", " ... "])
+def test_a_gap_is_up_to_eight_words_of_one_sentence(between: str, matches: bool, gap: str) -> None:
+    text = f"Trains funded by {between} Japan again"
+    assert bool(hit(one(phrases=[f"funded by{gap}Japan"]), text)) is matches
+    assert bool(hit(one(phrases=[f"trains{gap}by{gap}Japan again"]), text)) is matches
+
+
+def test_behind_a_gap_the_first_place_where_all_of_the_rest_stands_counts() -> None:
+    assert hit(one(phrases=["funded by ... South Korea"]), "funded by South Africa and South Korea")
+    assert hit(one(phrases=["led by ... AEO"]), "led by an aeo and an AEO")
+    assert not hit(one(phrases=["led by ... AEO"]), "led by an aeo alone")
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [("AEO", True), ("AEOs", True), ("AEO's", True), ("AEO’s", True), ("Aeo", False), ("AEOS", False)],
+)
+def test_an_acronym_may_have_an_ending_in_small_letters(text: str, matches: bool) -> None:
+    assert bool(hit(one(words=["AEO"]), f"every {text} programme")) is matches
+
+
+@pytest.mark.parametrize("invisible", ["\u00ad", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff"])
+def test_what_nobody_sees_within_a_word_parts_it_not(invisible: str) -> None:
+    assert hit(one(words=["customs"]), f"the cus{invisible}toms of a port")
+
+
+def test_of_a_text_of_any_length_the_beginning_is_read() -> None:
+    classifier = one(words=["waste"])
+    assert classifier.explain("Title", "no " * 10_000 + "waste")[0].hits
+    assert not classifier.explain("Title", "no " * 20_000 + "waste")[0].hits
 
 
 def test_a_phrase_uses_up_its_words() -> None:

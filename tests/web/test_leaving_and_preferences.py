@@ -17,7 +17,9 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from publisher.app import App
+from publisher.errors import NotFound
 from publisher.flows.preferences import UNDO_WITHIN
+from publisher.flows.settings_link import ask_for_settings
 from publisher.flows.subscribe import find_subscriber
 from publisher.model import Frequency, Subscriber, SubscriberState
 from publisher.tokens import PREFERENCES, UNSUBSCRIBE
@@ -91,6 +93,30 @@ def test_the_link_to_the_settings_is_sent_to_the_reader_alone_and_once_a_day(cli
     with app.store.read() as tx:
         assert sum(tx.service_letters.counts().values()) == 1
     assert reader(app).state is SubscriberState.ACTIVE
+
+
+def test_the_letter_with_the_link_is_in_the_readers_language_and_goes_out_soon_or_never(app: App) -> None:
+    alice = reader(app)
+    with app.store.write() as tx:
+        tx.subscribers.set_language(alice.id, "fr", NOW)
+    for _ in range(2):
+        ask_for_settings(app.sign_up, alice.id, host="192.0.2.1")
+    within = app.sign_up.terms.confirm_within
+    with app.store.read() as tx:
+        (planned,) = tx.service_letters.due(NOW, 9)
+        assert (planned.email, planned.language) == ("alice@customs.example", "fr")
+        assert tx.service_letters.due(NOW + within - timedelta(seconds=1), 9) == [planned]
+        assert tx.service_letters.due(NOW + within, 9) == [], "a relay that is back after days has no use for it"
+
+
+def test_who_is_gone_is_sent_no_link_to_settings(app: App) -> None:
+    number = reader(app).id
+    with app.store.write() as tx:
+        tx.subscribers.remove(number, NOW)
+    with pytest.raises(NotFound):
+        ask_for_settings(app.sign_up, number, host="192.0.2.1")
+    with app.store.read() as tx:
+        assert tx.service_letters.due(NOW, 9) == []
 
 
 def test_who_has_left_is_sent_no_link_to_settings(client: TestClient, app: App) -> None:

@@ -192,6 +192,25 @@ async def test_a_reader_who_left_at_the_last_moment_gets_nothing_though_the_rela
     assert relay.connections == 2
 
 
+class _Unwritable(Ledger):
+    """A ledger that cannot write down who gets the next letter."""
+
+    async def claim(self, reader: str) -> bool:
+        if reader == VICTIM:
+            raise OSError("the disk is full")
+        return await super().claim(reader)
+
+
+async def test_a_letter_that_could_not_be_claimed_is_not_sent_and_the_run_ends_with_the_reason() -> None:
+    relay = HostileRelay()
+    ledger = _Unwritable()
+    async with hostile_relay(relay):
+        with pytest.raises(OSError, match="the disk is full"):
+            await asyncio.wait_for(ledger.deliver(relay.endpoint, connections=1), 10)
+    assert relay.taken == ledger.readers(ACCEPTED) == READERS[:3]
+    assert not relay.seen.keys() - set(READERS[:3]), "and nothing of the letters behind it"
+
+
 async def test_a_connection_is_renewed_after_its_letters_in_groups_too() -> None:
     relay = HostileRelay()
     async with hostile_relay(relay):

@@ -13,6 +13,7 @@ from wire.servers import DROP, SENDER, Relay, letter_bytes, relay_server, script
 
 from publisher.config import RelaySettings
 from publisher.errors import Refused, RelayUnavailable
+from publisher.smtp import session as session_module
 from publisher.smtp.connect import connect, open_session
 from publisher.smtp.endpoint import Endpoint
 
@@ -343,6 +344,64 @@ async def test_an_answer_too_many_after_the_letter_ends_the_session_and_not_the_
         assert (await session.hand_over(SENDER, ALICE, LETTER)).text == "taken"
         assert not session.usable
         assert (await lost(session, BOB)).handed_over is False
+
+
+# --- a connection that waits for its next letter ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "stands"),
+    [
+        ("250 ok", True),
+        ("250 2.0.0 still here", True),
+        ("421 4.4.2 too long", False),
+        ("500 what?", False),
+        ("", False),
+    ],
+)
+async def test_a_relay_that_was_left_alone_for_long_is_asked_before_its_next_letter(answer, stands, monkeypatch):
+    async def script(s):
+        await s.hello()
+        await s.hear(*([answer] if answer else []))
+        if stands:
+            await s.hear("221 bye")
+
+    monkeypatch.setattr(session_module, "IDLE_S", -1.0)
+    async with scripted_server(script) as (endpoint, log), open_session(endpoint) as session:
+        assert await session.stands() is stands
+        assert session.usable is stands
+    assert log[1:] == [b"NOOP", b"QUIT"][: 1 + stands]
+
+
+async def test_a_relay_that_was_heard_of_a_moment_ago_is_not_asked():
+    async def script(s):
+        await s.hello()
+        await s.hear("221 bye")
+
+    async with scripted_server(script) as (endpoint, log), open_session(endpoint) as session:
+        assert await session.stands()
+    assert log[1:] == [b"QUIT"]
+
+
+async def test_a_closed_connection_takes_no_letter_and_leaves_no_doubt():
+    async with relay_server() as relay, open_session(relay.endpoint) as session:
+        session.drop()
+        assert not await session.stands()
+        error = await lost(session)
+        assert (error.handed_over, "the connection is closed" in str(error)) == (False, True)
+    assert relay.taken == []
+
+
+@pytest.mark.parametrize("code", ["500", "502", "503"])
+async def test_a_relay_that_is_out_of_step_is_left_and_the_refusal_stands(code):
+    async def script(s):
+        await s.hello()
+        await s.hear("250 ok")
+        await s.hear(f"{code} what?")
+        await s.gone()
+
+    async with scripted_server(script) as (endpoint, _), open_session(endpoint) as session:
+        assert ((await refused(session)).code, session.usable) == (int(code), False)
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "content"])
