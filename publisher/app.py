@@ -356,7 +356,10 @@ def _refused_domains(settings: Settings) -> Sequence[str]:
     path = settings.path(file)
     try:
         return [*settings.signup.refused_domains, *read_domains(path.read_text(encoding="utf-8"))]
-    except (OSError, UnicodeDecodeError, UsageError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "is no text in UTF-8"
-        problem = str(error) if isinstance(error, UsageError) else problem
-        raise ConfigError("signup.refused_domains_file", f"{path}: {problem}", place=settings.place) from error
+    except OSError as error:
+        problem = str(error.strerror)
+    except UnicodeDecodeError:
+        problem = "is no text in UTF-8"
+    except UsageError as error:
+        problem = str(error)
+    raise ConfigError("signup.refused_domains_file", f"{path}: {problem}", place=settings.place)

@@ -137,8 +137,8 @@ def _rewritten(html: str) -> str:
         if end:
             return "" if tag in bare and bare[tag].pop() else f"</{tag}>"
         values = dict(_ATTRIBUTE.findall(attributes))
-        if name == "bdi":
-            values.setdefault("dir", "auto")
+        if name == "bdi" and not _VALUES["dir"].fullmatch(values.get("dir", "")):
+            values["dir"] = "auto"
         kept = _kept_attributes(tag, values)
         if tag in bare:
             bare[tag].append(kept is None)

@@ -274,11 +274,11 @@ class Timetable:
                 await self._do(self._lines[names[0]], names)
 
     async def _tick(self) -> None:
-        unclaimed, self._unclaimed = self._unclaimed, set()
-        for name in unclaimed:
+        for name in tuple(self._unclaimed):
+            self._unclaimed.discard(name)
             await self._fired(name)
-        again, self._again = self._again, set()
-        for name in again:
+        for name in tuple(self._again):
+            self._again.discard(name)
             await self._run(name)
         if not self._running.locked():
             async with self._running:

@@ -244,6 +244,7 @@ def test_languages_and_directions_of_a_text_and_its_parts_are_kept() -> None:
     assert sanitise("<p>By <bdi>إيان</bdi> (<bdo dir=rtl>12</bdo>)</p>") == (
         '<p>By <span dir="auto">إيان</span> (<span dir="rtl">12</span>)</p>'
     )
+    assert sanitise("<bdi dir=x>1</bdi>") == '<span dir="auto">1</span>'
     assert sanitise("<p><span class=a>One <span lang=fr>deux <span style=x>trois</span></span></span></p>") == (
         '<p>One <span lang="fr">deux trois</span></p>'
     )

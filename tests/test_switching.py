@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 import subprocess
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,39 @@ def test_hugo_itself_writes_what_is_published_there(tmp_path: Path) -> None:
     assert (article.external_id, article.source_url) == ("/posts/ports/", "https://news.example/posts/ports/")
     assert article.published == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
     assert "https://news.example/posts/" in article.text, "what a shortcode makes"
+
+
+@pytest.mark.skipif(not (shutil.which("jq") and shutil.which("nginx")), reason="needs jq and nginx")
+def test_old_addresses_lead_to_the_pages_of_the_articles_however_long_they_are_and_in_any_letters(
+    tmp_path: Path,
+) -> None:
+    old = ["/caf%C3%A9/", f"/{'a-long-name-' * 20}/", "/2024/?p=7"]
+    listed = [{"slug": f"article-{n}", "source_url": f"https://old.example{path}"} for n, path in enumerate(old)]
+    listed += [{"slug": "home", "source_url": "https://old.example/"}, {"slug": "none", "source_url": None}]
+    query = re.search(r"jq -r '(.*)' > moved\.map", block("moved"))
+    assert query
+    moved = subprocess.run(["jq", "-r", query[1]], input=json.dumps(listed).encode(), capture_output=True, check=True)
+    (tmp_path / "moved.map").write_bytes(moved.stdout)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    maps = block("nginx").replace("/etc/nginx/moved.map", str(tmp_path / "moved.map"))
+    server = f"server {{ listen 127.0.0.1:{port}; access_log off; if ($moved) {{ return 301 $moved; }} return 404; }}"
+    config = tmp_path / "nginx.conf"
+    config.write_text(f"pid {tmp_path}/pid; events {{}}\nhttp {{\n{maps}{server}\n}}\n", encoding="utf-8")
+    command = ["nginx", "-p", str(tmp_path), "-e", str(tmp_path / "log"), "-c", str(config)]
+    subprocess.run(command, check=True)  # it goes on once it listens
+    try:
+        for path, status, to in [
+            ("/caf%C3%A9/?from=mail", 301, "/articles/article-0/"),
+            (old[1], 301, "/articles/article-1/"),
+            ("/", 404, ""),
+            ("/other/", 404, ""),
+        ]:
+            client = HTTPConnection("127.0.0.1", port, timeout=30)
+            client.request("GET", path)
+            answer = client.getresponse()
+            assert (answer.status, (answer.getheader("Location") or "").endswith(to)) == (status, True), path
+            client.close()
+    finally:
+        subprocess.run([*command, "-s", "stop"], check=True)

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -71,8 +72,9 @@ def holds_secrets(path: Path) -> bool:
     except (OSError, ValueError):  # nothing was loaded from it either
         return False
     relays = [{"relay": relay} for relay in values.get("relay", ())]
-    keys = [key for _, key, secret in variables() if secret]
-    return any(_got(values, key) for key in keys) or any(_got(relay, ("relay", "password")) for relay in relays)
+    held = [_got(values, key) for _, key, secret in variables() if secret]
+    held += [_got(relay, ("relay", "password")) for relay in relays]
+    return any(held) or bool(urlsplit(str(_got(values, ("store", "url")))).password)
 
 
 def _got(values: object, key: Sequence[str]) -> object:

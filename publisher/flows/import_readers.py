@@ -35,7 +35,7 @@ class RowOutcome(StrEnum):
     ADDED = "added"
     ASKED = "asked"  # gets a confirmation letter
     RETURNED = "returned"  # had left, and is added again, as was asked for
-    ENDED = "ended"  # a reader until now; the file is a list of people who left
+    ENDED = "ended"  # a reader until now, and the file is a list of people who left; or one who never confirmed
     KNOWN = "known"  # a reader already; nothing changes
     REPEATED = "repeated"  # stands in the file before
     LEFT = "left"  # kept out: left, bounced, forgotten, or never to be written to
@@ -102,7 +102,7 @@ class _Plan:
     asked: list[ReaderRow] = field(default_factory=list)
     again: list[tuple[ReaderRow, int]] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
-    never: list[str] = field(default_factory=list)
+    never: list[Sequence[str]] = field(default_factory=list)  # the address by each of the keys
     ended: list[tuple[ReaderRow, int]] = field(default_factory=list)
 
 
@@ -145,7 +145,7 @@ class _Import:
             barred = next((suppressed[one] for one in hashes[key] if one in suppressed), None)
             outcome, reason = self._decide(row, state, barred)
             if row.never and (outcome is RowOutcome.ENDED or state not in STAYING):
-                plan.never.append(hashes[key][0])
+                plan.never.append(hashes[key])
             if outcome is RowOutcome.ASKED:
                 plan.asked.append(row)
                 continue
@@ -165,7 +165,8 @@ class _Import:
         self, row: ReaderRow, state: SubscriberState | None, barred: SuppressionReason | None
     ) -> tuple[RowOutcome, str]:
         """What happens to a row whose reader is in that state, or not known (None); `barred`: never to be added."""
-        if self._terms.end and state in STAYING and row.state in LEFT:
+        asked = state is SubscriberState.PENDING  # and did not confirm, so no letters come that somebody chose
+        if row.state in LEFT and (asked or (self._terms.end and state in STAYING)):
             return RowOutcome.ENDED, ""
         if state in STAYING or (state in LEFT and row.state in LEFT):
             return RowOutcome.KNOWN, STAYS if state in STAYING and row.state in LEFT else ""
@@ -206,6 +207,8 @@ class _Import:
             tx.subscribers.set_frequency(number, row.frequency, now)
             tx.subscribers.set_language(number, row.language, now)
             activate(tx, number, row.frequency, now)
+            if row.state is SubscriberState.PAUSED:
+                tx.subscribers.pause(number, None, now, reason="by the table")
             tx.subscribers.raise_watermark(number, begin)
             lines.append((number, row))
         tx.consents.add_many([(number, vouched(now, SignUpMethod.IMPORT, _said(row))) for number, row in lines])
@@ -213,8 +216,10 @@ class _Import:
             tx.subscribers.set_state(number, row.state, now, reason="by a list of people who left")
         if plan.released:
             tx.gate.release(plan.released)
-        for address in plan.never:
-            tx.gate.suppress(address, SuppressionReason.BLOCKED, now)
+        for addresses in plan.never:
+            tx.gate.suppress(addresses[0], SuppressionReason.BLOCKED, now)
+            tx.sign_ups.forget(addresses)
+            tx.service_letters.forget(addresses)
 
     def _ask(self, rows: Sequence[ReaderRow]) -> None:
         """Confirmation letters, by the gate that all go through."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from contextlib import suppress
 
 from publisher.errors import UsageError
+
+_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""RFC 1123, 2.1; internationalised names as A-labels (RFC 5890)."""
 
 
 def checked_address(text: str) -> str:
@@ -37,6 +42,22 @@ def address_key(email: str) -> str:
         checked_address(email)
         domain = validate_email(f"x@{domain}", check_deliverability=False).ascii_domain
     return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).casefold())}@{domain.lower()}"
+
+
+def domain_name(text: str) -> str:
+    """A domain, or what domains end with, as `mail_domain` has it. Raises UsageError for what is none."""
+    name = text.lower()
+    if not name.isascii():
+        from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  (late: slow to load)
+
+        with suppress(EmailNotValidError):
+            checked = validate_email(
+                f"x@{name}", check_deliverability=False, globally_deliverable=False, test_environment=True
+            )
+            name = checked.ascii_domain.lower()
+    if not _HOSTNAME.fullmatch(name):
+        raise UsageError(f"{text[:60]!r} is no domain")
+    return name
 
 
 def mail_domain(email: str) -> str:

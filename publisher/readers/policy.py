@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from publisher.errors import UsageError
-from publisher.readers.address import address_key, mail_domain
+from publisher.readers.address import address_key, domain_name
 
 ROLES = frozenset(
     {
@@ -18,14 +18,15 @@ ROLES = frozenset(
 
 
 def read_domains(text: str) -> list[str]:
-    """The domains of a file, one a line, `#` before a comment, as the DNS has them. Raises UsageError with the line."""
+    """The domains of a file, one a line, as the DNS has them; `#` begins a comment, `*.` or a dot before one changes
+    nothing. Raises UsageError with the line of what is none."""
     domains = []
     for number, line in enumerate(text.splitlines(), 1):
-        name = line.partition("#")[0].strip().strip(".")
+        name = line.partition("#")[0].strip().removeprefix("*").strip(".")
         try:
-            domains += [mail_domain(f"x@y.{name}").removeprefix("y.")] if name else []
-        except UsageError:
-            raise UsageError(f"line {number}: {name[:60]!r} is no domain") from None
+            domains += [domain_name(name)] if name else []
+        except UsageError as error:
+            raise UsageError(f"line {number}: {error}") from None
     return domains
 
 

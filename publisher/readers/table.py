@@ -113,11 +113,16 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
         source.put_back([head])
         yield from (_row(source.number, ["email"], [line], defaults) for line in source if line.strip())
         return
-    if "email" not in names or len(set(names) - {""}) != len([name for name in names if name]):
+    if "email" not in names:
         raise SourceError(
-            "line 1: no column 'email', or one twice; the first line names the columns, e.g. email,topics,frequency,"
-            " unless each line is an address"
+            "line 1: no column 'email'; the first line names the columns, e.g. email,topics,frequency, unless each line"
+            " is an address"
         )
+    twice = [other for at, (name, other) in enumerate(zip(names, given, strict=True)) if name and name in names[:at]]
+    if twice:
+        meant = _OTHER_NAMES.get(twice[0], twice[0])
+        both = [other for name, other in zip(names, given, strict=True) if name == meant]
+        raise SourceError(f"line 1: {' and '.join(map(repr, both))} both say {meant}; leave one")
     form = _Form(names, delimiter)
     for text in source:
         line = source.number
@@ -246,8 +251,13 @@ def _email(text: str) -> str:
 
 def _standing(own: str, of_all: str) -> tuple[SubscriberState, bool]:
     """The state of a row that says `own`, and whether nothing is to be sent there any more."""
-    state = state_named(own)
     never = own.lower() in _NEVER or of_all.lower() in _NEVER
+    try:
+        state = state_named(own)
+    except UsageError:
+        if not of_all or state_named(of_all) not in _LEFT:
+            raise
+        state = state_named(of_all)  # a word that is not known here spoils no no
     return (state if state in _LEFT or not of_all else state_named(of_all)), never
 
 

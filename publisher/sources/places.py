@@ -115,7 +115,7 @@ def _from_folder(folder: Path, form: Format | None, admission: Admission) -> Ite
 
 
 def _wanted(path: Path, form: Format | None) -> bool:
-    if path.name.startswith(".") or path.stem.lower() in _NO_ARTICLES:
+    if path.name.startswith(".") or path.name.lower().split(".")[0] in _NO_ARTICLES:
         return False
     if form is None and path.suffix.lower() not in _EXTENSIONS:
         return False

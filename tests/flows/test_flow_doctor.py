@@ -126,7 +126,11 @@ def test_a_config_with_a_password_that_everybody_on_the_machine_can_read_is_noti
         house.rebuild()
         config.write_text('[smtp]\nhost = "mail.example"\npassword = ""\n')
         assert of("rights", seen(house)) == []
-        for held in ('[smtp]\npassword = "x"\n', '[[relay]]\nname = "a"\n[[relay]]\nname = "b"\npassword = "x"\n'):
+        for held in (
+            '[store]\nurl = "postgresql://news:x@db/news"\n',
+            '[smtp]\npassword = "x"\n',
+            '[[relay]]\nname = "a"\n[[relay]]\nname = "b"\npassword = "x"\n',
+        ):
             config.write_text(held)
             config.chmod(0o644)
             assert of("rights", seen(house)) == [("notice", f"{config} can be read by everybody on this machine")]

@@ -170,6 +170,31 @@ def test_a_no_that_comes_too_late_to_count_is_told_by_its_line(app: App) -> None
     assert {state(app, "ann@x.example"), state(app, "bob@x.example")} == {SubscriberState.ACTIVE}, "who is known stays"
 
 
+@pytest.mark.parametrize("said", ["unsubscribed", "bounced", "blocklisted"])
+def test_a_list_of_people_who_left_makes_nobody_active_who_never_confirmed(app: App, said: str) -> None:
+    bring_in(app, "email\nann@x.example\n", confirm=True)
+    assert sum(asyncio.run(app.mail_room.work_off()).values()) == 1
+    assert state(app, "ann@x.example") is SubscriberState.PENDING
+    table = f"email,state\nann@x.example,{said}\n"
+    foretold = bring_in(app, table, dry_run=True).counts
+    assert dict(bring_in(app, table).counts) == dict(foretold) == {RowOutcome.ENDED: 1}
+    ended = SubscriberState.BOUNCED if said == "bounced" else SubscriberState.UNSUBSCRIBED
+    assert state(app, "ann@x.example") is ended
+
+
+def test_who_is_blocklisted_gets_no_letter_that_was_still_to_go(app: App) -> None:
+    bring_in(app, "email\nann@x.example\nbob@x.example\n", confirm=True)
+    bring_in(app, "email,state\nann@x.example,blocklisted\n")
+    assert sum(asyncio.run(app.mail_room.work_off()).values()) == 1, "bob's alone"
+
+
+def test_who_is_paused_elsewhere_comes_back_paused(app: App) -> None:
+    bring_in(app, "email\nann@x.example\n", confirm=True)
+    asyncio.run(app.mail_room.work_off())
+    bring_in(app, "email,state\nann@x.example,paused\n")
+    assert state(app, "ann@x.example") is SubscriberState.PAUSED
+
+
 def test_with_confirm_each_gets_a_letter_and_a_day_of_peace(app: App) -> None:
     table = "email,language,topics\nann@x.example,sw,environment\nbob@x.example,,\n"
     assert dict(bring_in(app, table, confirm=True).counts) == {RowOutcome.ASKED: 2}

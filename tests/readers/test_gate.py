@@ -121,15 +121,17 @@ def test_some_addresses_may_not_sign_up_by_themselves(email: str, said: str) -> 
 
 
 def test_domains_of_a_file_are_read_in_either_of_their_spellings_and_what_is_none_is_told_by_its_line() -> None:
-    text = "# ours\nThrow-Away.example  # since May\n\n.m\u00fcll.example\n\u0440\u0444\n"
+    text = "# ours\nThrow-Away.example  # since May\n\n.m\u00fcll.example\n\u0440\u0444\n*.mailbox.example\n"
+    text += "m\u00fcll.test\n"
     domains = read_domains(text)
-    assert domains == ["throw-away.example", "xn--mll-hoa.example", "xn--p1ai"]
+    assert domains == ["throw-away.example", "xn--mll-hoa.example", "xn--p1ai", "mailbox.example", "xn--mll-hoa.test"]
     policy = AddressPolicy.of(domains, roles=True, own=[])
     for email in ("ann@m\u00fcll.example", "ann@xn--mll-hoa.example", "ann@post.\u0440\u0444"):
         with pytest.raises(UsageError, match="domain"):
             policy.check(email)
-    with pytest.raises(UsageError, match=r"line 2: 'no m\u00fcll' is no domain"):
-        read_domains("a.example\nno m\u00fcll\n")
+    for wrong in ("no m\u00fcll", "a.example, b.example", "a b.example", "a@b.example"):
+        with pytest.raises(UsageError, match=f"line 2: '{wrong}' is no domain"):
+            read_domains(f"a.example\n{wrong}\n")
 
 
 def test_a_form_tells_how_long_it_was_filled_in() -> None:

@@ -107,6 +107,7 @@ def test_a_content_folder_of_hugo_is_read_without_the_pages_of_its_sections(tmp_
     bundle = tmp_path / "content" / "news" / "ports"
     bundle.mkdir(parents=True)
     (bundle / "index.md").write_text('+++\ntitle = "Ports"\ndate = 2024-05-06\n+++\nSix ports.\n', encoding="utf-8")
+    (bundle.parent / "_index.fr.md").write_text("# Nouvelles\n\nToutes.\n", encoding="utf-8")
     (bundle.parent / "_index.md").write_text('+++\ntitle = "News"\n+++\nAll our news.\n', encoding="utf-8")
     (bundle.parent / "draft.md").write_text('+++\ntitle = "Later"\ndraft = true\n+++\nText.\n', encoding="utf-8")
     (bundle.parent / "bad.md").write_text('+++\ntitle = "Bad"\ndate = 2999-01-01\n+++\nText.\n', encoding="utf-8")
