@@ -102,7 +102,7 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
     """The rows of `lines` (with their line ends), as they come. Raises SourceError without a line that names an
     `email` column, and for UTF-16."""
     source = _Lines(lines)
-    first = next(source, "")
+    first = next((line for line in source if line.strip("\ufeff \t\r\n")), "")
     if first.startswith(_UTF_16):
         raise SourceError("the file is in UTF-16; save it as UTF-8")
     head = first.lstrip("\ufeff")
@@ -232,7 +232,7 @@ def _row(line: int, names: list[str], values: list[str], defaults: Defaults) -> 
 
 def _address_in(text: str) -> str:
     in_brackets = _IN_BRACKETS.search(text)
-    return (in_brackets[1] if in_brackets else text).strip()
+    return (in_brackets[1] if in_brackets else text).strip().strip('"')
 
 
 def _is_address(text: str) -> bool:

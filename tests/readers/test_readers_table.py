@@ -78,6 +78,17 @@ def test_a_row_that_bounced_stays_so_in_a_file_that_is_of_active_readers() -> No
     ]
 
 
+def test_a_list_may_begin_with_empty_lines_and_have_its_addresses_in_quotes() -> None:
+    for text in (
+        '\n"ann@x.example"\n"bob@x.example"\n',
+        "\ufeff\n\nann@x.example\nbob@x.example\n",
+        "\nemail\nann@x.example\nbob@x.example\n",
+    ):
+        assert [row.email for row in rows(text) if isinstance(row, ReaderRow)] == ["ann@x.example", "bob@x.example"]
+    _, bad = rows("\nann@x.example\n\nbob\n")
+    assert isinstance(bad, BadRow) and bad.line == 4
+
+
 def test_columns_without_a_name_and_blanks_around_names_do_no_harm() -> None:
     (row,) = rows(" Email ,, topics ,\nann@customs.example,x,environment,y\n")
     assert isinstance(row, ReaderRow)
