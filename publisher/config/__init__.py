@@ -6,7 +6,7 @@ Unknown keys are refused by their dotted path, impossible values with what is al
 Relative paths are meant from the folder of config.toml.
 """
 
-from publisher.config.kinds import Language, check_language
+from publisher.config.kinds import HOSTNAME, Language, check_language
 from publisher.config.loading import BLOCKS, from_values, holds_secrets, load, variables
 from publisher.config.relays import ANY_DOMAIN, DomainSettings, RelaySettings, SmtpSettings
 from publisher.config.settings import (
@@ -24,6 +24,7 @@ from publisher.config.topics import TopicSettings
 __all__ = [
     "ANY_DOMAIN",
     "BLOCKS",
+    "HOSTNAME",
     "BounceSettings",
     "DigestSettings",
     "DkimSettings",

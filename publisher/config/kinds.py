@@ -16,7 +16,8 @@ from pydantic import AfterValidator, BeforeValidator
 from publisher.config.patterns import compiled
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""RFC 1123, 2.1, in lower case; internationalised names as A-labels (RFC 5890)."""
 _PLAIN_URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # the characters of RFC 3986
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*")  # the subset of BCP 47 that people use
 
@@ -56,7 +57,7 @@ def _base_url(url: str) -> str:
 
 
 def _hostname(name: str) -> str:
-    if not _HOSTNAME.fullmatch(name):
+    if not HOSTNAME.fullmatch(name):
         raise ValueError("not a domain name; use lower-case letters, digits, '-' and '.', e.g. 'customs.example'")
     return name
 
@@ -80,7 +81,7 @@ def _is_ip(text: str) -> bool:
 def _mailbox(value: str) -> str:
     _, address = parseaddr(value)
     local, at, domain = address.rpartition("@")
-    if not (at and local and _HOSTNAME.fullmatch(domain.lower())) or any(ord(c) < 32 or c == "\x7f" for c in value):
+    if not (at and local and HOSTNAME.fullmatch(domain.lower())) or any(ord(c) < 32 or c == "\x7f" for c in value):
         raise ValueError("not a mailbox; use 'address@domain' or 'Name <address@domain>'")
     return value
 
@@ -147,7 +148,7 @@ SourceFormat = Literal["auto", "text", "markdown", "jsonl"]
 
 
 def _selector(name: str) -> str:
-    if name and not _HOSTNAME.fullmatch(name):
+    if name and not HOSTNAME.fullmatch(name):
         raise ValueError("not a selector; use lower-case letters, digits and '-', e.g. 'mail2026'")
     return name
 
@@ -157,7 +158,7 @@ Selector = Annotated[str, AfterValidator(_selector)]
 
 def _bounce_address(value: str) -> str:
     local, _, domain = value.rpartition("@")
-    if value and not (re.fullmatch(r"[A-Za-z0-9._-]{1,30}", local) and _HOSTNAME.fullmatch(domain)):
+    if value and not (re.fullmatch(r"[A-Za-z0-9._-]{1,30}", local) and HOSTNAME.fullmatch(domain)):
         raise ValueError("not an address that can be extended; use e.g. 'bounces@customs.example', 30 letters before @")
     return value
 

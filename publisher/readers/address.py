@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from contextlib import suppress
 
+from publisher.config import HOSTNAME
 from publisher.errors import UsageError
-
-_HOSTNAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-"""RFC 1123, 2.1; internationalised names as A-labels (RFC 5890)."""
 
 
 def checked_address(text: str) -> str:
@@ -55,7 +52,7 @@ def domain_name(text: str) -> str:
                 f"x@{name}", check_deliverability=False, globally_deliverable=False, test_environment=True
             )
             name = checked.ascii_domain.lower()
-    if not _HOSTNAME.fullmatch(name):
+    if not HOSTNAME.fullmatch(name):
         raise UsageError(f"{text[:60]!r} is no domain")
     return name
 

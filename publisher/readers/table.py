@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from publisher.errors import SourceError, UsageError
@@ -107,22 +107,15 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
         raise SourceError("the file is in UTF-16; save it as UTF-8")
     head = first.lstrip("\ufeff")
     delimiter = max(_DELIMITERS, key=head.count)
-    given = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
-    names = [_OTHER_NAMES.get(name, name) for name in given]
-    if "email" not in names and _is_address(head):
+    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    if not _is_head(names) and _is_address(head):
         source.put_back([head])
         yield from (_row(source.number, ["email"], [line], defaults) for line in source if line.strip())
         return
-    if "email" not in names:
-        raise SourceError(
-            "line 1: no column 'email'; the first line names the columns, e.g. email,topics,frequency, unless each line"
-            " is an address"
-        )
-    twice = [other for at, (name, other) in enumerate(zip(names, given, strict=True)) if name and name in names[:at]]
-    if twice:
-        meant = _OTHER_NAMES.get(twice[0], twice[0])
-        both = [other for name, other in zip(names, given, strict=True) if name == meant]
-        raise SourceError(f"line 1: {' and '.join(map(repr, both))} both say {meant}; leave one")
+    try:
+        names = _columns(names)
+    except UsageError as error:
+        raise SourceError(f"line {max(source.number, 1)}: {error}") from None
     form = _Form(names, delimiter)
     for text in source:
         line = source.number
@@ -135,6 +128,27 @@ def read_rows(lines: Iterable[str], defaults: Defaults) -> Iterator[ReaderRow | 
             yield BadRow(line, "a quote that is not closed")
         elif any(value.strip() for value in values):
             yield _row(line, names, values, defaults)
+
+
+def _is_head(names: Sequence[str]) -> bool:
+    return any(_OTHER_NAMES.get(name, name) == "email" for name in names)
+
+
+def _columns(names: Sequence[str]) -> list[str]:
+    """Our names of the columns, of which those that are not kept stay as they are. Raises UsageError without one
+    `email`, and for two that mean the same."""
+    if not _is_head(names):
+        raise UsageError(
+            "no column 'email'; the first line names the columns, e.g. email,topics,frequency, unless each line is an"
+            " address"
+        )
+    known: dict[str, str] = {}
+    for name in filter(None, names):
+        ours = _OTHER_NAMES.get(name, name)
+        if ours in known:
+            raise UsageError(f"{known[ours]!r} and {name!r} both say {ours}; leave one")
+        known[ours] = name
+    return [_OTHER_NAMES.get(name, name) for name in names]
 
 
 @dataclass(frozen=True, slots=True)

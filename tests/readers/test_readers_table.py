@@ -53,6 +53,8 @@ def test_the_column_of_addresses_may_have_the_name_that_other_programs_give_it(n
         rows(f"email,{name}\nann@customs.example,ann@customs.example\n")
     with pytest.raises(SourceError, match="'email' and 'email' both say email; leave one"):
         rows("email,email\n")
+    with pytest.raises(SourceError, match="line 3: no column 'email'"):
+        rows("\n\nname,topics\n")
 
 
 @pytest.mark.parametrize(
